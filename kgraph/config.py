@@ -1,0 +1,66 @@
+"""Process-wide settings; the only place that reads environment variables.
+
+Keras's globals are functions (`floatx()`, `set_floatx(...)`). The compiler's switches are module
+variables, read each time they matter: `kgraph.config.numerics = "strict"`.
+"""
+
+from __future__ import annotations
+
+import os
+
+# Which rewrite rules may fire: "strict" exact ones, "safe" also stabilising and rounding ones,
+# "fast" also identities that hold for real numbers only.
+numerics: str = os.environ.get("KGRAPH_NUMERICS", "safe")
+
+# Stop after this many rule firings, None for no limit: bisection of a wrong rewrite.
+fuel: int | None = int(os.environ["KGRAPH_FUEL"]) if "KGRAPH_FUEL" in os.environ else None
+
+# Verify the graph after every pass.
+verify: bool = os.environ.get("KGRAPH_VERIFY", "1") != "0"
+
+# Plans kept per executable and executables kept per traced function.
+plan_cache_size: int = 16
+
+_FLOATX, _EPSILON, _DATA_FORMAT = "float32", 1e-7, "channels_last"
+
+
+def floatx() -> str:
+    """Default dtype of weights and inputs.
+
+    Example:
+        >>> floatx()
+        'float32'
+    """
+    return _FLOATX
+
+
+def set_floatx(value: str) -> None:
+    """Sets the default dtype: float16, float32 or float64."""
+    global _FLOATX
+    if value not in ("float16", "float32", "float64"):
+        raise ValueError(f"Unknown floatx type: {value}. Expected float16, float32 or float64.")
+    _FLOATX = value
+
+
+def epsilon() -> float:
+    """The fuzz factor of losses and optimizers."""
+    return _EPSILON
+
+
+def set_epsilon(value: float) -> None:
+    """Sets the fuzz factor."""
+    global _EPSILON
+    _EPSILON = float(value)
+
+
+def image_data_format() -> str:
+    """Default axis order of images: channels_last or channels_first."""
+    return _DATA_FORMAT
+
+
+def set_image_data_format(value: str) -> None:
+    """Sets the default axis order of images."""
+    global _DATA_FORMAT
+    if value not in ("channels_last", "channels_first"):
+        raise ValueError(f"Unknown data_format: {value}. Expected channels_last or channels_first.")
+    _DATA_FORMAT = value

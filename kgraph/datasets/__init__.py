@@ -1,0 +1,1 @@
+"""Data sets: NumPy arrays in, no graph code."""

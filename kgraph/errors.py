@@ -1,0 +1,66 @@
+"""Every exception that kgraph raises on purpose, and the one way to word them."""
+
+from __future__ import annotations
+
+
+class KGraphError(Exception):
+    """Base of all errors that kgraph raises on purpose."""
+
+
+class InferenceError(KGraphError, ValueError):
+    """An op refused its operands: their types do not fit."""
+
+
+class UndecidableError(KGraphError, ValueError):
+    """A question about symbolic dimensions has no answer before they get numbers."""
+
+
+class VerifyError(KGraphError, ValueError):
+    """A graph breaks an invariant of the IR."""
+
+
+class ParseError(KGraphError, ValueError):
+    """A text or JSON form of a graph cannot be read."""
+
+
+class GradientError(KGraphError, ValueError):
+    """A gradient was asked for that does not exist."""
+
+
+class PassError(KGraphError, RuntimeError):
+    """A pass failed or returned something that is not a valid graph."""
+
+
+class StageError(KGraphError, ValueError):
+    """A graph is at the wrong stage for what was asked of it."""
+
+
+def explain(
+    summary: str,
+    *,
+    expected: object = None,
+    got: object = None,
+    where: object = None,
+    hint: object = None,
+) -> str:
+    """Joins the parts of an error message in the house's order.
+
+    Args:
+        summary: what is wrong, naming the op, layer or argument.
+        expected: what was required.
+        got: what was found instead.
+        where: the place in the user's program.
+        hint: one thing to try.
+
+    Returns:
+        The message, one part a line.
+
+    Example:
+        >>> print(explain("matmul: inner sizes differ", expected="f32[8, n]", got="f32[7, 2]"))
+        matmul: inner sizes differ
+          expected: f32[8, n]
+          got: f32[7, 2]
+    """
+    parts = [("expected", expected), ("got", got), ("at", where), ("hint", hint)]
+    lines = [f"  {label}: {text}" for label, text in parts if text is not None and text != ""]
+    return "\n".join([summary, *lines])

@@ -1,0 +1,56 @@
+"""What a layer's `call` may leave behind besides its result: updates, losses and masks.
+
+While a LAYERS graph is inlined, one `CallContext` is active; layers reach it through
+`current_context()`. Outside, layers build calls instead of inlining themselves.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import contextvars
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from kgraph.ir.node import Node
+from kgraph.ir.variable import Variable
+
+
+@dataclass
+class CallContext:
+    """Collects the side results of inlining.
+
+    Attributes:
+        training: whether dropout and batch statistics are on.
+        updates: (variable, new value) pairs, in the order added.
+        losses: scalars that `add_loss` added.
+        masks: masks of tensors inside a layer's `call`.
+    """
+
+    training: bool
+    updates: list[tuple[Variable, Node]] = field(default_factory=list)
+    losses: list[Node] = field(default_factory=list)
+    masks: dict[Node, Node] = field(default_factory=dict)
+    sites: int = 0
+
+    def next_site(self) -> int:
+        """Numbers the places that draw random numbers, so that no two share a stream."""
+        self.sites += 1
+        return self.sites
+
+
+_CONTEXT: contextvars.ContextVar[CallContext | None] = contextvars.ContextVar("call", default=None)
+
+
+def current_context() -> CallContext | None:
+    """The context of the inlining that is under way, or None."""
+    return _CONTEXT.get()
+
+
+@contextlib.contextmanager
+def calling(context: CallContext | None) -> Iterator[None]:
+    """Makes `context` the current one."""
+    token = _CONTEXT.set(context)
+    try:
+        yield
+    finally:
+        _CONTEXT.reset(token)

@@ -1,0 +1,243 @@
+"""Symbolic dimensions: integer polynomials over named sizes such as `batch`.
+
+A `Dim` is never a plain number: arithmetic that comes out constant returns an `int`. Every symbol
+stands for a size, so it is >= 0, and it never broadcasts (a size that may be 1 and should stretch
+must be written as 1). Questions that the polynomial cannot answer raise `UndecidableError`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+
+from kgraph.errors import ParseError, UndecidableError
+
+Monomial = tuple[tuple[str, int], ...]  # ((symbol, power), ...) sorted by symbol
+
+
+class Dim:
+    """A size that is known only as a polynomial over named symbols.
+
+    Example:
+        >>> batch = Dim.symbol("batch")
+        >>> 2 * batch + batch
+        3*batch
+        >>> (batch * 20) // 4
+        5*batch
+        >>> batch - batch
+        0
+    """
+
+    __slots__ = ("terms", "_hash")
+
+    terms: tuple[tuple[Monomial, int], ...]
+
+    def __init__(self, terms: tuple[tuple[Monomial, int], ...]) -> None:
+        object.__setattr__(self, "terms", terms)
+        object.__setattr__(self, "_hash", hash(("Dim", terms)))
+
+    def __setattr__(self, name: str, value: object) -> None:
+        raise AttributeError("Dim is immutable")
+
+    @staticmethod
+    def symbol(name: str) -> Dim:
+        """Returns the dimension that is called `name`."""
+        if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name):
+            raise ValueError(f"A dimension's name must be an identifier. Got: {name!r}")
+        return Dim(((((name, 1),), 1),))
+
+    def __add__(self, other: int | Dim) -> int | Dim:
+        return _collect([*self.terms, *_terms(other)])
+
+    def __sub__(self, other: int | Dim) -> int | Dim:
+        return self + (other * -1)
+
+    def __rsub__(self, other: int) -> int | Dim:
+        return (self * -1) + other
+
+    def __neg__(self) -> int | Dim:
+        return self * -1
+
+    def __mul__(self, other: int | Dim) -> int | Dim:
+        if not isinstance(other, (int, Dim)):
+            return NotImplemented
+        right = _terms(other)
+        return _collect([(_times(m, n), a * b) for m, a in self.terms for n, b in right])
+
+    __radd__ = __add__
+    __rmul__ = __mul__
+
+    def __floordiv__(self, other: int | Dim) -> int | Dim:
+        """Divides exactly; a remainder that depends on the symbols is undecidable."""
+        divisor = _terms(other)
+        if self == other:
+            return 1
+        if len(divisor) != 1:
+            raise UndecidableError(f"{self} // {other} cannot be decided")
+        mono, factor = divisor[0]
+        quotient = []
+        for term, coefficient in self.terms:
+            rest = _divide(term, mono)
+            if rest is None or coefficient % factor:
+                raise UndecidableError(f"{self} // {other} is not an exact division")
+            quotient.append((rest, coefficient // factor))
+        return _collect(quotient)
+
+    def __mod__(self, other: int | Dim) -> int:
+        """Returns 0 where the division is known to be exact."""
+        _ = self // other
+        return 0
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Dim) and self.terms == other.terms
+
+    def __hash__(self) -> int:
+        return self._hash
+
+    def __lt__(self, other: int | Dim) -> bool:
+        return compare(self, other, strict=True)
+
+    def __le__(self, other: int | Dim) -> bool:
+        return compare(self, other, strict=False)
+
+    def __gt__(self, other: int | Dim) -> bool:
+        return not self <= other
+
+    def __ge__(self, other: int | Dim) -> bool:
+        return not self < other
+
+    def __bool__(self) -> bool:
+        raise UndecidableError(f"Whether {self} is zero is known only when the graph runs")
+
+    def __int__(self) -> int:
+        raise UndecidableError(f"{self} has no number before the graph runs")
+
+    __index__ = __int__
+
+    def __repr__(self) -> str:
+        text = "+".join(_show(mono, factor) for mono, factor in self.terms)
+        return text.replace("+-", "-")
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return Dim, (self.terms,)
+
+    @property
+    def symbols(self) -> frozenset[str]:
+        """The names that this dimension depends on."""
+        return frozenset(name for mono, _ in self.terms for name, _ in mono)
+
+    def substitute(self, binding: Mapping[str, int | Dim]) -> int | Dim:
+        """Replaces symbols by sizes; symbols that `binding` does not name stay."""
+        total: int | Dim = 0
+        for mono, factor in self.terms:
+            value: int | Dim = factor
+            for name, power in mono:
+                for _ in range(power):
+                    value = value * binding.get(name, Dim.symbol(name))
+            total = total + value
+        return total
+
+
+def compare(left: int | Dim, right: int | Dim, *, strict: bool) -> bool:
+    """Decides left < right (or <=) from the signs of the difference's terms, or raises."""
+    gap = right - left
+    if isinstance(gap, int):
+        return gap > 0 if strict else gap >= 0
+    constant = sum(factor for mono, factor in gap.terms if not mono)
+    factors = [factor for mono, factor in gap.terms if mono]
+    if all(f > 0 for f in factors) and (constant > 0 or (constant == 0 and not strict)):
+        return True
+    if all(f < 0 for f in factors) and (constant < 0 or (constant == 0 and strict)):
+        return False
+    raise UndecidableError(f"Whether {left} {'<' if strict else '<='} {right} cannot be decided")
+
+
+def product(dims: Iterable[int | Dim]) -> int | Dim:
+    """Multiplies sizes; the product of none is 1."""
+    total: int | Dim = 1
+    for dim in dims:
+        total = total * dim
+    return total
+
+
+def evaluate(dim: int | Dim, binding: Mapping[str, int]) -> int:
+    """Gives a size its number; every symbol must be bound.
+
+    Raises:
+        UndecidableError: a symbol of `dim` is not in `binding`.
+    """
+    if not isinstance(dim, Dim):
+        return dim
+    value = dim.substitute(binding)
+    if isinstance(value, Dim):
+        raise UndecidableError(f"{dim} needs a number for {', '.join(sorted(value.symbols))}")
+    return value
+
+
+def parse_dim(text: str) -> int | Dim:
+    """Reads what `repr` of a dimension prints.
+
+    Example:
+        >>> parse_dim("3*batch*n^2-4")
+        3*batch*n^2-4
+    """
+    total: int | Dim = 0
+    for sign, body in re.findall(r"([+-]?)([^+-]+)", text.replace(" ", "")):
+        value: int | Dim = -1 if sign == "-" else 1
+        for factor in body.split("*"):
+            name, _, power = factor.partition("^")
+            if name.isdigit():
+                value = value * int(name)
+                continue
+            if not name.isidentifier() or not (power or "1").isdigit():
+                raise ParseError(f"not a dimension: {text!r}")
+            for _ in range(int(power or 1)):
+                value = value * Dim.symbol(name)
+        total = total + value
+    if not text.strip():
+        raise ParseError("not a dimension: an empty text")
+    return total
+
+
+def _terms(value: int | Dim) -> tuple[tuple[Monomial, int], ...]:
+    if isinstance(value, Dim):
+        return value.terms
+    return (((), int(value)),) if value else ()
+
+
+def _collect(terms: Iterable[tuple[Monomial, int]]) -> int | Dim:
+    sums: dict[Monomial, int] = {}
+    for mono, factor in terms:
+        sums[mono] = sums.get(mono, 0) + factor
+    kept = [(mono, factor) for mono, factor in sums.items() if factor]
+    if not kept:
+        return 0
+    if len(kept) == 1 and not kept[0][0]:
+        return kept[0][1]
+    # Highest degree first, then by name, the constant last: one order for equal polynomials.
+    return Dim(tuple(sorted(kept, key=lambda t: (-sum(p for _, p in t[0]), t[0]))))
+
+
+def _times(left: Monomial, right: Monomial) -> Monomial:
+    powers = dict(left)
+    for name, power in right:
+        powers[name] = powers.get(name, 0) + power
+    return tuple(sorted(powers.items()))
+
+
+def _divide(mono: Monomial, by: Monomial) -> Monomial | None:
+    powers = dict(mono)
+    for name, power in by:
+        powers[name] = powers.get(name, 0) - power
+        if powers[name] < 0:
+            return None
+    return tuple(sorted((name, power) for name, power in powers.items() if power))
+
+
+def _show(mono: Monomial, factor: int) -> str:
+    names = [name if power == 1 else f"{name}^{power}" for name, power in mono]
+    if not names:
+        return str(factor)
+    if factor in (1, -1):
+        return ("-" if factor < 0 else "") + "*".join(names)
+    return "*".join([str(factor), *names])

@@ -1,0 +1,232 @@
+"""Nodes: interned, immutable values of the graph.
+
+Building the same (op, inputs, attributes) twice gives the same object, so common subexpressions
+never exist twice, equality is `is`, and a dictionary may be keyed by nodes.
+"""
+
+from __future__ import annotations
+
+import threading
+import weakref
+from collections.abc import Callable, Hashable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from kgraph.errors import InferenceError, KGraphError, explain
+from kgraph.ir.attributes import attribute_key, freeze_attributes
+from kgraph.ir.dim import Dim
+from kgraph.ir.origin import Origin, here
+from kgraph.ir.types import Shape, TensorType
+
+if TYPE_CHECKING:
+    from kgraph.ir.op import Op
+
+_TABLE: weakref.WeakValueDictionary[Hashable, Node] = weakref.WeakValueDictionary()
+_LOCK = threading.Lock()
+
+# Name -> the public function of that name; filled by `kgraph.ops`. Operators, indexing and NumPy
+# functions on nodes look their meaning up here.
+API: dict[str, Callable[..., Any]] = {}
+
+NO_VALUE = (
+    "A symbolic tensor has no value{what}: it stands for what the graph will compute. "
+    "Use kgraph.ops functions on it, or run a Model or kgraph.function on arrays."
+)
+
+
+def _operator(name: str, swapped: bool = False) -> Callable[..., Any]:
+    def method(self: Node, other: Any) -> Any:
+        return API[name](other, self) if swapped else API[name](self, other)
+
+    return method
+
+
+def _unary(name: str) -> Callable[..., Any]:
+    return lambda self: API[name](self)
+
+
+class Node:
+    """One value of a graph.
+
+    Attributes:
+        op: what computes it.
+        inputs: the nodes it is computed from.
+        attrs: the op's static arguments, frozen.
+        types: one `TensorType` an output.
+        origin: name, layer path, source line, lineage; never part of the identity.
+    """
+
+    __slots__ = ("op", "inputs", "attrs", "types", "origin", "__weakref__")
+
+    op: Op
+    inputs: tuple[Node, ...]
+    attrs: Mapping[str, Any]
+    types: tuple[TensorType, ...]
+    origin: Origin
+
+    @property
+    def type(self) -> TensorType:
+        """The type of a node with one output."""
+        if len(self.types) != 1:
+            raise KGraphError(f"{self.op.name} has {len(self.types)} outputs: use item(node, i)")
+        return self.types[0]
+
+    @property
+    def shape(self) -> Shape:
+        """Sizes, symbolic ones as `Dim`."""
+        return self.type.shape
+
+    @property
+    def dtype(self) -> str:
+        """NumPy's name of the element type."""
+        types = self.types
+        return types[0].dtype if len(types) == 1 else self.type.dtype
+
+    @property
+    def ndim(self) -> int:
+        """Number of axes."""
+        return self.type.ndim
+
+    @property
+    def size(self) -> int | Dim:
+        """Number of elements."""
+        return self.type.size
+
+    @property
+    def name(self) -> str:
+        """What the user called the tensor, or its op's name."""
+        return str(self.attrs.get("name") or self.origin.name or self.op.name)
+
+    @property
+    def T(self) -> Any:
+        """The tensor with its axes reversed."""
+        return API["transpose"](self)
+
+    @property
+    def _keras_shape(self) -> tuple[int | None, ...]:
+        return tuple(d if isinstance(d, int) else None for d in self.shape)
+
+    @property
+    def _keras_history(self) -> tuple[object, int, int] | None:
+        return self.origin.history
+
+    def __repr__(self) -> str:
+        types = ", ".join(map(str, self.types))
+        return f"<{self.name}: {types}>" if self.name == self.op.name else (
+            f"<{self.name} = {self.op.name}: {types}>"
+        )
+
+    def __copy__(self) -> Node:
+        return self
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Node:
+        return self
+
+    __add__, __radd__ = _operator("add"), _operator("add", swapped=True)
+    __sub__, __rsub__ = _operator("subtract"), _operator("subtract", swapped=True)
+    __mul__, __rmul__ = _operator("multiply"), _operator("multiply", swapped=True)
+    __truediv__, __rtruediv__ = _operator("divide"), _operator("divide", swapped=True)
+    __floordiv__ = _operator("floor_divide")
+    __rfloordiv__ = _operator("floor_divide", swapped=True)
+    __mod__, __rmod__ = _operator("mod"), _operator("mod", swapped=True)
+    __pow__, __rpow__ = _operator("power"), _operator("power", swapped=True)
+    __matmul__, __rmatmul__ = _operator("matmul"), _operator("matmul", swapped=True)
+    __and__, __rand__ = _operator("logical_and"), _operator("logical_and", swapped=True)
+    __or__, __ror__ = _operator("logical_or"), _operator("logical_or", swapped=True)
+    __xor__, __rxor__ = _operator("logical_xor"), _operator("logical_xor", swapped=True)
+    __lt__, __le__ = _operator("less"), _operator("less_equal")
+    __gt__, __ge__ = _operator("greater"), _operator("greater_equal")
+    __neg__, __abs__, __invert__ = _unary("negative"), _unary("abs"), _unary("logical_not")
+
+    def __getitem__(self, key: Any) -> Any:
+        return API["getitem"](self, key)
+
+    def __array_ufunc__(self, ufunc: Any, method: str, *args: Any, **kwargs: Any) -> Any:
+        name = {"absolute": "abs", "remainder": "mod"}.get(ufunc.__name__, ufunc.__name__)
+        if method != "__call__" or kwargs or name not in API:
+            raise TypeError(NO_VALUE.format(what=f" for np.{ufunc.__name__}"))
+        return API[name](*args)
+
+    def __array_function__(self, function: Any, types: Any, args: Any, kwargs: Any) -> Any:
+        if function.__name__ not in API:
+            raise TypeError(NO_VALUE.format(what=f" for np.{function.__name__}"))
+        return API[function.__name__](*args, **kwargs)
+
+    def __array__(self, dtype: Any = None, copy: Any = None) -> Any:
+        raise TypeError(NO_VALUE.format(what=" to make an array of"))
+
+    def __bool__(self) -> bool:
+        raise TypeError(NO_VALUE.format(what=", so `if` and `and` cannot branch on it"))
+
+    def __float__(self) -> float:
+        raise TypeError(NO_VALUE.format(what=""))
+
+    __int__ = __index__ = __float__  # type: ignore[assignment]
+
+    def __len__(self) -> int:
+        raise TypeError(NO_VALUE.format(what=", so its length is its .shape[0]"))
+
+    def __iter__(self) -> Any:
+        raise TypeError("Iterating over a symbolic tensor is not allowed: index it, or unstack it.")
+
+
+def build(
+    op: Op,
+    inputs: tuple[Node, ...] = (),
+    attrs: Mapping[str, Any] | None = None,
+    origin: Origin | None = None,
+) -> Node:
+    """Makes the node, or finds the one that exists already.
+
+    Args:
+        op: the op.
+        inputs: its operands.
+        attrs: its attributes; `op.normalize` completes them.
+        origin: the label of a node that is new; default the caller's.
+
+    Returns:
+        The interned node.
+
+    Raises:
+        InferenceError: the op refuses these operands or attributes.
+    """
+    try:
+        frozen = freeze_attributes(op.normalize(inputs, dict(attrs) if attrs else {}))
+        key = (op, inputs, tuple([(k, attribute_key(v)) for k, v in frozen.items()]))
+        found = _TABLE.get(key)
+        if found is not None:
+            return found
+        types = op.infer_node(inputs, frozen)
+    except InferenceError as error:
+        raise _refusal(op, inputs, error, origin) from None
+    node = Node.__new__(Node)
+    fill(node, op, inputs, frozen, types, origin)
+    with _LOCK:
+        return _TABLE.setdefault(key, node)
+
+
+def fill(
+    node: Node,
+    op: Op,
+    inputs: tuple[Node, ...],
+    attrs: Mapping[str, Any],
+    types: tuple[TensorType, ...],
+    origin: Origin | None,
+) -> None:
+    """Sets the fields of a node that is being made; nothing else may assign them."""
+    node.op, node.inputs, node.attrs, node.types = op, inputs, attrs, types
+    node.origin = origin if origin is not None else here()
+
+
+def rebuild(node: Node, inputs: tuple[Node, ...]) -> Node:
+    """The same op with other operands; the label goes along."""
+    if inputs == node.inputs:
+        return node
+    return build(node.op, inputs, node.attrs, node.origin)
+
+
+def _refusal(
+    op: Op, inputs: tuple[Node, ...], error: InferenceError, origin: Origin | None
+) -> InferenceError:
+    place = (origin or here()).where
+    operands = ", ".join(" ".join(map(str, n.types)) for n in inputs)
+    return InferenceError(explain(f"{op.name}: {error}", got=operands, where=place))

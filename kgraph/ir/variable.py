@@ -1,0 +1,90 @@
+"""State that lives between runs: weights, optimizer slots, moving statistics, metric totals.
+
+A `Variable` is a leaf of the graph and at once the array that it stands for. The array is written
+in place, never replaced, so that compiled plans may hold on to it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from kgraph.errors import explain
+from kgraph.ir.attributes import freeze_attributes
+from kgraph.ir.leaves import Leaf, fresh_uid
+from kgraph.ir.node import Node, fill
+from kgraph.ir.op import as_array, register
+from kgraph.ir.types import TensorType
+
+
+class StateOp(Leaf):
+    """A variable's value at the start of the run."""
+
+    name = "state"
+
+    def infer(self, *types: TensorType, **attrs: Any) -> TensorType:
+        return attrs["type"]
+
+
+STATE = register(StateOp())
+
+
+class Variable(Node):
+    """A named array that graphs read and update.
+
+    Args:
+        value: initial value; Python numbers become float32 or int32.
+        name: path such as `dense_1/kernel`.
+        dtype: element type; default the value's.
+        trainable: whether an optimizer may change it.
+        regularizer: penalty on it, a function of a tensor that returns a scalar, or None.
+        constraint: projection after each update, a function of a tensor, or None.
+
+    Example:
+        >>> v = Variable([1.0, 2.0], name="v")
+        >>> v.assign([3, 4]).numpy()
+        array([3., 4.], dtype=float32)
+    """
+
+    __slots__ = ("value", "trainable", "regularizer", "constraint")
+
+    value: np.ndarray
+    trainable: bool
+
+    def __init__(
+        self,
+        value: Any,
+        name: str = "variable",
+        dtype: str | None = None,
+        trainable: bool = True,
+        regularizer: Callable[[Any], Any] | None = None,
+        constraint: Callable[[Any], Any] | None = None,
+    ) -> None:
+        array = as_array(value, dtype)
+        self.value = np.array(array, dtype=dtype or array.dtype, order="C", copy=True)
+        self.trainable, self.regularizer, self.constraint = trainable, regularizer, constraint
+        type_ = TensorType(self.value.shape, self.value.dtype.name)
+        attrs = freeze_attributes({"name": name, "type": type_, "uid": fresh_uid()})
+        fill(self, STATE, (), attrs, (type_,), None)
+
+    def numpy(self) -> np.ndarray:
+        """A copy of the present value."""
+        return self.value.copy()
+
+    def assign(self, value: Any) -> Variable:
+        """Writes a new value of the same shape in place.
+
+        Raises:
+            ValueError: the shapes differ.
+        """
+        array = np.asarray(value)
+        if array.shape != self.value.shape:
+            raise ValueError(explain(f"Cannot assign to variable {self.name}",
+                                     expected=self.value.shape, got=array.shape))
+        self.value[...] = array
+        return self
+
+    def __repr__(self) -> str:
+        return f"<Variable {self.name}: {self.type}>"

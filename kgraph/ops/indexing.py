@@ -1,0 +1,170 @@
+"""Reading and adding by integer ids, and one-hot rows.
+
+Ids outside an axis raise IndexError when the kernel runs; negative ones count from the end.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+
+from kgraph.errors import InferenceError, explain
+from kgraph.ir.node import Node
+from kgraph.ir.op import Op, Sample, register
+from kgraph.ir.types import INTEGERS, TensorType, canonical_dtype
+from kgraph.ops.base import normalize_axis
+from kgraph.ops.shapes import draw, reshape, zeros_like
+
+
+def ids(bound: int, *shape: int) -> Any:
+    """A function that draws sample ids below `bound`, negative ones included."""
+    return lambda rng: rng.integers(-bound, bound, shape).astype("int32")
+
+
+def check_ids(name: str, given: np.ndarray, work: np.ndarray, bound: int) -> np.ndarray:
+    """Copies ids into `work` (int64), counting negative ones from the end.
+
+    Raises:
+        IndexError: an id is outside [-bound, bound).
+    """
+    np.copyto(work, given)
+    # As unsigned numbers negative ids are huge, so one maximum finds every id that needs care.
+    if work.size and not int(np.maximum.reduce(work.view(np.uint64), None)) < bound:
+        np.add(work, bound, out=work, where=work < 0)
+        for wrong in given[(work < 0) | (work >= bound)].flat:
+            summary = f"{name}: id {int(wrong)} is out of bounds for an axis of size {bound}"
+            raise IndexError(explain(summary, expected=f"-{bound} <= id < {bound}"))
+    return work
+
+
+def require_ids(type_: TensorType) -> None:
+    """Refuses ids that are not integers."""
+    if type_.dtype not in INTEGERS:
+        raise InferenceError(f"ids must be integers, not {type_.dtype}")
+
+
+class Take(Op):
+    """The slices of `x` along an axis that `indices` names, in its shape."""
+
+    name = "take"
+
+    def __call__(self, x: Any, indices: Any, axis: int | None = None) -> Any:
+        if axis is None:
+            x, axis = reshape(x, -1), 0
+        return self.apply((x, indices), axis=axis)
+
+    def normalize(self, inputs: tuple[Node, ...], attrs: dict[str, Any]) -> dict[str, Any]:
+        return {"axis": normalize_axis(attrs.get("axis", 0), inputs[0].ndim)}
+
+    def infer(self, *types: TensorType, **attrs: Any) -> TensorType:
+        (x, indices), axis = types, attrs["axis"]
+        require_ids(indices)
+        return x.with_shape((*x.shape[:axis], *indices.shape, *x.shape[axis + 1 :]))
+
+    def scratch(self, *types: TensorType, **attrs: Any) -> tuple[TensorType, ...]:
+        return (types[1].with_dtype("int64"),)
+
+    def kernel(self, *arrays: np.ndarray, out: Any = None, work: Any = None, **attrs: Any) -> Any:
+        (x, indices), axis = arrays, attrs["axis"]
+        buffer = work[0] if work else np.empty(indices.shape, np.int64)
+        places = check_ids("take", indices, buffer, x.shape[axis])
+        if x.shape[axis] == 0:  # NumPy refuses any take from an empty axis, even of no ids
+            shape = (*x.shape[:axis], *indices.shape, *x.shape[axis + 1 :])
+            return np.empty(shape, x.dtype) if out is None else out
+        # Ids are in bounds; with mode="raise" NumPy would go through a buffer.
+        return np.take(x, places, axis, out, "clip")
+
+    def vjp(self, g: Any, y: Any, *inputs: Node, **attrs: Any) -> tuple[Node | None, ...]:
+        x, indices = inputs
+        return scatter_add(zeros_like(x), indices, g, attrs["axis"]), None
+
+    def samples(self) -> Iterable[Sample]:
+        yield Sample((draw(5, 3), ids(5, 2, 4)), {"axis": 0})
+        yield Sample((draw(2, 5, 3), ids(5, 4)), {"axis": 1})
+        yield Sample((draw(2, 5), ids(5)), {"axis": -1})
+
+
+class ScatterAdd(Op):
+    """`x` with `updates` added to its slices along an axis that `indices` names."""
+
+    name = "scatter_add"
+    reuse = (0,)
+
+    def __call__(self, x: Any, indices: Any, updates: Any, axis: int = 0) -> Any:
+        return self.apply((x, indices, updates), axis=axis)
+
+    def normalize(self, inputs: tuple[Node, ...], attrs: dict[str, Any]) -> dict[str, Any]:
+        return {"axis": normalize_axis(attrs.get("axis", 0), inputs[0].ndim)}
+
+    def infer(self, *types: TensorType, **attrs: Any) -> TensorType:
+        (x, indices, updates), axis = types, attrs["axis"]
+        require_ids(indices)
+        expected = (*x.shape[:axis], *indices.shape, *x.shape[axis + 1 :])
+        if updates != TensorType(expected, x.dtype):
+            raise InferenceError(f"updates must be {TensorType(expected, x.dtype)}")
+        return x
+
+    def scratch(self, *types: TensorType, **attrs: Any) -> tuple[TensorType, ...]:
+        return (types[1].with_dtype("int64"),)
+
+    def kernel(self, *arrays: np.ndarray, out: Any = None, work: Any = None, **attrs: Any) -> Any:
+        (x, indices, updates), axis = arrays, attrs["axis"]
+        buffer = work[0] if work else np.empty(indices.shape, np.int64)
+        places = check_ids("scatter_add", indices, buffer, x.shape[axis])
+        if out is None:
+            out = np.empty(x.shape, x.dtype)
+        if out is not x:
+            np.copyto(out, x)
+        before, after = updates.shape[:axis], updates.shape[axis + indices.ndim :]
+        columns = updates.reshape(*before, places.size, *after)
+        add_rows(np.moveaxis(out, axis, 0), places.reshape(-1), np.moveaxis(columns, axis, 0))
+        return out
+
+    def vjp(self, g: Any, y: Any, *inputs: Node, **attrs: Any) -> tuple[Node | None, ...]:
+        return g, None, take(g, inputs[1], attrs["axis"])
+
+    def samples(self) -> Iterable[Sample]:
+        yield Sample((draw(5, 3), ids(5, 2, 4), draw(2, 4, 3)), {"axis": 0})
+        yield Sample((draw(2, 5, 3), ids(5, 4), draw(2, 4, 3)), {"axis": 1})
+        yield Sample((draw(5), ids(5), draw()))
+
+
+def add_rows(table: np.ndarray, places: np.ndarray, rows: np.ndarray) -> None:
+    """Adds row i to table[places[i]], in the order of i."""
+    np.add.at(table, places, rows)
+
+
+class OneHot(Op):
+    """Rows of zeros with a one at each id; an id outside [0, num_classes) gives only zeros."""
+
+    name = "one_hot"
+
+    def __call__(self, x: Any, num_classes: int, dtype: str = "float32") -> Any:
+        return self.apply((x,), num_classes=num_classes, dtype=dtype)
+
+    def normalize(self, inputs: tuple[Node, ...], attrs: dict[str, Any]) -> dict[str, Any]:
+        dtype = canonical_dtype(attrs.get("dtype", "float32"))
+        return {"num_classes": int(attrs["num_classes"]), "dtype": dtype}
+
+    def infer(self, *types: TensorType, **attrs: Any) -> TensorType:
+        require_ids(types[0])
+        return TensorType((*types[0].shape, attrs["num_classes"]), attrs["dtype"])
+
+    def kernel(self, *arrays: np.ndarray, out: Any = None, **attrs: Any) -> Any:
+        (x,) = arrays
+        classes = np.arange(attrs["num_classes"], dtype=x.dtype)
+        if out is None:
+            out = np.empty((*x.shape, len(classes)), attrs["dtype"])
+        return np.equal(x[..., None], classes, out, casting="unsafe")
+
+    def vjp(self, g: Any, y: Any, *inputs: Node, **attrs: Any) -> tuple[Node | None, ...]:
+        return (None,)
+
+    def samples(self) -> Iterable[Sample]:
+        yield Sample((ids(4, 3),), {"num_classes": 4})
+        yield Sample((ids(4, 2, 3),), {"num_classes": 5, "dtype": "int32"})
+
+
+take, scatter_add, one_hot = register(Take()), register(ScatterAdd()), register(OneHot())

@@ -1,0 +1,192 @@
+"""Reductions: one row an op, over all axes, one or several, keeping them as size 1 or not.
+
+Sums and products of bools and of uint8 are int32 (NumPy would widen to 64 bits, which the IR never
+does silently). The gradient of `prod` is right at zeros, its second derivative only away from them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from kgraph.errors import InferenceError
+from kgraph.ir.dim import product
+from kgraph.ir.leaves import size
+from kgraph.ir.node import API, Node
+from kgraph.ir.op import Op, Sample, as_node, cast_to, promote_operands, register
+from kgraph.ir.types import TensorType
+from kgraph.ops.base import normalize_axes, normalize_axis, reduced_shape
+from kgraph.ops.comparison import equal, isfinite
+from kgraph.ops.elementwise import exp, sqrt, square
+from kgraph.ops.select import cast, where
+
+WIDENED = {"bool": "int32", "uint8": "int32"}
+
+
+def spread(node: Node, x: Node, axis: tuple[int, ...], keepdims: bool) -> Node:
+    """Puts the reduced axes of a result back as axes of size 1, so that it broadcasts against x."""
+    return node if keepdims or not axis else API["expand_dims"](node, axis)
+
+
+def count(x: Node, axis: tuple[int, ...]) -> Any:
+    """The number of elements that a reduction joins: a Python number, or a node of x's dtype."""
+    number = product(x.shape[a] for a in axis)
+    return number if isinstance(number, int) else cast_to(size(number), x.dtype)
+
+
+class Reduction(Op):
+    """A ufunc's `reduce` over axes.
+
+    Args:
+        name: NumPy's name.
+        ufunc: the binary ufunc.
+        vjp: (g, y, x, axis, keepdims) -> cotangent of x, or None.
+        doc: one sentence.
+        takes: dtype that every operand is cast to, "float" for float32 unless it is floating,
+            None for the operand's own.
+        widens: whether small integers become int32.
+        empty: whether there is a result for no elements.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        ufunc: np.ufunc,
+        vjp: Callable[..., Node] | None,
+        doc: str,
+        *,
+        takes: str | None = None,
+        widens: bool = False,
+        empty: bool = True,
+    ) -> None:
+        self.name, self.doc, self.__doc__ = name, doc, doc
+        self.ufunc, self.rule = ufunc, vjp
+        self.takes, self.widens, self.empty = takes, widens, empty
+
+    def __call__(self, x: Any, axis: Any = None, keepdims: bool = False) -> Any:
+        return self.apply((x,), axis=axis, keepdims=keepdims)
+
+    def lift(self, operands: Sequence[Any]) -> tuple[Node, ...]:
+        if self.takes == "float":
+            return promote_operands(operands, floating=True)
+        node = as_node(operands[0])
+        return (node if self.takes is None else cast_to(node, self.takes),)
+
+    def normalize(self, inputs: tuple[Node, ...], attrs: dict[str, Any]) -> dict[str, Any]:
+        axes = normalize_axes(attrs.get("axis"), inputs[0].ndim)
+        return {"axis": axes, "keepdims": bool(attrs.get("keepdims", False))}
+
+    def infer(self, *types: TensorType, **attrs: Any) -> TensorType:
+        x = types[0]
+        if (self.takes == "bool" and x.dtype != "bool") or (
+            self.takes == "float" and not x.is_float
+        ):
+            raise InferenceError(f"does not take {x.dtype}")
+        if not self.empty and 0 in [x.shape[a] for a in attrs["axis"]]:
+            raise InferenceError("no elements to choose from")
+        dtype = WIDENED.get(x.dtype, x.dtype) if self.widens else x.dtype
+        return TensorType(reduced_shape(x.shape, attrs["axis"], attrs["keepdims"]), dtype)
+
+    def kernel(self, *arrays: np.ndarray, out: Any = None, **attrs: Any) -> Any:
+        x, axis, keepdims = arrays[0], attrs["axis"], attrs["keepdims"]
+        if out is None:
+            dtype = WIDENED.get(x.dtype.name, x.dtype) if self.widens else x.dtype
+            out = np.empty(reduced_shape(x.shape, axis, keepdims), dtype)
+        self.ufunc.reduce(x, axis, out.dtype, out, keepdims)
+        return out
+
+    @property
+    def has_vjp(self) -> bool:
+        return self.rule is not None
+
+    def vjp(self, g: Any, y: Any, *inputs: Node, **attrs: Any) -> tuple[Node | None, ...]:
+        if self.rule is None:
+            return (None,)
+        x, axis, keepdims = inputs[0], attrs["axis"], attrs["keepdims"]
+        return (self.rule(spread(g, x, axis, keepdims), spread(y, x, axis, keepdims), x, axis),)
+
+    def cost(
+        self, inputs: Sequence[TensorType], outputs: Sequence[TensorType], attrs: Mapping[str, Any]
+    ) -> tuple[Any, Any]:
+        return inputs[0].size, super().cost(inputs, outputs, attrs)[1]
+
+    def specialize(
+        self, inputs: Sequence[TensorType], outputs: Sequence[TensorType], attrs: Mapping[str, Any]
+    ) -> Callable[..., Any]:
+        reduce, axis, keepdims = self.ufunc.reduce, short_axis(attrs["axis"]), attrs["keepdims"]
+        dtype = np.dtype(outputs[0].dtype)
+        return lambda x, out: reduce(x, axis, dtype, out, keepdims)
+
+    def samples(self) -> Iterable[Sample]:
+        dtype = "bool" if self.takes == "bool" else "float32"
+
+        def draw(*shape: int) -> Callable[[np.random.Generator], np.ndarray]:
+            return lambda rng: (rng.normal(size=shape) + 0.5 * (dtype == "bool")).astype(dtype)
+
+        yield Sample((draw(4, 3),), {"axis": None, "keepdims": False})
+        yield Sample((draw(4, 3),), {"axis": 0, "keepdims": False})
+        yield Sample((draw(2, 3, 4),), {"axis": -1, "keepdims": True})
+        yield Sample((draw(2, 3, 4),), {"axis": (2, 0), "keepdims": False})
+        yield Sample((draw(),), {"axis": None, "keepdims": False})
+        if self.takes is None:
+            ints = lambda rng: rng.integers(-4, 5, (2, 3)).astype("int32")  # noqa: E731
+            yield Sample((ints,), {"axis": 1, "keepdims": False}, differentiable=False)
+
+
+def short_axis(axis: tuple[int, ...]) -> Any:
+    """The spelling of axes that ufunc.reduce parses fastest."""
+    return axis[0] if len(axis) == 1 else axis
+
+
+class Mean(Reduction):
+    """Arithmetic mean; integers give float32."""
+
+    def kernel(self, *arrays: np.ndarray, out: Any = None, **attrs: Any) -> Any:
+        x = arrays[0]
+        out = super().kernel(x, out=out, **attrs)
+        number = product(x.shape[a] for a in attrs["axis"])
+        return np.true_divide(out, np.array(number, out.dtype), out)
+
+    def specialize(
+        self, inputs: Sequence[TensorType], outputs: Sequence[TensorType], attrs: Mapping[str, Any]
+    ) -> Callable[..., Any]:
+        total = super().specialize(inputs, outputs, attrs)
+        number = np.array(product(inputs[0].shape[a] for a in attrs["axis"]), inputs[0].dtype)
+        divide = np.true_divide
+        return lambda x, out: divide(total(x, out), number, out)
+
+
+def _stretch(g: Node, y: Node, x: Node, axis: tuple[int, ...]) -> Node:
+    return API["broadcast_to"](g, x.shape)
+
+
+def _mean_vjp(g: Node, y: Node, x: Node, axis: tuple[int, ...]) -> Node:
+    return API["broadcast_to"](g / count(x, axis), x.shape)
+
+
+def _extreme_vjp(g: Node, y: Node, x: Node, axis: tuple[int, ...]) -> Node:
+    # Equal extremes share the gradient equally, as in JAX.
+    hit = cast(equal(x, y), x.dtype)
+    return hit * (g / sum(hit, axis=axis, keepdims=True))
+
+
+def _prod_vjp(g: Node, y: Node, x: Node, axis: tuple[int, ...]) -> Node:
+    # The product of the others: y / x without zeros; at a single zero, the product of the rest.
+    zero = equal(x, 0)
+    zeros = sum(cast(zero, x.dtype), axis=axis, keepdims=True)
+    filled = where(zero, 1, x)
+    rest = prod(filled, axis=axis, keepdims=True)
+    return g * where(equal(zeros - cast(zero, x.dtype), 0), rest / filled, 0)
+
+
+sum = Reduction("sum", np.add, _stretch, "Sum; bool and uint8 give int32.", widens=True)
+mean = Mean("mean", np.add, _mean_vjp, "Arithmetic mean; integers give float32.", takes="float")
+prod = Reduction("prod", np.multiply, _prod_vjp, "Product; bool and uint8 give int32.", widens=True)
+max = Reduction("max", np.maximum, _extreme_vjp, "Largest element; NaN wins.", empty=False)
+min = Reduction("min", np.minimum, _extreme_vjp, "Smallest element; NaN wins.", empty=False)
+any = Reduction("any", np.logical_or, None, "Whether any element is nonzero.", takes="bool")
+all = Reduction("all", np.logical_and, None, "Whether all elements are nonzero.", takes="bool")
+for _op in (sum, mean, prod, max, min, any, all):
+    register(_op)

@@ -1,0 +1,423 @@
+"""Ops that see the same memory through another shape; they cost nothing when a plan runs.
+
+Sizes may be symbolic everywhere. A slice's step is positive in the IR: `getitem` writes a negative
+one as slice and flip.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+import numpy as np
+
+from kgraph.errors import InferenceError, UndecidableError
+from kgraph.ir.dim import Dim, product
+from kgraph.ir.leaves import const
+from kgraph.ir.node import API, Node
+from kgraph.ir.op import Op, Sample, as_array, register
+from kgraph.ir.types import Shape, TensorType, broadcast_shapes, canonical_dtype
+from kgraph.ops.base import View, normalize_axes, normalize_axis
+
+
+def draw(*shape: int, dtype: str = "float32") -> Callable[[np.random.Generator], np.ndarray]:
+    """A function that draws a sample of this shape."""
+    return lambda rng: rng.uniform(-3, 3, shape).astype(dtype)
+
+
+def shape_of(x: Any) -> Shape:
+    """The sizes of a node or of what can become an array."""
+    return x.shape if isinstance(x, Node) else as_array(x).shape
+
+
+def as_shape(shape: Any) -> Shape:
+    """Makes an int, a Dim or several of them a tuple of Python ints and Dims."""
+    sizes = shape if isinstance(shape, (tuple, list, np.ndarray)) else (shape,)
+    return tuple(d if isinstance(d, Dim) else int(d) for d in sizes)
+
+
+def show(shape: Iterable[int | Dim]) -> str:
+    """A shape as error messages print it."""
+    return "[" + ", ".join(map(str, shape)) + "]"
+
+
+class Reshape(View):
+    """The same elements in the same order, in another shape; one size may be -1."""
+
+    name = "reshape"
+
+    def __call__(self, x: Any, shape: Any) -> Any:
+        return self.apply((x,), shape=shape)
+
+    def normalize(self, inputs: tuple[Node, ...], attrs: dict[str, Any]) -> dict[str, Any]:
+        shape, total = as_shape(attrs["shape"]), inputs[0].size
+        unknown = [i for i, d in enumerate(shape) if isinstance(d, int) and d == -1]
+        if len(unknown) > 1:
+            raise InferenceError(f"only one size may be -1, not those of {show(shape)}")
+        if unknown:
+            rest = product(d for i, d in enumerate(shape) if i != unknown[0])
+            try:
+                exact = not (isinstance(rest, int) and rest == 0) and total % rest == 0
+            except UndecidableError:
+                exact = False
+            if not exact:
+                raise InferenceError(f"{total} elements do not fit into {show(shape)}")
+            shape = tuple(total // rest if i == unknown[0] else d for i, d in enumerate(shape))
+        return {"shape": shape}
+
+    def infer(self, *types: TensorType, **attrs: Any) -> TensorType:
+        (x,), shape = types, attrs["shape"]
+        result = TensorType(tuple(shape), x.dtype)
+        if result.size != x.size:
+            raise InferenceError(f"{x.size} elements do not fit into {show(shape)}")
+        return result
+
+    def view(self, array: np.ndarray, **attrs: Any) -> np.ndarray | None:
+        try:
+            return np.reshape(array, attrs["shape"], copy=False)
+        except ValueError:
+            return None
+
+    def kernel(self, *arrays: np.ndarray, out: Any = None, **attrs: Any) -> Any:
+        (x,) = arrays
+        if out is None:
+            out = np.empty(attrs["shape"], x.dtype)
+        np.copyto(out.reshape(x.shape), x)
+        return out
+
+    def vjp(self, g: Any, y: Any, *inputs: Node, **attrs: Any) -> tuple[Node | None, ...]:
+        return (reshape(g, inputs[0].shape),)
+
+    def samples(self) -> Iterable[Sample]:
+        yield Sample((draw(2, 6),), {"shape": (3, 4)})
+        yield Sample((draw(2, 3, 4),), {"shape": (2, -1)})
+        yield Sample((draw(),), {"shape": (1, 1)})
+
+
+class Transpose(View):
+    """The axes in another order, reversed by default."""
+
+    name = "transpose"
+
+    def __call__(self, x: Any, axes: Any = None) -> Any:
+        return self.apply((x,), axes=axes)
+
+    def normalize(self, inputs: tuple[Node, ...], attrs: dict[str, Any]) -> dict[str, Any]:
+        axes, ndim = attrs.get("axes"), inputs[0].ndim
+        if axes is None:
+            return {"axes": tuple(reversed(range(ndim)))}
+        return {"axes": tuple(normalize_axis(a, ndim) for a in axes)}
+
+    def infer(self, *types: TensorType, **attrs: Any) -> TensorType:
+        (x,), axes = types, attrs["axes"]
+        if sorted(axes) != list(range(x.ndim)):
+            raise InferenceError(f"axes {axes} are not an order of {x.ndim} axes")
+        return x.with_shape(tuple(x.shape[a] for a in axes))
+
+    def view(self, array: np.ndarray, **attrs: Any) -> np.ndarray:
+        return array.transpose(attrs["axes"])
+
+    def vjp(self, g: Any, y: Any, *inputs: Node, **attrs: Any) -> tuple[Node | None, ...]:
+        return (transpose(g, tuple(int(a) for a in np.argsort(attrs["axes"]))),)
+
+    def samples(self) -> Iterable[Sample]:
+        yield Sample((draw(2, 3),))
+        yield Sample((draw(2, 3, 4),), {"axes": (1, -1, 0)})
+
+
+class ExpandDims(View):
+    """New axes of size 1 at the places that they have in the result."""
+
+    name = "expand_dims"
+
+    def __call__(self, x: Any, axis: Any) -> Any:
+        return self.apply((x,), axis=axis)
+
+    def normalize(self, inputs: tuple[Node, ...], attrs: dict[str, Any]) -> dict[str, Any]:
+        axis = attrs["axis"]
+        count = len(axis) if isinstance(axis, (tuple, list)) else 1
+        return {"axis": normalize_axes(axis, inputs[0].ndim + count)}
+
+    def infer(self, *types: TensorType, **attrs: Any) -> TensorType:
+        (x,), axes = types, attrs["axis"]
+        sizes = iter(x.shape)
+        ndim = x.ndim + len(axes)
+        return x.with_shape(tuple(1 if i in axes else next(sizes) for i in range(ndim)))
+
+    def view(self, array: np.ndarray, **attrs: Any) -> np.ndarray:
+        return np.expand_dims(array, attrs["axis"])
+
+    def vjp(self, g: Any, y: Any, *inputs: Node, **attrs: Any) -> tuple[Node | None, ...]:
+        return (squeeze(g, attrs["axis"]),)
+
+    def samples(self) -> Iterable[Sample]:
+        yield Sample((draw(2, 3),), {"axis": -1})
+        yield Sample((draw(2, 3),), {"axis": (0, 2)})
+
+
+class Squeeze(View):
+    """The tensor without axes of size 1: all of them, or those named."""
+
+    name = "squeeze"
+
+    def __call__(self, x: Any, axis: Any = None) -> Any:
+        return self.apply((x,), axis=axis)
+
+    def normalize(self, inputs: tuple[Node, ...], attrs: dict[str, Any]) -> dict[str, Any]:
+        if attrs.get("axis") is not None:
+            return {"axis": normalize_axes(attrs["axis"], inputs[0].ndim)}
+        return {"axis": tuple(i for i, d in enumerate(inputs[0].shape) if d == 1)}
+
+    def infer(self, *types: TensorType, **attrs: Any) -> TensorType:
+        (x,), axes = types, attrs["axis"]
+        for axis in axes:
+            if x.shape[axis] != 1:
+                raise InferenceError(f"axis {axis} has size {x.shape[axis]}, not 1")
+        return x.with_shape(tuple(d for i, d in enumerate(x.shape) if i not in axes))
+
+    def view(self, array: np.ndarray, **attrs: Any) -> np.ndarray:
+        return array.squeeze(attrs["axis"])
+
+    def vjp(self, g: Any, y: Any, *inputs: Node, **attrs: Any) -> tuple[Node | None, ...]:
+        return (expand_dims(g, attrs["axis"]),)
+
+    def samples(self) -> Iterable[Sample]:
+        yield Sample((draw(1, 3, 1),))
+        yield Sample((draw(1, 3, 1),), {"axis": -1})
+
+
+class BroadcastTo(View):
+    """The tensor repeated along axes of size 1 and new leading axes."""
+
+    name = "broadcast_to"
+
+    def __call__(self, x: Any, shape: Any) -> Any:
+        return self.apply((x,), shape=shape)
+
+    def normalize(self, inputs: tuple[Node, ...], attrs: dict[str, Any]) -> dict[str, Any]:
+        return {"shape": as_shape(attrs["shape"])}
+
+    def infer(self, *types: TensorType, **attrs: Any) -> TensorType:
+        (x,), shape = types, tuple(attrs["shape"])
+        if broadcast_shapes(x.shape, shape) != shape:
+            raise InferenceError(f"cannot stretch to {show(shape)}")
+        return x.with_shape(shape)
+
+    def view(self, array: np.ndarray, **attrs: Any) -> np.ndarray:
+        return np.broadcast_to(array, attrs["shape"])
+
+    def vjp(self, g: Any, y: Any, *inputs: Node, **attrs: Any) -> tuple[Node | None, ...]:
+        return (g,)  # the engine sums a cotangent back to the operand's shape
+
+    def samples(self) -> Iterable[Sample]:
+        yield Sample((draw(3),), {"shape": (2, 3)})
+        yield Sample((draw(2, 1, 3),), {"shape": (4, 2, 5, 3)})
+        yield Sample((draw(),), {"shape": (2,)})
+
+
+class Slice(View):
+    """A regular part of each axis: `starts`, `stops` and positive `steps`, one an axis."""
+
+    name = "slice"
+
+    def __call__(self, x: Any, starts: Any, stops: Any, steps: Any = None) -> Any:
+        return self.apply((x,), starts=starts, stops=stops, steps=steps)
+
+    def normalize(self, inputs: tuple[Node, ...], attrs: dict[str, Any]) -> dict[str, Any]:
+        steps = attrs.get("steps")
+        ndim = inputs[0].ndim
+        full = {
+            "starts": as_shape(attrs["starts"]),
+            "stops": as_shape(attrs["stops"]),
+            "steps": (1,) * ndim if steps is None else as_shape(steps),
+        }
+        if any(len(v) != ndim for v in full.values()):
+            raise InferenceError(f"needs starts, stops and steps of {ndim} axes")
+        return full
+
+    def infer(self, *types: TensorType, **attrs: Any) -> TensorType:
+        (x,) = types
+        return x.with_shape(sliced_shape(x.shape, attrs["starts"], attrs["stops"], attrs["steps"]))
+
+    def view(self, array: np.ndarray, **attrs: Any) -> np.ndarray:
+        return array[slices(attrs, array.shape)]
+
+    def vjp(self, g: Any, y: Any, *inputs: Node, **attrs: Any) -> tuple[Node | None, ...]:
+        return (slice_grad(g, inputs[0].shape, **attrs),)
+
+    def samples(self) -> Iterable[Sample]:
+        yield Sample((draw(4, 5),), {"starts": (1, 0), "stops": (3, 5)})
+        yield Sample((draw(4, 5),), {"starts": (0, 1), "stops": (4, 5), "steps": (1, 2)})
+
+
+class SliceGrad(Op):
+    """Zeros of `shape` that hold the operand where `slice` of these bounds would read."""
+
+    name = "slice_grad"
+
+    def __call__(self, g: Any, shape: Any, starts: Any, stops: Any, steps: Any) -> Any:
+        return self.apply((g,), shape=shape, starts=starts, stops=stops, steps=steps)
+
+    def infer(self, *types: TensorType, **attrs: Any) -> TensorType:
+        (g,), shape = types, tuple(attrs["shape"])
+        expected = sliced_shape(shape, attrs["starts"], attrs["stops"], attrs["steps"])
+        if expected != g.shape:
+            raise InferenceError(f"the slice has shape {show(expected)}")
+        return g.with_shape(shape)
+
+    def kernel(self, *arrays: np.ndarray, out: Any = None, **attrs: Any) -> Any:
+        if out is None:
+            out = np.empty(attrs["shape"], arrays[0].dtype)
+        out.fill(0)
+        out[slices(attrs, out.shape)] = arrays[0]
+        return out
+
+    def vjp(self, g: Any, y: Any, *inputs: Node, **attrs: Any) -> tuple[Node | None, ...]:
+        return (slice_(g, attrs["starts"], attrs["stops"], attrs["steps"]),)
+
+    def samples(self) -> Iterable[Sample]:
+        bounds = {"starts": (1, 0), "stops": (4, 5), "steps": (2, 1)}
+        yield Sample((draw(2, 5),), {"shape": (4, 5), **bounds})
+
+
+class Flip(View):
+    """The order of the elements reversed along all axes, or those named."""
+
+    name = "flip"
+
+    def __call__(self, x: Any, axis: Any = None) -> Any:
+        return self.apply((x,), axis=axis)
+
+    def normalize(self, inputs: tuple[Node, ...], attrs: dict[str, Any]) -> dict[str, Any]:
+        return {"axis": normalize_axes(attrs.get("axis"), inputs[0].ndim)}
+
+    def infer(self, *types: TensorType, **attrs: Any) -> TensorType:
+        return types[0]
+
+    def view(self, array: np.ndarray, **attrs: Any) -> np.ndarray:
+        return np.flip(array, attrs["axis"])
+
+    def vjp(self, g: Any, y: Any, *inputs: Node, **attrs: Any) -> tuple[Node | None, ...]:
+        return (flip(g, attrs["axis"]),)
+
+    def samples(self) -> Iterable[Sample]:
+        yield Sample((draw(3, 2),))
+        yield Sample((draw(3, 2),), {"axis": -1})
+
+
+def sliced_shape(shape: Shape, starts: Shape, stops: Shape, steps: Shape) -> Shape:
+    """The shape of a slice, after checking its bounds as far as they are known."""
+    sizes: list[int | Dim] = []
+    for axis, (size, start, stop, step) in enumerate(zip(shape, starts, stops, steps)):
+        if not isinstance(step, int) or step < 1:
+            raise InferenceError(f"step {step} of axis {axis} is not positive")
+        known = all(isinstance(d, int) for d in (size, start, stop))
+        if known and not 0 <= start <= stop <= size:
+            raise InferenceError(f"{start}:{stop} is no part of axis {axis} of size {size}")
+        length = stop - start
+        try:
+            sizes.append(-(-length // step) if isinstance(length, int) else length // step)
+        except UndecidableError as error:
+            raise InferenceError(f"axis {axis} has no regular part: {error}") from None
+    return tuple(sizes)
+
+
+def slices(attrs: Mapping[str, Any], shape: tuple[int, ...]) -> tuple[slice, ...]:
+    """The index of a slice whose bounds are numbers.
+
+    Raises:
+        IndexError: a symbolic size came out too small for the bounds.
+    """
+    bounds = tuple(zip(attrs["starts"], attrs["stops"], attrs["steps"]))
+    for axis, ((start, stop, _), size) in enumerate(zip(bounds, shape)):
+        if not 0 <= start <= stop <= size:
+            raise IndexError(f"slice: {start}:{stop} is no part of axis {axis} of size {size}")
+    return tuple(slice(*b) for b in bounds)
+
+
+reshape, transpose = register(Reshape()), register(Transpose())
+expand_dims, squeeze = register(ExpandDims()), register(Squeeze())
+broadcast_to, flip = register(BroadcastTo()), register(Flip())
+slice_, slice_grad = register(Slice()), register(SliceGrad())
+
+
+def swapaxes(x: Any, axis1: int, axis2: int) -> Any:
+    """Exchanges two axes.
+
+    Args:
+        x: tensor of any shape.
+        axis1: one axis.
+        axis2: the other.
+
+    Returns:
+        A transposed tensor.
+
+    Raises:
+        InferenceError: there is no such axis.
+
+    Example:
+        >>> swapaxes(np.ones((2, 3, 4)), 0, 2).shape
+        (4, 3, 2)
+    """
+    order = list(range(len(shape_of(x))))
+    first, second = normalize_axis(axis1, len(order)), normalize_axis(axis2, len(order))
+    order[first], order[second] = order[second], order[first]
+    return transpose(x, order)
+
+
+def moveaxis(x: Any, source: int, destination: int) -> Any:
+    """Moves one axis to another place; the others keep their order.
+
+    Example:
+        >>> moveaxis(np.ones((2, 3, 4)), 0, -1).shape
+        (3, 4, 2)
+    """
+    order = list(range(len(shape_of(x))))
+    axis, place = normalize_axis(source, len(order)), normalize_axis(destination, len(order))
+    order.insert(place, order.pop(axis))
+    return transpose(x, order)
+
+
+def full(shape: Any, fill_value: Any, dtype: str | None = None) -> Any:
+    """A tensor of one value; an array unless a size is symbolic.
+
+    Example:
+        >>> full((2,), 7, "int32")
+        array([7, 7], dtype=int32)
+    """
+    value = as_array(fill_value, dtype)
+    value = value if dtype is None else value.astype(canonical_dtype(dtype))
+    sizes = as_shape(shape)
+    symbolic = any(isinstance(d, Dim) for d in sizes)
+    return broadcast_to(const(value) if symbolic else value, sizes)
+
+
+def full_like(x: Any, fill_value: Any) -> Any:
+    """A tensor of one value with the shape and dtype of `x`."""
+    if not isinstance(x, Node):
+        return np.full_like(as_array(x), fill_value)
+    return broadcast_to(const(np.asarray(fill_value), x.dtype), x.shape)
+
+
+def zeros_like(x: Any) -> Any:
+    """Zeros of the shape and dtype of `x`.
+
+    Example:
+        >>> zeros_like(np.ones(2, "float32"))
+        array([0., 0.], dtype=float32)
+    """
+    return full_like(x, 0)
+
+
+def ones_like(x: Any) -> Any:
+    """Ones of the shape and dtype of `x`.
+
+    Example:
+        >>> ones_like(np.zeros(2, "float32"))
+        array([1., 1.], dtype=float32)
+    """
+    return full_like(x, 1)
+
+
+API.update(swapaxes=swapaxes, moveaxis=moveaxis, zeros_like=zeros_like, ones_like=ones_like)
+API.update(full_like=full_like)

@@ -1,0 +1,30 @@
+"""Helpers around models, imported when they are first used."""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any
+
+_HOME = {
+    "CustomObjectScope": "kgraph.registry",
+    "custom_object_scope": "kgraph.registry",
+    "get_custom_objects": "kgraph.registry",
+    "register_keras_serializable": "kgraph.registry",
+    "to_categorical": "kgraph.utils.np_utils",
+    "normalize": "kgraph.utils.np_utils",
+}
+_MODULES = ("generic_utils", "np_utils")
+
+__all__ = [*_HOME, *_MODULES]  # noqa: PLE0604
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HOME:
+        return getattr(importlib.import_module(_HOME[name]), name)
+    if name in _MODULES:
+        return importlib.import_module(f"{__name__}.{name}")
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *__all__])

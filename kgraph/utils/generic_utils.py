@@ -1,0 +1,15 @@
+"""Keras 2's place of the functions around custom objects."""
+
+from kgraph.registry import (
+    CustomObjectScope,
+    custom_object_scope,
+    get_custom_objects,
+    register_keras_serializable,
+)
+
+__all__ = [
+    "CustomObjectScope",
+    "custom_object_scope",
+    "get_custom_objects",
+    "register_keras_serializable",
+]

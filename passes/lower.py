@@ -1,0 +1,149 @@
+"""Lowering: every layer call of a graph is replaced by the primitive ops that it stands for.
+
+One user graph has two lowerings, for training and for inference. Layers leave state updates,
+losses and masks in the `CallContext`; what they build lies under the layer's path and keeps the
+line on which the user called the layer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from kgraph.ir.call import LAYER_CALL, MASK_OF
+from kgraph.ir.context import CallContext, calling
+from kgraph.ir.graph import Graph, Stage, substitute, toposort
+from kgraph.ir.leaves import ITEM
+from kgraph.ir.node import Node, build
+from kgraph.ir.origin import Origin, here, making
+from kgraph.ir.variable import Variable
+
+Update = tuple[Variable, Node]
+
+
+def inline(
+    roots: Sequence[Node],
+    context: CallContext,
+    env: Mapping[Node, Node] | None = None,
+    masks: Mapping[Node, Node] | None = None,
+) -> tuple[tuple[Node, ...], tuple[Node | None, ...]]:
+    """Builds what the roots stand for in primitive ops.
+
+    Args:
+        roots: nodes of a LAYERS graph.
+        context: takes up the updates, losses and masks that the layers leave.
+        env: replacements of nodes, such as the inputs of a model that is called.
+        masks: masks of the nodes in `env`.
+
+    Returns:
+        The roots in primitive ops, and the mask of each or None.
+    """
+    walk = _Inlining(context, dict(env or {}), dict(masks or {}), here())
+    with calling(context):
+        for node in toposort(roots, stop=walk.values):
+            if node not in walk.values:
+                walk.visit(node)
+    return tuple(walk.values[r] for r in roots), tuple(walk.masks.get(r) for r in roots)
+
+
+@dataclass
+class _Inlining:
+    """The state of one walk: what each visited node became."""
+
+    context: CallContext
+    values: dict[Node, Node]
+    masks: dict[Node, Node]
+    outer: Origin
+    calls: dict[Node, tuple[tuple[Node, ...], tuple[Node | None, ...]]] = field(
+        default_factory=dict
+    )
+
+    def visit(self, node: Node) -> None:
+        """Replaces a node whose operands are done."""
+        if node.op is LAYER_CALL:
+            self._call(node)
+        elif node.op is ITEM and node.inputs[0] in self.calls:
+            self._output(node, node.inputs[0], node.attrs["index"])
+        elif node.op is MASK_OF and node.inputs[0] in self.calls:
+            mask = self.calls[node.inputs[0]][1][node.attrs["index"]]
+            assert mask is not None, "mask_of refuses outputs without a mask"
+            self.values[node] = mask
+        else:
+            operands = tuple(self.values[n] for n in node.inputs)
+            same = operands == node.inputs
+            origin = self._place(node.origin, node.origin.scope)
+            self.values[node] = node if same else build(node.op, operands, node.attrs, origin)
+
+    def _call(self, node: Node) -> None:
+        operands = tuple(self.values[n] for n in node.inputs)
+        masks = tuple(self.masks.get(n) for n in node.inputs)
+        call = node.attrs["call"]
+        with making(self._place(node.origin, call.layer.name)):
+            self.calls[node] = call.invoke(operands, masks, self.context)
+        self.values[node] = self.calls[node][0][0]
+        if len(node.types) == 1:
+            self._output(node, node, 0)
+
+    def _output(self, node: Node, call: Node, index: int) -> None:
+        outputs, masks = self.calls[call]
+        self.values[node] = outputs[index]
+        mask = masks[index]
+        if mask is not None:
+            self.masks[node] = mask
+
+    def _place(self, origin: Origin, scope: str) -> Origin:
+        path = "/".join(part for part in (self.outer.scope, scope) if part)
+        return replace(origin, name=None, history=None, scope=path)
+
+
+def merge_updates(updates: Iterable[Update]) -> tuple[Update, ...]:
+    """Makes several updates of one variable one: each later one starts from what the one before left.
+
+    A layer that is called twice, such as a shared batch normalisation, updates its state twice.
+    """
+    latest: dict[Variable, Node] = {}
+    for variable, value in updates:
+        if variable in latest:
+            value = substitute([value], {variable: latest[variable]})[0]
+        latest[variable] = value
+    return tuple(latest.items())
+
+
+def lower(graph: Graph, training: bool = False) -> Graph:
+    """Replaces the layer calls of a graph by primitive ops.
+
+    Args:
+        graph: a graph of any stage; one without layer calls is returned as it is.
+        training: whether dropout and batch statistics are on.
+
+    Returns:
+        The CORE graph with the layers' state updates.
+    """
+    if graph.stage is not Stage.LAYERS:
+        return graph
+    context = CallContext(training)
+    roots, _ = inline(graph.roots, context)
+    count = len(graph.outputs)
+    outputs = tuple((name, n) for (name, _), n in zip(graph.outputs, roots[:count], strict=True))
+    own = [(v, n) for (v, _), n in zip(graph.updates, roots[count:], strict=True)]
+    updates = merge_updates([*own, *context.updates])
+    return Graph(graph.inputs, outputs, updates, Stage.CORE)
+
+
+@dataclass(frozen=True)
+class Lower:
+    """The pass from layer calls to primitive ops.
+
+    Args:
+        training: whether dropout and batch statistics are on.
+    """
+
+    training: bool = False
+
+    name = "lower"
+    needs = Stage.LAYERS
+    gives = Stage.CORE
+
+    def run(self, graph: Graph) -> Graph:
+        """Lowers the graph."""
+        return lower(graph, self.training)

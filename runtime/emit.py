@@ -1,0 +1,183 @@
+"""Emit: a plan's steps become one straight-line Python function over preallocated arrays.
+
+Every kernel, with its attributes built in, and every array is a local variable of the function, so
+a step costs its NumPy call and nothing else. The source is kept and registered with `linecache`.
+"""
+
+from __future__ import annotations
+
+import itertools
+import keyword
+import linecache
+import re
+import weakref
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from kgraph.errors import explain
+from kgraph.ir.node import Node
+from kgraph.ir.variable import Variable
+from kgraph.runtime.plan import Operand, PlanData, Step
+
+_NUMBERS = itertools.count(1)
+_CHUNK = 4000  # lines a function; Python compiles several short functions faster than a huge one
+
+
+class Plan:
+    """An emitted plan with memory of its own.
+
+    Attributes:
+        data: the plan as plain data.
+        inputs: arrays to fill before a run, in the order of the graph's inputs.
+        outputs: arrays that hold the outputs until the next run.
+        run: runs all steps once.
+        source: text of the generated function.
+    """
+
+    def __init__(self, data: PlanData) -> None:
+        self.data = data
+        self.filename = f"<kgraph plan {next(_NUMBERS)}>"
+        self._arena = np.zeros(data.arena_bytes, np.uint8)
+        self._bases: dict[Node, np.ndarray] = {}
+        self._arrays: dict[Operand, np.ndarray] = {}
+        self.inputs = tuple(self.array(o) for o in data.inputs)
+        self.outputs = tuple(self.array(o) for o in data.outputs)
+        self.calls = [self._call(step) for step in data.steps]
+        self.source, self._functions = self._emit()
+
+    def array(self, operand: Operand) -> np.ndarray:
+        """The array that an operand stands for; equal operands give one array."""
+        if operand not in self._arrays:
+            self._arrays[operand] = self._window(operand)
+        return self._arrays[operand]
+
+    def _window(self, operand: Operand) -> np.ndarray:
+        offset = operand.offset
+        if isinstance(operand.base, int):
+            memory: Any = self._arena
+            offset += self.data.buffers[operand.base].offset
+        else:
+            memory = self._base(operand.base)
+            if memory.shape == operand.shape and memory.strides == operand.strides:
+                return memory
+            if not memory.flags.c_contiguous:
+                raise ValueError(f"{operand.base!r} does not lie in C order")
+        if 0 in operand.shape:
+            return np.empty(operand.shape, operand.dtype)
+        return np.ndarray(operand.shape, operand.dtype, memory, offset, operand.strides)
+
+    def _base(self, node: Node) -> np.ndarray:
+        if isinstance(node, Variable):
+            return node.value
+        if node.op.name == "const":
+            return node.attrs["value"].array
+        if node not in self._bases:
+            if node.op.name == "size":
+                value = np.array(node.attrs["dim"].substitute(self.data.binding), np.int64)
+            else:
+                type_ = node.type.bind(self.data.binding)
+                value = np.zeros(type_.shape, type_.dtype)  # type: ignore[arg-type]
+            self._bases[node] = value
+        return self._bases[node]
+
+    def _call(self, step: Step) -> tuple[Callable[..., Any], tuple[np.ndarray, ...]]:
+        operands = (*step.inputs, *step.outputs, *step.scratch)
+        kernel = step.op.specialize(
+            [o.type for o in step.inputs], [o.type for o in step.outputs], step.attrs
+        )
+        return kernel, tuple(self.array(o) for o in operands)
+
+    def _emit(self) -> tuple[str, list[Callable[[], None]]]:
+        names = _Names()
+        parts, functions = [], []
+        for start in range(0, len(self.calls) or 1, _CHUNK):
+            parts.append(self._emit_chunk(start, names))
+        source = "\n\n".join(parts)
+        code = compile(source, self.filename, "exec")
+        scope: dict[str, Any] = {"errstate": np.errstate, **names.values}
+        exec(code, scope)
+        for start in range(0, len(self.calls) or 1, _CHUNK):
+            functions.append(scope[f"run_{start}"])
+        linecache.cache[self.filename] = (
+            len(source), None, source.splitlines(keepends=True), self.filename,
+        )
+        weakref.finalize(self, linecache.cache.pop, self.filename, None)
+        return source, functions
+
+    def _emit_chunk(self, start: int, names: _Names) -> str:
+        lines: list[str] = []
+        used: dict[str, None] = {}
+        stop = start + _CHUNK
+        for (kernel, arrays), step in zip(
+            self.calls[start:stop], self.data.steps[start:stop], strict=True
+        ):
+            operands = (*step.inputs, *step.outputs, *step.scratch)
+            words = [names.of(kernel, step.op.name)]
+            words += [names.of(a, _wish(o)) for a, o in zip(arrays, operands, strict=True)]
+            used.update(dict.fromkeys(words))
+            label = step.node.origin.scope
+            comment = f"  # {label}" if label else ""
+            lines.append(f"        {words[0]}({', '.join(words[1:])}){comment}")
+        defaults = ", ".join(f"{name}={name}" for name in used)
+        head = f"def run_{start}({defaults}):\n    with errstate(all='ignore'):\n"
+        return head + ("\n".join(lines) or "        return")
+
+    def run(self) -> None:
+        """Runs every step once; an error names the step's node, layer and source line."""
+        try:
+            for function in self._functions:
+                function()
+        except Exception as error:
+            self._explain(error)
+            raise
+
+    def _explain(self, error: Exception) -> None:
+        """Adds to a kernel's error what was being computed, and for which line of the user."""
+        trace, index = error.__traceback__, None
+        while trace is not None:
+            if trace.tb_frame.f_code.co_filename == self.filename:
+                start = int(trace.tb_frame.f_code.co_name.rpartition("_")[2])
+                index = start + trace.tb_lineno - trace.tb_frame.f_code.co_firstlineno - 2
+            trace = trace.tb_next
+        if index is None:
+            return
+        step = self.data.steps[index]
+        shapes = ", ".join(str(o.type) for o in step.inputs)
+        layer = step.node.origin.scope
+        text = f"while running {step.op.name}({shapes})" + (f" of layer {layer}" if layer else "")
+        error.add_note(explain(text, where=step.node.origin.where))
+
+
+class _Names:
+    """Readable, distinct variable names for kernels and arrays."""
+
+    def __init__(self) -> None:
+        self.values: dict[str, Any] = {}
+        self._by_id: dict[int, str] = {}
+        self._numbers: dict[str, itertools.count[int]] = {}
+
+    def of(self, value: Any, wish: str) -> str:
+        """The name of `value`: as wished, numbered where others wish the same."""
+        if id(value) in self._by_id:
+            return self._by_id[id(value)]
+        stem = re.sub(r"\W", "_", wish) or "v"
+        taken = keyword.iskeyword(stem) or stem.startswith("run_") or stem == "errstate"
+        if taken or not stem.isidentifier():
+            stem = f"v_{stem}"
+        numbers = self._numbers.setdefault(stem, itertools.count(2))
+        name = stem
+        while name in self.values:
+            name = f"{stem}_{next(numbers)}"
+        self.values[name] = value
+        self._by_id[id(value)] = name
+        return name
+
+
+def _wish(operand: Operand) -> str:
+    """What to call an operand's array: its state or input, `c` for constants, else `t`."""
+    if isinstance(operand.base, int):
+        return f"t{operand.base}"
+    return "c" if operand.base.op.name == "const" else operand.base.name
+

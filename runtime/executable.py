@@ -1,0 +1,179 @@
+"""Executable: a compiled graph. It makes a plan for each binding of the symbolic sizes and keeps it.
+
+Variables are shared by everything that reads them: a prediction sees what training wrote. Calls
+from several threads get plans of their own; calls that update variables wait for one another.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from kgraph import config
+from kgraph.errors import StageError
+from kgraph.ir.graph import Graph, Stage, substitute
+from kgraph.ir.leaves import RNG_STEP
+from kgraph.ir.node import API, build
+from kgraph.ir.variable import Variable
+from kgraph.passes.lower import lower
+from kgraph.passes.manager import CompileReport, Pipeline
+from kgraph.passes.pipeline import optimize
+from kgraph.runtime.binding import bind_shapes, feed_array
+from kgraph.runtime.emit import Plan
+from kgraph.runtime.plan import PlanData, make_plan
+from kgraph.runtime.profile import Profile, profile
+
+Key = tuple[tuple[str, int], ...]
+
+
+class Executable:
+    """A graph that is ready to run on arrays.
+
+    Args:
+        graph: a FUSED (or CORE) graph.
+        report: what the passes did to get there.
+
+    Attributes:
+        graph: the graph that the plans are made of.
+        report: the same.
+    """
+
+    def __init__(self, graph: Graph, report: CompileReport | None = None) -> None:
+        if graph.stage is Stage.LAYERS:
+            raise StageError("A graph of layers cannot be run: lower it first, or use compile().")
+        self.graph, self.report = graph, report
+        self._data: OrderedDict[Key, PlanData] = OrderedDict()
+        self._idle: dict[Key, list[Plan]] = {}
+        self._bound: dict[Key, Plan] = {}
+        self._lock = threading.RLock()
+        self._running = threading.RLock()
+
+    def __call__(self, *arrays: Any) -> tuple[np.ndarray, ...]:
+        """Runs once.
+
+        Args:
+            arrays: one an input, of its shape; cast to its dtype.
+
+        Returns:
+            One new array an output.
+
+        Raises:
+            ValueError: a shape does not fit.
+        """
+        fed = [feed_array(n, a) for n, a in zip(self.graph.inputs, arrays, strict=True)]
+        key = self._key(bind_shapes(self.graph.inputs, [a.shape for a in fed]))
+        if not self.graph.updates:
+            return self._run(key, fed)
+        with self._running:
+            return self._run(key, fed)
+
+    def _run(self, key: Key, fed: Sequence[np.ndarray]) -> tuple[np.ndarray, ...]:
+        plan = self._take(key)
+        try:
+            for buffer, array in zip(plan.inputs, fed, strict=True):
+                np.copyto(buffer, array)
+            plan.run()
+            return tuple(array.copy() for array in plan.outputs)
+        finally:
+            with self._lock:
+                if key in self._data:
+                    self._idle.setdefault(key, []).append(plan)
+
+    def bind(self, binding: Mapping[str, int]) -> Plan:
+        """The one plan that belongs to whoever drives the loop: fill `inputs`, `run()`, repeat.
+
+        Args:
+            binding: a number for each of `graph.symbols`.
+        """
+        key = self._key(binding)
+        with self._lock:
+            data = self._plan_data(key)
+            if key not in self._bound:
+                self._bound[key] = Plan(data)
+            return self._bound[key]
+
+    @property
+    def source(self) -> str:
+        """The generated Python of the plan that was used last."""
+        with self._lock:
+            key = next(reversed(self._data), None)
+            if key is None:
+                raise StageError("No plan yet: call the executable or bind() it first.")
+            plans = [self._bound[key]] if key in self._bound else self._idle.get(key, [])
+            return plans[0].source if plans else Plan(self._data[key]).source
+
+    def profile(self, binding: Mapping[str, int], runs: int = 20) -> Profile:
+        """Times each step of the bound plan on the inputs that it holds.
+
+        Args:
+            binding: a number for each of `graph.symbols`.
+            runs: repetitions of each step.
+        """
+        plan = self.bind(binding)
+        with self._running:
+            return profile(plan, runs)
+
+    def _key(self, binding: Mapping[str, int]) -> Key:
+        return tuple((name, int(binding[name])) for name in self.graph.symbols)
+
+    def _take(self, key: Key) -> Plan:
+        with self._lock:
+            data = self._plan_data(key)
+            idle = self._idle.get(key)
+            if idle:
+                return idle.pop()
+        return Plan(data)
+
+    def _plan_data(self, key: Key) -> PlanData:
+        if key not in self._data:
+            self._data[key] = make_plan(self.graph, dict(key))
+            while len(self._data) > config.plan_cache_size:
+                old, _ = self._data.popitem(last=False)
+                self._idle.pop(old, None)
+                self._bound.pop(old, None)
+        self._data.move_to_end(key)
+        return self._data[key]
+
+
+def compile(
+    graph: Graph,
+    *,
+    rng_step: Variable | None = None,
+    pipeline: Pipeline | None = None,
+) -> Executable:
+    """Optimizes a graph and makes it ready to run.
+
+    Args:
+        graph: a graph of any stage; layers are lowered for inference.
+        rng_step: the counter of random ops, an int64 scalar; default one of its own.
+        pipeline: passes to use instead of the default ones.
+
+    Example:
+        >>> from kgraph.ir import Dim, Graph, input_node
+        >>> from kgraph import ops
+        >>> x = input_node((Dim.symbol("batch"), 2), name="x")
+        >>> compile(Graph((x,), (("y", ops.sum(x, axis=1)),)))([[1.0, 2.0], [3.0, 4.0]])
+        (array([3., 7.], dtype=float32),)
+    """
+    if graph.stage is Stage.LAYERS:
+        graph = lower(graph)
+    graph = _count_runs(graph, rng_step)
+    if graph.stage is Stage.FUSED:
+        return Executable(graph)
+    return Executable(*optimize(graph, pipeline))
+
+
+def _count_runs(graph: Graph, counter: Variable | None) -> Graph:
+    """Gives random ops a counter variable that grows by one with every run."""
+    leaf = build(RNG_STEP)
+    if leaf not in graph.nodes:
+        return graph
+    counter = counter if counter is not None else Variable(0, "rng_step", "int64", trainable=False)
+    roots = substitute(graph.roots, {leaf: counter})
+    graph = graph.with_roots(roots)
+    updates = (*graph.updates, (counter, API["add"](counter, 1)))
+    return Graph(graph.inputs, graph.outputs, updates, graph.stage)

@@ -1,0 +1,160 @@
+"""Schedule: one order of a graph's nodes that frees memory early and lets states update in place.
+
+A greedy list scheduler: of the nodes whose operands are ready it runs the one that frees the most
+bytes net of what it allocates, ties by the graph's canonical order. The node that makes a state's
+new value waits until everybody has read the old one, where that is possible; where two such waits
+close a circle one of them is given up and the planner copies instead.
+"""
+
+from __future__ import annotations
+
+import heapq
+import math
+from collections.abc import Mapping
+
+from kgraph.ir.dim import evaluate
+from kgraph.ir.graph import Graph
+from kgraph.ir.leaves import LEAVES
+from kgraph.ir.node import Node
+from kgraph.ir.types import TensorType
+
+
+def is_leaf(node: Node) -> bool:
+    """Whether the runtime provides the node's value instead of computing it."""
+    return node.op.name in LEAVES
+
+
+def shares_storage(node: Node) -> bool:
+    """Whether the node is, or may be, other names for its operand's memory."""
+    return node.op.name == "item" or node.op.view is not None
+
+
+def schedule(graph: Graph, binding: Mapping[str, int]) -> list[Node]:
+    """Orders the nodes that need computing, views and items included.
+
+    Args:
+        graph: a CORE or FUSED graph.
+        binding: the number of every symbol.
+
+    Returns:
+        Every non-leaf node once, operands first.
+    """
+    return _Scheduler(graph, binding).run()
+
+
+class _Scheduler:
+    """State of one scheduling: what is ready, what still reads each storage."""
+
+    def __init__(self, graph: Graph, binding: Mapping[str, int]) -> None:
+        self.nodes = [n for n in graph.nodes if not is_leaf(n)]
+        self.index = {n: i for i, n in enumerate(self.nodes)}
+        self.users = graph.users
+        self.root: dict[Node, Node] = {}
+        for node in graph.nodes:
+            self.root[node] = self.root[node.inputs[0]] if shares_storage(node) else node
+        self.binding = binding
+        self.bytes: dict[tuple[TensorType, ...], int] = {}
+        self.size = {n: 0 if shares_storage(n) else self._bytes(n) for n in self.nodes}
+        self.readers = self._count_readers(graph)
+        self.waits = {n: sum(not is_leaf(i) for i in set(n.inputs)) for n in self.nodes}
+        self.blocks = self._order_updates(graph)
+        self.held: dict[Node, int] = {}
+        for blocked in self.blocks.values():
+            for node in blocked:
+                self.held[node] = self.held.get(node, 0) + 1
+        self.ready: list[tuple[int, int, Node]] = []
+        self.done: set[Node] = set()
+
+    def _bytes(self, node: Node) -> int:
+        """Bytes of all outputs of a node."""
+        if node.types not in self.bytes:
+            self.bytes[node.types] = sum(
+                t.itemsize * math.prod(evaluate(d, self.binding) for d in t.shape)
+                for t in node.types
+            )
+        return self.bytes[node.types]
+
+    def _count_readers(self, graph: Graph) -> dict[Node, int]:
+        """Storage -> nodes that still have to read it; outputs are never freed."""
+        readers: dict[Node, int] = {}
+        for node in self.nodes:
+            if not shares_storage(node):
+                for root in {self.root[i] for i in node.inputs}:
+                    readers[root] = readers.get(root, 0) + 1
+        for _, node in graph.outputs:
+            root = self.root[node]
+            readers[root] = readers.get(root, 0) + 1
+        return readers
+
+    def _order_updates(self, graph: Graph) -> dict[Node, list[Node]]:
+        """Reader of an old state -> the final nodes that must wait for it."""
+        blocks: dict[Node, list[Node]] = {}
+        for state, value in graph.updates:
+            if is_leaf(value) or self.users[value] or state not in self.users:
+                continue  # a value that others use cannot wait without risking a circle
+            stack, seen = list(self.users[state]), set()
+            while stack:
+                reader = stack.pop()
+                if reader in seen or reader is value:
+                    continue
+                seen.add(reader)
+                if shares_storage(reader):
+                    stack.extend(self.users[reader])
+                else:
+                    blocks.setdefault(reader, []).append(value)
+        return blocks
+
+    def run(self) -> list[Node]:
+        order: list[Node] = []
+        for node in self.nodes:
+            self._offer(node)
+        while len(order) < len(self.nodes):
+            if not self.ready:
+                self._give_up_one_wait()
+            score, _, node = heapq.heappop(self.ready)
+            if node in self.done:
+                continue
+            current = self._score(node)
+            if current > score:  # what it frees has changed since it was offered
+                heapq.heappush(self.ready, (current, self.index[node], node))
+                continue
+            self.done.add(node)
+            order.append(node)
+            self._release(node)
+        return order
+
+    def _offer(self, node: Node) -> None:
+        if not self.waits[node] and not self.held.get(node) and node not in self.done:
+            heapq.heappush(self.ready, (self._score(node), self.index[node], node))
+
+    def _score(self, node: Node) -> int:
+        """Bytes allocated less bytes freed; the smallest goes first."""
+        if shares_storage(node):
+            return -(1 << 62)
+        roots = {self.root[i] for i in node.inputs}
+        freed = sum(self.size.get(r, 0) for r in roots if self.readers[r] == 1)
+        return self.size[node] - freed
+
+    def _release(self, node: Node) -> None:
+        if not shares_storage(node):
+            for root in {self.root[i] for i in node.inputs}:
+                self.readers[root] -= 1
+                if self.readers[root] == 1:
+                    for user in self.users[root]:
+                        if user not in self.done and not is_leaf(user):
+                            self._offer(user)
+        for user in dict.fromkeys(self.users[node]):
+            self.waits[user] -= 1
+            self._offer(user)
+        for value in self.blocks.get(node, ()):
+            self.held[value] -= 1
+            self._offer(value)
+
+    def _give_up_one_wait(self) -> None:
+        node = min(
+            (n for n, count in self.held.items() if count and not self.waits[n]),
+            key=self.index.__getitem__,
+        )
+        self.held[node] = 0
+        self.blocks = {r: [v for v in vs if v is not node] for r, vs in self.blocks.items()}
+        self._offer(node)
