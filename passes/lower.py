@@ -7,16 +7,20 @@ line on which the user called the layer.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
+from kgraph.ir.attributes import map_attribute
 from kgraph.ir.call import LAYER_CALL, MASK_OF
 from kgraph.ir.context import CallContext, calling
+from kgraph.ir.dim import Dim
 from kgraph.ir.graph import Graph, Stage, substitute, toposort
-from kgraph.ir.leaves import ITEM
+from kgraph.ir.leaves import ITEM, fresh_uid
 from kgraph.ir.node import Node, build
 from kgraph.ir.origin import Origin, here, making
 from kgraph.ir.variable import Variable
+from kgraph.ops.gradients import identity
 
 Update = tuple[Variable, Node]
 
@@ -26,6 +30,7 @@ def inline(
     context: CallContext,
     env: Mapping[Node, Node] | None = None,
     masks: Mapping[Node, Node] | None = None,
+    taps: Collection[Node] = (),
 ) -> tuple[tuple[Node, ...], tuple[Node | None, ...]]:
     """Builds what the roots stand for in primitive ops.
 
@@ -34,15 +39,20 @@ def inline(
         context: takes up the updates, losses and masks that the layers leave.
         env: replacements of nodes, such as the inputs of a model that is called.
         masks: masks of the nodes in `env`.
+        taps: nodes that become an `identity` of their own, so that a gradient with respect to
+            one does not count the users of a node that lowers to the same.
 
     Returns:
         The roots in primitive ops, and the mask of each or None.
     """
-    walk = _Inlining(context, dict(env or {}), dict(masks or {}), here())
+    given = dict(env or {})
+    walk = _Inlining(context, given, dict(masks or {}), here(), solve_symbols(given))
     with calling(context):
         for node in toposort(roots, stop=walk.values):
             if node not in walk.values:
                 walk.visit(node)
+                if node in taps:
+                    walk.values[node] = identity(walk.values[node], tag=fresh_uid())
     return tuple(walk.values[r] for r in roots), tuple(walk.masks.get(r) for r in roots)
 
 
@@ -54,6 +64,7 @@ class _Inlining:
     values: dict[Node, Node]
     masks: dict[Node, Node]
     outer: Origin
+    symbols: Mapping[str, int | Dim]
     calls: dict[Node, tuple[tuple[Node, ...], tuple[Node | None, ...]]] = field(
         default_factory=dict
     )
@@ -70,9 +81,8 @@ class _Inlining:
             self.values[node] = mask
         else:
             operands = tuple(self.values[n] for n in node.inputs)
-            same = operands == node.inputs
             origin = self._place(node.origin, node.origin.scope)
-            self.values[node] = node if same else build(node.op, operands, node.attrs, origin)
+            self.values[node] = rebuild_with(node, operands, self.symbols, origin)
 
     def _call(self, node: Node) -> None:
         operands = tuple(self.values[n] for n in node.inputs)
@@ -94,6 +104,34 @@ class _Inlining:
     def _place(self, origin: Origin, scope: str) -> Origin:
         path = "/".join(part for part in (self.outer.scope, scope) if part)
         return replace(origin, name=None, history=None, scope=path)
+
+
+def solve_symbols(env: Mapping[Node, Node]) -> dict[str, int | Dim]:
+    """What the symbolic sizes of replaced nodes become, such as an inner model's unknown length."""
+    found: dict[str, int | Dim] = {}
+    for old, new in env.items():
+        for before, after in zip(old.shape, new.shape, strict=False):
+            names = before.symbols if isinstance(before, Dim) else ()
+            for name in names:
+                if before == Dim.symbol(name):
+                    found.setdefault(name, after)
+    return {name: size for name, size in found.items() if size != Dim.symbol(name)}
+
+
+def rebuild_with(
+    node: Node, operands: tuple[Node, ...], symbols: Mapping[str, int | Dim], origin: Origin
+) -> Node:
+    """The same op on other operands, with the sizes in its attributes replaced too."""
+
+    def substitute_sizes(leaf: Any) -> Any:
+        return leaf.substitute(symbols) if isinstance(leaf, Dim) else leaf
+
+    attrs: Mapping[str, Any] = node.attrs
+    if symbols and not isinstance(node, Variable):
+        attrs = {k: map_attribute(v, substitute_sizes) for k, v in node.attrs.items()}
+    if operands == node.inputs and all(attrs[k] == node.attrs[k] for k in attrs):
+        return node
+    return build(node.op, operands, attrs, origin)
 
 
 def merge_updates(updates: Iterable[Update]) -> tuple[Update, ...]:

@@ -59,15 +59,17 @@ class Rewrite(Pass):
     def rewrite(self, roots: Sequence[Node]) -> tuple[Node, ...]:
         """The same on bare nodes, for code that has no graph yet."""
         journal = current_journal() or Journal(fuel=config.fuel)
-        active = self._active()
+        active, admitted = self._active(), admitted_kinds(self.numerics)
         repeat = any(r.users is not None for r in active)
-        roots, budget = tuple(roots), _Budget(len(toposort(roots)), self.name)
+        roots, order = tuple(roots), toposort(roots)
+        budget = _Budget(len(order), self.name)
         for _ in range(MAX_ROUNDS):
             fired = len(journal.firings)
-            walk = _Walk(active, admitted_kinds(self.numerics), journal, budget, roots)
-            roots = walk.run(roots)
+            journal.missed.clear()
+            roots = _Walk(active, admitted, journal, budget).run(roots, order)
             if not repeat or len(journal.firings) == fired or journal.exhausted:
                 return roots
+            order = toposort(roots)
         names = ", ".join(journal.counts())
         raise PassError(f"{self.name}: no end after {MAX_ROUNDS} rounds; rules: {names}")
 
@@ -115,31 +117,32 @@ class _Walk:
         admitted: frozenset[str],
         journal: Journal,
         budget: _Budget,
-        roots: Sequence[Node],
     ) -> None:
-        self.by_op: dict[Op | None, list[Rule]] = defaultdict(list)
-        everywhere = [r for r in rules if r.root is None]
-        for op in {r.root for r in rules}:
-            self.by_op[op] = [r for r in rules if r.root is op or r.root is None]
-        self.by_op.default_factory = lambda: everywhere
+        self.anywhere = [r for r in rules if r.root is None]
+        self.by_op = {
+            op: [r for r in rules if r.root is None or r.root is op]
+            for op in {r.root for r in rules}
+        }
         self.admitted, self.journal, self.budget = admitted, journal, budget
         self.counts_users = any(r.users is not None for r in rules)
-        self.users = self._count_users(roots) if self.counts_users else {}
+        self.users: dict[Node, int] = {}
         # Node -> its normal form; a node maps to itself once no rule matches it.
         self.done: dict[Node, Node] = {}
         # Node -> what it was replaced by, whose normal form is not known yet; and the rule.
         self.pending: dict[Node, Node] = {}
         self.maker: dict[Node, str] = {}
 
-    def run(self, roots: Sequence[Node]) -> tuple[Node, ...]:
+    def run(self, roots: Sequence[Node], order: Sequence[Node]) -> tuple[Node, ...]:
+        """The normal forms of the roots; `order` holds the nodes below them, operands first."""
         done = self.done
-        for node in toposort(roots):
+        if self.counts_users:
+            self.users = _count_users(roots, order)
+        for node in order:
             new = rebuild(node, tuple([done[i] for i in node.inputs])) if node.inputs else node
             found = done.get(new)
-            done[node] = self.settle(new) if found is None else found
-            if self.counts_users and done[node] is not node:
-                new_users = self.users.get(done[node], 0) + self.users.get(node, 1)
-                self.users[done[node]] = new_users
+            done[node] = found = self.settle(new) if found is None else found
+            if self.counts_users and found is not node:
+                self.users[found] = self.users.get(found, 0) + self.users[node]
         return tuple(done[r] for r in roots)
 
     def settle(self, root: Node) -> Node:
@@ -185,7 +188,9 @@ class _Walk:
 
     def fire(self, node: Node) -> Node | None:
         """The replacement by the first rule that may fire at the node."""
-        for rule in self.by_op[node.op]:
+        if self.journal.exhausted:
+            return None
+        for rule in self.by_op.get(node.op, self.anywhere):
             try:
                 match = rule.match(node)
                 if match is None:
@@ -195,14 +200,11 @@ class _Walk:
                     return self._replace(rule, node, match)
             except Exception as error:
                 raise self._blame(rule, node, error) from error
-            if reason:
-                self.journal.refused(rule.name, reason, node)
+            self.journal.refused(rule.name, reason, node)
         return None
 
     def _objection(self, rule: Rule, match: Match) -> str | None:
-        """Why the rule may not fire; None if it may, empty if there is nothing to report."""
-        if self.journal.exhausted:
-            return ""
+        """Why the rule may not fire, or None."""
         if match.reasons:
             return match.reasons[0]
         if rule.kind not in self.admitted:
@@ -239,7 +241,7 @@ class _Walk:
         return len(seen)
 
     def _loop(self, node: Node, stack: Iterable[Node]) -> PassError:
-        rules = list(dict.fromkeys(self.maker[n] for n in stack if n in self.pending))
+        rules = list(dict.fromkeys(self.maker[n] for n in stack if n in self.maker))
         return PassError(
             explain(f"{self.budget.pass_name} does not end: rules {', '.join(rules)} go in circles",
                     got=f"{node!r} again, from itself", where=node.origin.where)
@@ -252,11 +254,13 @@ class _Walk:
             + f": {error}"
         )
 
-    def _count_users(self, roots: Sequence[Node]) -> dict[Node, int]:
-        counts: dict[Node, int] = defaultdict(int)
-        for root in roots:
-            counts[root] += 1
-        for node in toposort(roots):
-            for operand in set(node.inputs):
-                counts[operand] += 1
-        return counts
+
+def _count_users(roots: Sequence[Node], order: Sequence[Node]) -> dict[Node, int]:
+    """Node -> how many nodes read it; being an output or an update counts as one more each."""
+    counts = dict.fromkeys(order, 0)
+    for root in roots:
+        counts[root] += 1
+    for node in order:
+        for operand in set(node.inputs):
+            counts[operand] += 1
+    return counts

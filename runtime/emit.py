@@ -71,15 +71,11 @@ class Plan:
     def _base(self, node: Node) -> np.ndarray:
         if isinstance(node, Variable):
             return node.value
-        if node.op.name == "const":
-            return node.attrs["value"].array
+        if node in self.data.known:
+            return self.data.known[node]
         if node not in self._bases:
-            if node.op.name == "size":
-                value = np.array(node.attrs["dim"].substitute(self.data.binding), np.int64)
-            else:
-                type_ = node.type.bind(self.data.binding)
-                value = np.zeros(type_.shape, type_.dtype)  # type: ignore[arg-type]
-            self._bases[node] = value
+            type_ = node.type.bind(self.data.binding)
+            self._bases[node] = np.zeros(type_.shape, type_.dtype)  # type: ignore[arg-type]
         return self._bases[node]
 
     def _call(self, step: Step) -> tuple[Callable[..., Any], tuple[np.ndarray, ...]]:
@@ -179,5 +175,6 @@ def _wish(operand: Operand) -> str:
     """What to call an operand's array: its state or input, `c` for constants, else `t`."""
     if isinstance(operand.base, int):
         return f"t{operand.base}"
-    return "c" if operand.base.op.name == "const" else operand.base.name
+    leaf = operand.base.op.name in ("input", "state")
+    return operand.base.name if leaf else "c"
 

@@ -26,6 +26,7 @@ from kgraph.runtime.copying import COPY, protect_old_states
 from kgraph.runtime.memory import Buffer, assign_offsets, lower_bound
 from kgraph.runtime.schedule import is_leaf, schedule
 
+_SMALL = 1024  # elements; larger values are computed when the plan runs
 Storage = tuple[Node, int]  # the node that writes it, and which of its outputs
 
 
@@ -73,6 +74,7 @@ class PlanData:
         buffers: the arena's pieces, by index of their operands' `base`.
         arena_bytes: size of the arena.
         lower_bound: the most bytes that live at once; no arena is smaller.
+        known: values that follow from constants and the binding alone, such as a batch's size.
         inputs, outputs: operands of the graph's inputs and outputs.
     """
 
@@ -82,6 +84,7 @@ class PlanData:
     buffers: list[Buffer] = field(default_factory=list)
     arena_bytes: int = 0
     lower_bound: int = 0
+    known: dict[Node, np.ndarray] = field(default_factory=dict)
     inputs: tuple[Operand, ...] = ()
     outputs: tuple[Operand, ...] = ()
 
@@ -122,6 +125,7 @@ class _Planner:
         for node in (*self.graph.inputs, *self.graph.nodes):
             if is_leaf(node):
                 self.windows[node] = [contiguous((node, 0), self._bind(node.types)[0])]
+                self._know_leaf(node)
         for node in self.order:
             if node.op.name == "item":
                 source = self.windows[node.inputs[0]][node.attrs["index"]]
@@ -135,10 +139,28 @@ class _Planner:
                     continue
             types = self._bind(node.types)
             self.windows[node] = [contiguous((node, i), t) for i, t in enumerate(types)]
+            self._know(node, types)
+
+    def _know_leaf(self, node: Node) -> None:
+        if node.op.name == "const":
+            self.data.known[node] = node.attrs["value"].array
+        elif node.op.name == "size":
+            self.data.known[node] = node.op.kernel(**bind_attributes(node.attrs, self.binding))
+
+    def _know(self, node: Node, types: Sequence[TensorType]) -> None:
+        """Computes a small node now when the binding has made all its operands numbers."""
+        known = self.data.known
+        small = len(types) == 1 and math.prod(types[0].shape) <= _SMALL  # type: ignore[arg-type]
+        if small and node.inputs and all(i in known for i in node.inputs):
+            with np.errstate(all="ignore"):
+                arrays = [known[i] for i in node.inputs]
+                known[node] = node.op.kernel(*arrays, **self.attrs[node])
 
     def _computes(self, node: Node) -> bool:
         """Whether the node writes memory, rather than naming some that is there."""
-        return node.op.name != "item" and self.windows[node][0].base == (node, 0)
+        if node.op.name == "item" or node in self.data.known:
+            return False
+        return self.windows[node][0].base == (node, 0)
 
     def _find_last_reads(self) -> dict[Storage, int]:
         """Storage -> index of the last step that reads it; outputs are read at the very end."""

@@ -24,12 +24,14 @@ class CallContext:
         updates: (variable, new value) pairs, in the order added.
         losses: scalars that `add_loss` added.
         masks: masks of tensors inside a layer's `call`.
+        frozen: whether a layer around the present one has `trainable = False`.
     """
 
     training: bool
     updates: list[tuple[Variable, Node]] = field(default_factory=list)
     losses: list[Node] = field(default_factory=list)
     masks: dict[Node, Node] = field(default_factory=dict)
+    frozen: bool = False
     sites: int = 0
 
     def next_site(self) -> int:

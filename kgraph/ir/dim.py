@@ -12,6 +12,12 @@ from collections.abc import Iterable, Mapping
 
 from kgraph.errors import ParseError, UndecidableError
 
+_NAME = r"[A-Za-z_][A-Za-z0-9_]*"
+_FACTOR = rf"(?:[0-9]{{1,20}}|{_NAME}(?:\^[0-9]{{1,3}})?)"
+_POLYNOMIAL = re.compile(rf"[+-]?{_FACTOR}(?:[+*-]{_FACTOR})*")
+# Words that the text form of graphs uses for attributes.
+_RESERVED = ("None", "True", "False", "inf", "nan")
+
 Monomial = tuple[tuple[str, int], ...]  # ((symbol, power), ...) sorted by symbol
 
 
@@ -42,7 +48,7 @@ class Dim:
     @staticmethod
     def symbol(name: str) -> Dim:
         """Returns the dimension that is called `name`."""
-        if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name):
+        if not re.fullmatch(_NAME, name) or name in _RESERVED:
             raise ValueError(f"A dimension's name must be an identifier. Got: {name!r}")
         return Dim(((((name, 1),), 1),))
 
@@ -181,22 +187,24 @@ def parse_dim(text: str) -> int | Dim:
         >>> parse_dim("3*batch*n^2-4")
         3*batch*n^2-4
     """
+    if not _POLYNOMIAL.fullmatch(text.strip()) or len(text) > 1000:
+        raise ParseError(f"not a dimension: {text[:80]!r}")
     total: int | Dim = 0
-    for sign, body in re.findall(r"([+-]?)([^+-]+)", text.replace(" ", "")):
+    for sign, body in re.findall(r"([+-]?)([^+-]+)", text.strip()):
         value: int | Dim = -1 if sign == "-" else 1
         for factor in body.split("*"):
             name, _, power = factor.partition("^")
-            if name.isdigit():
-                value = value * int(name)
-                continue
-            if not name.isidentifier() or not (power or "1").isdigit():
-                raise ParseError(f"not a dimension: {text!r}")
+            base = int(name) if name.isdigit() else _symbol(name)
             for _ in range(int(power or 1)):
-                value = value * Dim.symbol(name)
+                value = value * base
         total = total + value
-    if not text.strip():
-        raise ParseError("not a dimension: an empty text")
     return total
+
+
+def _symbol(name: str) -> Dim:
+    if name in _RESERVED:
+        raise ParseError(f"not a dimension: {name!r}")
+    return Dim.symbol(name)
 
 
 def _terms(value: int | Dim) -> tuple[tuple[Monomial, int], ...]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+import importlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -12,6 +13,7 @@ from kgraph.errors import VerifyError
 from kgraph.ir.attributes import map_attribute
 from kgraph.ir.dim import Dim
 from kgraph.ir.node import Node, rebuild
+from kgraph.ir.printer import to_text
 from kgraph.ir.variable import Variable
 
 
@@ -23,7 +25,7 @@ class Stage(enum.Enum):
     FUSED = "fused"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Graph:
     """What is fed, what is asked for, and what the run changes.
 
@@ -102,8 +104,20 @@ class Graph:
         """
         return self.with_roots(transform(self.roots, function))
 
+    def to_networkx(self) -> Any:
+        """The graph as a `networkx.MultiDiGraph`; see `kgraph.ir.networkx`."""
+        # The import waits for the first call: networkx takes longer to load than NumPy.
+        return importlib.import_module("kgraph.ir.networkx").to_networkx(self)
+
     def __len__(self) -> int:
         return len(self.nodes)
+
+    def __str__(self) -> str:
+        return to_text(self)
+
+    def __repr__(self) -> str:
+        names = ", ".join(name for name, _ in self.outputs)
+        return f"<Graph {self.stage.value}: {len(self)} nodes, outputs {names or 'none'}>"
 
 
 def toposort(roots: Iterable[Node], stop: Iterable[Node] = ()) -> tuple[Node, ...]:

@@ -6,22 +6,20 @@ never exist twice, equality is `is`, and a dictionary may be keyed by nodes.
 
 from __future__ import annotations
 
-import threading
-import weakref
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from kgraph.errors import InferenceError, KGraphError, explain
 from kgraph.ir.attributes import attribute_key, freeze_attributes
 from kgraph.ir.dim import Dim
+from kgraph.ir.intern import Interner
 from kgraph.ir.origin import Origin, here
 from kgraph.ir.types import Shape, TensorType
 
 if TYPE_CHECKING:
     from kgraph.ir.op import Op
 
-_TABLE: weakref.WeakValueDictionary[Hashable, Node] = weakref.WeakValueDictionary()
-_LOCK = threading.Lock()
+_TABLE = Interner()
 
 # Name -> the public function of that name; filled by `kgraph.ops`. Operators, indexing and NumPy
 # functions on nodes look their meaning up here.
@@ -66,9 +64,10 @@ class Node:
     @property
     def type(self) -> TensorType:
         """The type of a node with one output."""
-        if len(self.types) != 1:
-            raise KGraphError(f"{self.op.name} has {len(self.types)} outputs: use item(node, i)")
-        return self.types[0]
+        types = self.types
+        if len(types) == 1:
+            return types[0]
+        raise KGraphError(f"{self.op.name} has {len(types)} outputs: use item(node, i)")
 
     @property
     def shape(self) -> Shape:
@@ -191,7 +190,8 @@ def build(
     """
     try:
         frozen = freeze_attributes(op.normalize(inputs, dict(attrs) if attrs else {}))
-        key = (op, inputs, tuple([(k, attribute_key(v)) for k, v in frozen.items()]))
+        named = tuple([(k, attribute_key(v)) for k, v in frozen.items()]) if frozen else ()
+        key = (op, inputs, named)
         found = _TABLE.get(key)
         if found is not None:
             return found
@@ -200,8 +200,7 @@ def build(
         raise _refusal(op, inputs, error, origin) from None
     node = Node.__new__(Node)
     fill(node, op, inputs, frozen, types, origin)
-    with _LOCK:
-        return _TABLE.setdefault(key, node)
+    return _TABLE.add(key, node)
 
 
 def fill(

@@ -6,6 +6,7 @@ interpreter and the compiled plan all call the same `kernel`, so an op has one n
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
@@ -19,6 +20,8 @@ from kgraph.ir.types import FLOATS, TensorType, canonical_dtype, promote
 
 # Name -> op. Files name ops by these names and nothing else.
 OPS: dict[str, Op] = {}
+
+_FLOATS = frozenset(FLOATS)
 
 # NumPy integers that the IR lacks -> the one that holds all their values.
 _WIDER = {"i1": "int32", "i2": "int32", "u2": "int32", "u4": "int64"}
@@ -212,6 +215,14 @@ def as_node(value: Any, like: str | None = None) -> Node:
     """Returns nodes as they are and makes constants of everything else."""
     if isinstance(value, Node):
         return value
+    if type(value) in (bool, int, float):
+        return _scalar(value, repr(value), like)
+    return build(OPS["const"], (), {"value": Constant(as_array(value, like))})
+
+
+@functools.lru_cache(maxsize=1024, typed=True)
+def _scalar(value: bool | int | float, text: str, like: str | None) -> Node:
+    """Constants of Python numbers; `text` keeps 0.0 and -0.0 apart."""
     return build(OPS["const"], (), {"value": Constant(as_array(value, like))})
 
 
@@ -229,6 +240,9 @@ def promote_operands(operands: Sequence[Any], floating: bool = False) -> tuple[N
         operands: nodes, arrays and Python numbers.
         floating: whether ints become float32, as for `exp`.
     """
+    present = {x.dtype if isinstance(x, Node) else "" for x in operands}
+    if len(present) == 1 and (present <= _FLOATS or not (floating or "" in present)):
+        return tuple(operands)
     nodes = [as_node(x) if _is_tensor(x) else x for x in operands]
     tensors = [n.dtype for n in nodes if isinstance(n, Node)]
     dtype = promote(*tensors) if tensors else None

@@ -14,7 +14,14 @@ from kgraph.ir.context import CallContext
 from kgraph.ir.leaves import INPUT, ITEM
 from kgraph.ir.node import Node
 from kgraph.ir.types import TensorType
-from kgraph.layers.structure import flatten, is_node, pack, unpack_singleton
+from kgraph.layers.structure import (
+    Slot,
+    is_node,
+    leaves_of,
+    map_structure,
+    pack,
+    unpack_singleton,
+)
 
 Shape = tuple[int | None, ...]
 History = tuple[Any, int, int]
@@ -52,8 +59,11 @@ class Call:
     ) -> tuple[tuple[Node, ...], tuple[Node | None, ...]]:
         """Builds the call's ops on other inputs: its outputs and their masks."""
         args, kwargs = pack(self.arguments, inputs)
-        outputs, out_masks = self.layer.run_call(args, kwargs, dict(zip(inputs, masks)), context)
-        return flatten(outputs, is_node)[0], out_masks
+        mask = map_structure(
+            lambda v: masks[v.index] if isinstance(v, Slot) else None, self.arguments[0][0]
+        )
+        outputs, out_masks = self.layer.run_call(args, kwargs, mask, context)
+        return leaves_of(outputs, is_node), out_masks
 
 
 class InputCall:

@@ -18,6 +18,17 @@ from kgraph.ops.comparison import (
     logical_xor,
     not_equal,
 )
+from kgraph.ops.crossentropy import (
+    sigmoid_cross_entropy,
+    softmax_cross_entropy,
+    sparse_softmax_cross_entropy,
+)
+from kgraph.ops.cumulative import (
+    cumsum,
+)
+from kgraph.ops.einsum import (
+    einsum,
+)
 from kgraph.ops.elementwise import (
     abs,
     add,
@@ -60,6 +71,13 @@ from kgraph.ops.elementwise import (
     tan,
     tanh,
 )
+from kgraph.ops.erf import (
+    erf,
+)
+from kgraph.ops.gradients import (
+    identity,
+    stop_gradient,
+)
 from kgraph.ops.indexing import (
     one_hot,
     scatter_add,
@@ -74,12 +92,29 @@ from kgraph.ops.joining import (
     tile,
     unstack,
 )
+from kgraph.ops.likelihood import (
+    binary_crossentropy,
+    categorical_crossentropy,
+    sparse_categorical_crossentropy,
+)
 from kgraph.ops.linalg import (
     matmul,
 )
+from kgraph.ops.logsumexp import (
+    logsumexp,
+)
 from kgraph.ops.nn import (
+    elu,
+    gelu,
+    hard_sigmoid,
+    leaky_relu,
+    mish,
     relu,
-    softmax,
+    relu6,
+    selu,
+    silu,
+    softplus,
+    softsign,
 )
 from kgraph.ops.reductions import (
     all,
@@ -88,7 +123,9 @@ from kgraph.ops.reductions import (
     mean,
     min,
     prod,
+    std,
     sum,
+    var,
 )
 from kgraph.ops.select import (
     cast,
@@ -112,6 +149,18 @@ from kgraph.ops.shapes import (
 from kgraph.ops.shapes import (
     slice_ as slice,
 )
+from kgraph.ops.softmax import (
+    l2_normalize,
+    log_softmax,
+    softmax,
+)
+from kgraph.ops.sorting import (
+    argmax,
+    argmin,
+    argsort,
+    sort,
+    top_k,
+)
 
 __all__ = [
     "abs",
@@ -125,15 +174,24 @@ __all__ = [
     "arctan",
     "arctan2",
     "arctanh",
+    "argmax",
+    "argmin",
+    "argsort",
+    "binary_crossentropy",
     "broadcast_to",
     "cast",
+    "categorical_crossentropy",
     "ceil",
     "clip",
     "concatenate",
     "cos",
     "cosh",
+    "cumsum",
     "divide",
+    "einsum",
+    "elu",
     "equal",
+    "erf",
     "exp",
     "expand_dims",
     "expm1",
@@ -142,29 +200,37 @@ __all__ = [
     "floor_divide",
     "full",
     "full_like",
+    "gelu",
     "getitem",
     "greater",
     "greater_equal",
+    "hard_sigmoid",
+    "identity",
     "isfinite",
     "isinf",
     "isnan",
+    "l2_normalize",
+    "leaky_relu",
     "less",
     "less_equal",
     "log",
     "log1p",
     "log2",
     "log10",
+    "log_softmax",
     "logaddexp",
     "logical_and",
     "logical_not",
     "logical_or",
     "logical_xor",
+    "logsumexp",
     "matmul",
     "max",
     "maximum",
     "mean",
     "min",
     "minimum",
+    "mish",
     "mod",
     "moveaxis",
     "multiply",
@@ -177,22 +243,34 @@ __all__ = [
     "prod",
     "reciprocal",
     "relu",
+    "relu6",
     "repeat",
     "reshape",
     "round",
     "rsqrt",
     "scatter_add",
+    "selu",
     "sigmoid",
+    "sigmoid_cross_entropy",
     "sign",
+    "silu",
     "sin",
     "sinh",
     "slice",
     "softmax",
+    "softmax_cross_entropy",
+    "softplus",
+    "softsign",
+    "sort",
+    "sparse_categorical_crossentropy",
+    "sparse_softmax_cross_entropy",
     "split",
     "sqrt",
     "square",
     "squeeze",
     "stack",
+    "std",
+    "stop_gradient",
     "subtract",
     "sum",
     "swapaxes",
@@ -200,8 +278,10 @@ __all__ = [
     "tan",
     "tanh",
     "tile",
+    "top_k",
     "transpose",
     "unstack",
+    "var",
     "where",
     "zeros_like",
 ]

@@ -23,19 +23,22 @@ def ids(bound: int, *shape: int) -> Any:
     return lambda rng: rng.integers(-bound, bound, shape).astype("int32")
 
 
-def check_ids(name: str, given: np.ndarray, work: np.ndarray, bound: int) -> np.ndarray:
-    """Copies ids into `work` (int64), counting negative ones from the end.
+def check_ids(
+    name: str, given: np.ndarray, work: np.ndarray, bound: int, wrap: bool = True
+) -> np.ndarray:
+    """Copies ids into `work` (int64), with `wrap` counting negative ones from the end.
 
     Raises:
-        IndexError: an id is outside [-bound, bound).
+        IndexError: an id is outside [-bound, bound), or without `wrap` outside [0, bound).
     """
     np.copyto(work, given)
     # As unsigned numbers negative ids are huge, so one maximum finds every id that needs care.
     if work.size and not int(np.maximum.reduce(work.view(np.uint64), None)) < bound:
-        np.add(work, bound, out=work, where=work < 0)
+        if wrap:
+            np.add(work, bound, out=work, where=work < 0)
         for wrong in given[(work < 0) | (work >= bound)].flat:
             summary = f"{name}: id {int(wrong)} is out of bounds for an axis of size {bound}"
-            raise IndexError(explain(summary, expected=f"-{bound} <= id < {bound}"))
+            raise IndexError(explain(summary, expected=f"{-bound * wrap} <= id < {bound}"))
     return work
 
 
@@ -46,17 +49,23 @@ def require_ids(type_: TensorType) -> None:
 
 
 class Take(Op):
-    """The slices of `x` along an axis that `indices` names, in its shape."""
+    """The slices of `x` along an axis that `indices` names, in its shape.
+
+    Negative ids count from the end; with `wrap=False` they are errors like those that are too large.
+    """
 
     name = "take"
 
-    def __call__(self, x: Any, indices: Any, axis: int | None = None) -> Any:
+    def __call__(
+        self, x: Any, indices: Any, axis: int | None = None, wrap: bool = True
+    ) -> Any:
         if axis is None:
             x, axis = reshape(x, -1), 0
-        return self.apply((x, indices), axis=axis)
+        return self.apply((x, indices), axis=axis, wrap=wrap)
 
     def normalize(self, inputs: tuple[Node, ...], attrs: dict[str, Any]) -> dict[str, Any]:
-        return {"axis": normalize_axis(attrs.get("axis", 0), inputs[0].ndim)}
+        axis = normalize_axis(attrs.get("axis", 0), inputs[0].ndim)
+        return {"axis": axis, "wrap": bool(attrs.get("wrap", True))}
 
     def infer(self, *types: TensorType, **attrs: Any) -> TensorType:
         (x, indices), axis = types, attrs["axis"]
@@ -69,7 +78,7 @@ class Take(Op):
     def kernel(self, *arrays: np.ndarray, out: Any = None, work: Any = None, **attrs: Any) -> Any:
         (x, indices), axis = arrays, attrs["axis"]
         buffer = work[0] if work else np.empty(indices.shape, np.int64)
-        places = check_ids("take", indices, buffer, x.shape[axis])
+        places = check_ids("take", indices, buffer, x.shape[axis], attrs.get("wrap", True))
         if x.shape[axis] == 0:  # NumPy refuses any take from an empty axis, even of no ids
             shape = (*x.shape[:axis], *indices.shape, *x.shape[axis + 1 :])
             return np.empty(shape, x.dtype) if out is None else out
@@ -84,6 +93,7 @@ class Take(Op):
         yield Sample((draw(5, 3), ids(5, 2, 4)), {"axis": 0})
         yield Sample((draw(2, 5, 3), ids(5, 4)), {"axis": 1})
         yield Sample((draw(2, 5), ids(5)), {"axis": -1})
+        yield Sample((draw(5, 3), np.array([[4, 0], [1, 4]], "int32")), {"axis": 0, "wrap": False})
 
 
 class ScatterAdd(Op):

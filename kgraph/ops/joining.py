@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -178,7 +179,7 @@ def split(x: Any, indices_or_sections: int | Sequence[int | Dim], axis: int = 0)
     size = shape[axis]
     if not isinstance(indices_or_sections, (int, np.integer)):
         cuts = [0, *as_shape(indices_or_sections), size]
-        return pieces(x, [b - a for a, b in zip(cuts, cuts[1:])], axis)
+        return pieces(x, [b - a for a, b in pairwise(cuts)], axis)
     count = int(indices_or_sections)
     if count < 1 or not isinstance(size, int) or size % count:
         raise InferenceError(f"split: axis {axis} of size {size} has no {count} equal parts")

@@ -1,4 +1,4 @@
-"""Matrix products: matmul with broadcasting leading axes, and einsum."""
+"""Matrix products: matmul, with broadcasting leading axes."""
 
 from __future__ import annotations
 
@@ -9,9 +9,10 @@ import numpy as np
 
 from kgraph.errors import InferenceError, explain
 from kgraph.ir.dim import product
-from kgraph.ir.node import API, Node
+from kgraph.ir.node import Node
 from kgraph.ir.op import Op, Sample, promote_operands, register
 from kgraph.ir.types import TensorType, broadcast_shapes
+from kgraph.ops.shapes import expand_dims, reshape, squeeze, swapaxes
 
 
 def _draw(*shape: int) -> Callable[[np.random.Generator], np.ndarray]:
@@ -19,7 +20,7 @@ def _draw(*shape: int) -> Callable[[np.random.Generator], np.ndarray]:
 
 
 class Matmul(Op):
-    """Matrix product over the last two axes; leading axes broadcast, vectors are rows or columns."""
+    """Matrix product over the last two axes; leading axes broadcast, vectors are rows, columns."""
 
     name = "matmul"
 
@@ -52,18 +53,18 @@ class Matmul(Op):
         a, b = inputs
         if a.ndim == b.ndim == 1:
             return g * b, g * a
-        left = API["expand_dims"](a, 0) if a.ndim == 1 else a
-        right = API["expand_dims"](b, 1) if b.ndim == 1 else b
-        g = API["expand_dims"](g, -2) if a.ndim == 1 else g
-        g = API["expand_dims"](g, -1) if b.ndim == 1 else g
-        grad_a = matmul(g, API["swapaxes"](right, -1, -2))
+        left = expand_dims(a, 0) if a.ndim == 1 else a
+        right = expand_dims(b, 1) if b.ndim == 1 else b
+        g = expand_dims(g, -2) if a.ndim == 1 else g
+        g = expand_dims(g, -1) if b.ndim == 1 else g
+        grad_a = matmul(g, swapaxes(right, -1, -2))
         if right.ndim == 2 and left.ndim > 2:
             # One large product instead of many small ones that are summed afterwards.
-            grad_b = matmul(API["swapaxes"](_flat(left), 0, 1), _flat(g))
+            grad_b = matmul(swapaxes(_flat(left), 0, 1), _flat(g))
         else:
-            grad_b = matmul(API["swapaxes"](left, -1, -2), g)
-        grad_a = API["squeeze"](grad_a, -2) if a.ndim == 1 else grad_a
-        grad_b = API["squeeze"](grad_b, -1) if b.ndim == 1 else grad_b
+            grad_b = matmul(swapaxes(left, -1, -2), g)
+        grad_a = squeeze(grad_a, -2) if a.ndim == 1 else grad_a
+        grad_b = squeeze(grad_b, -1) if b.ndim == 1 else grad_b
         return grad_a, grad_b
 
     def cost(
@@ -87,7 +88,7 @@ class Matmul(Op):
 
 def _flat(x: Node) -> Node:
     """All leading axes joined to one."""
-    return API["reshape"](x, (product(x.shape[:-1]), x.shape[-1]))
+    return reshape(x, (product(x.shape[:-1]), x.shape[-1]))
 
 
 matmul = Matmul()

@@ -1,73 +1,463 @@
-"""Activations and softmax: composite ops with stable kernels and gradients of their own."""
+"""Activations: one row an op, each with a kernel that works in place, a gradient and a reference.
+
+A row's `make(zeros, number, **attrs)` returns the kernel, a function of (x, out, *work). When a
+plan is made `zeros` is a buffer of x's shape, because NumPy's maximum is several times faster
+between full arrays than with a scalar.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
-from kgraph.errors import InferenceError
-from kgraph.ir.node import API, Node
-from kgraph.ir.op import Op, Sample, promote_operands, register
+from kgraph.ir.node import Node
+from kgraph.ir.op import Sample, register
 from kgraph.ir.types import TensorType
-from kgraph.ops.base import Elementwise, normalize_axis
-from kgraph.ops.shapes import draw
-
-relu_grad = register(
-    Elementwise(
-        "relu_grad",
-        lambda g, y, out: np.copyto(out, np.where(y > 0, g, 0)),
-        lambda h, _, g, y: (relu_grad(h, y), None),
-        doc="`g` where `y` is positive, else 0.",
-        arity=2,
-        dtypes="f",
-    )
+from kgraph.ops.base import Elementwise, Vjp
+from kgraph.ops.comparison import greater
+from kgraph.ops.elementwise import (
+    abs,
+    exp,
+    expm1,
+    log1p,
+    maximum,
+    minimum,
+    sigmoid,
+    square,
+    tanh,
 )
-relu = register(
-    Elementwise(
-        "relu",
-        lambda x, out: np.maximum(x, 0, out),
-        lambda g, y, x: (relu_grad(g, y),),
-        doc="x where it is positive, else 0.",
-        reuse=(0,),
-    )
-)
+from kgraph.ops.erf import erf
+from kgraph.ops.select import cast, where
+
+Kernel = Callable[..., None]
+Number = Callable[[float], np.ndarray]
+Make = Callable[..., Kernel]
+
+SELU_ALPHA, SELU_SCALE = 1.6732632423543772, 1.0507009873554805
+_BITS = {2: np.dtype("int16"), 4: np.dtype("int32"), 8: np.dtype("int64")}
 
 
-class Softmax(Op):
-    """Exponentials divided by their sum along an axis."""
+class Activation(Elementwise):
+    """An elementwise function of one tensor.
 
-    name = "softmax"
-    reuse = (0,)
+    Args:
+        name: the op's name.
+        make: (zeros, number, **attrs) -> kernel.
+        vjp: (g, y, x, **attrs) -> (cotangent,).
+        doc: one sentence.
+        reference: the same meaning in simpler ops.
+        work: buffers like x that the kernel needs.
+        defaults: attributes and their default values.
+        in_place: whether `out` may be x.
+        integers: whether integers stay integers instead of becoming float32.
+        variants: attributes of further samples.
+    """
 
-    def __call__(self, x: Any, axis: int = -1) -> Any:
-        return self.apply((x,), axis=axis)
+    def __init__(
+        self,
+        name: str,
+        make: Make,
+        vjp: Vjp,
+        *,
+        doc: str,
+        reference: Callable[..., Any],
+        work: int = 0,
+        defaults: Mapping[str, Any] | None = None,
+        in_place: bool = False,
+        integers: bool = False,
+        variants: Sequence[Mapping[str, Any]] = (),
+        flops: int = 4,
+    ) -> None:
+        super().__init__(
+            name,
+            self.evaluate,
+            vjp,
+            doc=doc,
+            floating=not integers,
+            reference=reference,
+            reuse=(0,) if in_place else (),
+            dtypes="if" if integers else "f",
+            flops=flops,
+        )
+        self.make, self.work = make, work
+        self.defaults, self.variants = dict(defaults or {}), tuple(variants)
 
-    def lift(self, operands: Any) -> tuple[Node, ...]:
-        return promote_operands(operands, floating=True)
+    def __call__(self, x: Any, *values: Any, **attrs: Any) -> Any:
+        return self.apply((x,), **dict(zip(self.defaults, values)), **attrs)
 
     def normalize(self, inputs: tuple[Node, ...], attrs: dict[str, Any]) -> dict[str, Any]:
-        return {"axis": normalize_axis(attrs.get("axis", -1), inputs[0].ndim)}
+        full = {**self.defaults, **attrs}
+        return {name: type(self.defaults[name])(value) for name, value in full.items()}
 
-    def infer(self, *types: TensorType, **attrs: Any) -> TensorType:
-        if not types[0].is_float:
-            raise InferenceError(f"does not take {types[0].dtype}")
-        return types[0]
+    def scratch(self, *types: TensorType, **attrs: Any) -> tuple[TensorType, ...]:
+        return (types[0],) * self.work
 
-    def kernel(self, *arrays: np.ndarray, out: Any = None, **attrs: Any) -> Any:
-        (x,), axis = arrays, attrs["axis"]
-        out = np.subtract(x, np.maximum.reduce(x, axis, keepdims=True), out)
-        np.exp(out, out)
-        return np.divide(out, np.add.reduce(out, axis, keepdims=True), out)
+    def evaluate(self, x: np.ndarray, out: np.ndarray, *work: np.ndarray, **attrs: Any) -> None:
+        """Writes the function of x to `out`; `work` are the buffers of `scratch`."""
+        self.build_kernel(x.dtype, (), attrs)(x, out, *work)
 
-    def vjp(self, g: Any, y: Any, *inputs: Node, **attrs: Any) -> tuple[Node | None, ...]:
-        gy = g * y
-        return (gy - y * API["sum"](gy, axis=attrs["axis"], keepdims=True),)
+    def kernel(self, *arrays: np.ndarray, out: Any = None, work: Any = None, **attrs: Any) -> Any:
+        (x,) = arrays
+        out = np.empty(x.shape, x.dtype) if out is None else out
+        types = self.scratch(TensorType(x.shape, x.dtype.name), **attrs)
+        buffers = work or [np.empty(t.shape, t.dtype) for t in types]
+        self.evaluate(x, out, *buffers, **attrs)
+        return out
+
+    def build_kernel(self, dtype: Any, shape: tuple[int, ...], attrs: Mapping[str, Any]) -> Kernel:
+        """The kernel with attributes built in, and zeros of `shape`."""
+
+        def number(value: float) -> np.ndarray:
+            return np.array(value, dtype)
+
+        return self.make(np.zeros(shape, dtype), number, **attrs)
+
+    def specialize(
+        self, inputs: Sequence[TensorType], outputs: Sequence[TensorType], attrs: Mapping[str, Any]
+    ) -> Callable[..., Any]:
+        return self.build_kernel(inputs[0].dtype, inputs[0].shape, attrs)
 
     def samples(self) -> Iterable[Sample]:
-        yield Sample((draw(2, 5),))
-        yield Sample((draw(2, 5, 3),), {"axis": 1})
+        for sample in super().samples():
+            yield Sample(sample.inputs, dict(self.defaults))
+        for attrs in self.variants:
+            yield Sample((lambda rng: rng.uniform(-3, 3, (2, 5)).astype("float32"),), attrs)
 
 
-softmax = register(Softmax())
+class ReluGrad(Elementwise):
+    """`g` where `y` is positive, else 0: also where `g` is infinite or NaN."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "relu_grad",
+            self.evaluate,
+            lambda h, _, g, y: (relu_grad(h, y), None),
+            doc="`g` where `y` is positive, else 0, also where `g` is infinite or NaN.",
+            arity=2,
+            dtypes="f",
+            reference=lambda g, y: where(greater(y, 0), g, 0),
+            reuse=(1,),
+            flops=2,
+        )
+
+    def scratch(self, *types: TensorType, **attrs: Any) -> tuple[TensorType, ...]:
+        return (types[1].with_dtype("bool"),)
+
+    def evaluate(self, g: np.ndarray, y: np.ndarray, out: np.ndarray, mask: np.ndarray) -> None:
+        """Writes the masked `g`; `mask` is a bool buffer like y."""
+        bits = _BITS[out.itemsize]
+        np.greater(y, np.zeros((), y.dtype), mask)
+        # The product of g's bits with 0 or 1 is exact, and several times as fast as a masked copy.
+        chosen = out.view(bits)
+        np.copyto(chosen, mask)
+        np.multiply(chosen, g.view(bits), chosen)
+
+    def kernel(self, *arrays: np.ndarray, out: Any = None, work: Any = None, **attrs: Any) -> Any:
+        g, y = arrays
+        if out is None:
+            out = np.empty(np.broadcast_shapes(g.shape, y.shape), g.dtype)
+        self.evaluate(g, y, out, work[0] if work else np.empty(y.shape, bool))
+        return out
+
+    def specialize(
+        self, inputs: Sequence[TensorType], outputs: Sequence[TensorType], attrs: Mapping[str, Any]
+    ) -> Callable[..., Any]:
+        zero, bits = np.zeros((), inputs[0].dtype), _BITS[inputs[0].itemsize]
+        positive, copy, multiply = np.greater, np.copyto, np.multiply
+
+        def masked(g: np.ndarray, y: np.ndarray, out: np.ndarray, mask: np.ndarray) -> None:
+            positive(y, zero, mask)
+            chosen = out.view(bits)
+            copy(chosen, mask)
+            multiply(chosen, g.view(bits), chosen)
+
+        return masked
+
+
+def _step(x: Node) -> Node:
+    """1 where x is positive, else 0."""
+    return cast(greater(x, 0), x.dtype)
+
+
+# -- kernels -----------------------------------------------------------------------------------
+def _make_relu(zeros: np.ndarray, number: Number) -> Kernel:
+    maximum = np.maximum
+    return lambda x, out: maximum(x, zeros, out=out)
+
+
+def _make_relu6(zeros: np.ndarray, number: Number) -> Kernel:
+    clip, low, high = np.clip, number(0), number(6)
+    return lambda x, out: clip(x, low, high, out=out)
+
+
+def _make_leaky_relu(zeros: np.ndarray, number: Number, negative_slope: float) -> Kernel:
+    slope = number(negative_slope)
+    larger = np.maximum if negative_slope <= 1 else np.minimum
+
+    def kernel(x: np.ndarray, out: np.ndarray) -> None:
+        np.multiply(x, slope, out)
+        larger(x, out, out=out)
+
+    # 0 * inf would be NaN.
+    return kernel if negative_slope else _make_relu(zeros, number)
+
+
+def _make_elu(zeros: np.ndarray, number: Number, alpha: float, scale: float = 1.0) -> Kernel:
+    factor, stretch = number(alpha * scale), number(scale)
+
+    def kernel(x: np.ndarray, out: np.ndarray, low: np.ndarray) -> None:
+        np.minimum(x, zeros, out=low)
+        np.expm1(low, low)
+        np.multiply(low, factor, low)
+        np.maximum(x, zeros, out=out)
+        if scale != 1:
+            np.multiply(out, stretch, out)
+        np.add(out, low, out)
+
+    return kernel
+
+
+def _make_selu(zeros: np.ndarray, number: Number) -> Kernel:
+    return _make_elu(zeros, number, SELU_ALPHA, SELU_SCALE)
+
+
+def _make_gelu(zeros: np.ndarray, number: Number, approximate: bool) -> Kernel:
+    half, one, root = number(0.5), number(1), number(math.sqrt(0.5))
+    cubic, factor = number(0.044715), number(math.sqrt(2 / math.pi))
+
+    def exact(x: np.ndarray, out: np.ndarray, scaled: np.ndarray, *work: np.ndarray) -> None:
+        np.multiply(x, root, scaled)
+        erf.evaluate(scaled, out, *work)
+        np.add(out, one, out)
+        np.multiply(out, half, out)
+        np.multiply(out, x, out)
+
+    def by_tanh(x: np.ndarray, out: np.ndarray) -> None:
+        np.multiply(x, x, out)
+        np.multiply(out, cubic, out)
+        np.add(out, one, out)
+        np.multiply(out, x, out)
+        np.multiply(out, factor, out)
+        np.tanh(out, out)
+        np.add(out, one, out)
+        np.multiply(out, half, out)
+        np.multiply(out, x, out)
+
+    return by_tanh if approximate else exact
+
+
+def _make_softplus(zeros: np.ndarray, number: Number) -> Kernel:
+    logaddexp = np.logaddexp
+    return lambda x, out: logaddexp(x, zeros, out)
+
+
+def _make_softsign(zeros: np.ndarray, number: Number) -> Kernel:
+    one = number(1)
+
+    def kernel(x: np.ndarray, out: np.ndarray) -> None:
+        np.absolute(x, out)
+        np.add(out, one, out)
+        np.divide(x, out, out)
+
+    return kernel
+
+
+def _make_silu(zeros: np.ndarray, number: Number) -> Kernel:
+    one = number(1)
+
+    def kernel(x: np.ndarray, out: np.ndarray) -> None:
+        np.negative(x, out)
+        np.exp(out, out)
+        np.add(out, one, out)
+        np.divide(x, out, out)
+
+    return kernel
+
+
+def _make_mish(zeros: np.ndarray, number: Number) -> Kernel:
+    def kernel(x: np.ndarray, out: np.ndarray) -> None:
+        np.logaddexp(x, zeros, out)
+        np.tanh(out, out)
+        np.multiply(x, out, out)
+
+    return kernel
+
+
+def _make_hard_sigmoid(zeros: np.ndarray, number: Number) -> Kernel:
+    slope, half, low, high = number(0.2), number(0.5), number(0), number(1)
+
+    def kernel(x: np.ndarray, out: np.ndarray) -> None:
+        np.multiply(x, slope, out)
+        np.add(out, half, out)
+        np.clip(out, low, high, out=out)
+
+    return kernel
+
+
+# -- gradients ---------------------------------------------------------------------------------
+def _elu_vjp(g: Node, y: Node, x: Node, alpha: float, scale: float = 1.0) -> tuple[Node]:
+    # Below 0 the slope is y + alpha * scale, above it is scale.
+    slope = minimum(y, 0) + alpha * scale
+    if alpha != 1:
+        slope = slope + (scale - alpha * scale) * _step(x)
+    return (g * slope,)
+
+
+def _leaky_relu_vjp(g: Node, y: Node, x: Node, negative_slope: float) -> tuple[Node]:
+    return (g * (_step(x) * (1 - negative_slope) + negative_slope),)
+
+
+def _gelu_vjp(g: Node, y: Node, x: Node, approximate: bool) -> tuple[Node]:
+    if approximate:
+        factor = math.sqrt(2 / math.pi)
+        t = tanh(factor * (x + 0.044715 * (x * square(x))))
+        inner = factor * (1 + 3 * 0.044715 * square(x))
+        return (g * (0.5 * (1 + t) + 0.5 * x * (1 - t * t) * inner),)
+    density = exp(-0.5 * square(x)) * (1 / math.sqrt(2 * math.pi))
+    return (g * (0.5 * (1 + erf(x * math.sqrt(0.5))) + x * density),)
+
+
+def _silu_vjp(g: Node, y: Node, x: Node) -> tuple[Node]:
+    s = sigmoid(x)
+    return (g * (s + y * (1 - s)),)
+
+
+def _mish_vjp(g: Node, y: Node, x: Node) -> tuple[Node]:
+    t = tanh(softplus(x))
+    return (g * (t + x * sigmoid(x) * (1 - t * t)),)
+
+
+# -- references --------------------------------------------------------------------------------
+def _elu_reference(x: Any, alpha: float) -> Any:
+    return where(greater(x, 0), x, alpha * expm1(minimum(x, 0)))
+
+
+def _gelu_reference(x: Any, approximate: bool) -> Any:
+    if approximate:
+        return 0.5 * x * (1 + tanh(math.sqrt(2 / math.pi) * (x + 0.044715 * (x * x * x))))
+    return 0.5 * x * (1 + erf(x * math.sqrt(0.5)))
+
+
+def _softplus_reference(x: Any) -> Any:
+    return maximum(x, 0) + log1p(exp(-abs(x)))
+
+
+class Gelu(Activation):
+    """x times the normal distribution function of x."""
+
+    def scratch(self, *types: TensorType, **attrs: Any) -> tuple[TensorType, ...]:
+        return () if attrs["approximate"] else (types[0], *erf.scratch(*types))
+
+
+relu_grad = ReluGrad()
+relu = Activation(
+    "relu",
+    _make_relu,
+    lambda g, y, x: (relu_grad(g, y),),
+    doc="x where it is positive, else 0.",
+    reference=lambda x: maximum(x, 0),
+    in_place=True,
+    integers=True,
+    flops=1,
+)
+relu6 = Activation(
+    "relu6",
+    _make_relu6,
+    lambda g, y, x: (relu_grad(relu_grad(g, y), 6 - y),),
+    doc="x moved into [0, 6].",
+    reference=lambda x: minimum(maximum(x, 0), 6),
+    in_place=True,
+    integers=True,
+    flops=2,
+)
+leaky_relu = Activation(
+    "leaky_relu",
+    _make_leaky_relu,
+    _leaky_relu_vjp,
+    doc="x where it is positive, else x times `negative_slope`.",
+    reference=lambda x, negative_slope: where(greater(x, 0), x, negative_slope * x),
+    defaults={"negative_slope": 0.2},
+    variants=({"negative_slope": 0.0}, {"negative_slope": 1.5}, {"negative_slope": -0.5}),
+    flops=2,
+)
+elu = Activation(
+    "elu",
+    _make_elu,
+    _elu_vjp,
+    doc="x where it is positive, else alpha * (exp(x) - 1).",
+    reference=_elu_reference,
+    work=1,
+    defaults={"alpha": 1.0},
+    in_place=True,
+    variants=({"alpha": 0.5},),
+    flops=12,
+)
+selu = Activation(
+    "selu",
+    _make_selu,
+    lambda g, y, x: _elu_vjp(g, y, x, SELU_ALPHA, SELU_SCALE),
+    doc="elu scaled so that it keeps mean 0 and variance 1.",
+    reference=lambda x: SELU_SCALE * _elu_reference(x, SELU_ALPHA),
+    work=1,
+    in_place=True,
+    flops=13,
+)
+gelu = Gelu(
+    "gelu",
+    _make_gelu,
+    _gelu_vjp,
+    doc="x times the normal distribution function of x, by erf or approximated by tanh.",
+    reference=_gelu_reference,
+    defaults={"approximate": False},
+    variants=({"approximate": True},),
+    flops=34,
+)
+softplus = Activation(
+    "softplus",
+    _make_softplus,
+    lambda g, y, x: (g * sigmoid(x),),
+    doc="log(1 + exp(x)) without overflow.",
+    reference=_softplus_reference,
+    in_place=True,
+    flops=20,
+)
+softsign = Activation(
+    "softsign",
+    _make_softsign,
+    lambda g, y, x: (g / square(1 + abs(x)),),
+    doc="x / (1 + |x|).",
+    reference=lambda x: x / (1 + abs(x)),
+    flops=3,
+)
+silu = Activation(
+    "silu",
+    _make_silu,
+    _silu_vjp,
+    doc="x * sigmoid(x), also called swish.",
+    reference=lambda x: x * sigmoid(x),
+    flops=13,
+)
+mish = Activation(
+    "mish",
+    _make_mish,
+    _mish_vjp,
+    doc="x * tanh(softplus(x)).",
+    reference=lambda x: x * tanh(_softplus_reference(x)),
+    flops=31,
+)
+hard_sigmoid = Activation(
+    "hard_sigmoid",
+    _make_hard_sigmoid,
+    lambda g, y, x: (relu_grad(relu_grad(0.2 * g, y), 1 - y),),
+    doc="0.2 x + 0.5 moved into [0, 1].",
+    reference=lambda x: minimum(maximum(0.2 * x + 0.5, 0), 1),
+    in_place=True,
+    flops=4,
+)
+for _op in (relu_grad, relu, relu6, leaky_relu, elu, selu, gelu):
+    register(_op)
+for _op in (softplus, softsign, silu, mish, hard_sigmoid):
+    register(_op)

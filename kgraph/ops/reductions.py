@@ -17,17 +17,18 @@ from kgraph.ir.leaves import size
 from kgraph.ir.node import API, Node
 from kgraph.ir.op import Op, Sample, as_node, cast_to, promote_operands, register
 from kgraph.ir.types import TensorType
-from kgraph.ops.base import normalize_axes, normalize_axis, reduced_shape
-from kgraph.ops.comparison import equal, isfinite
-from kgraph.ops.elementwise import exp, sqrt, square
+from kgraph.ops.base import normalize_axes, reduced_shape
+from kgraph.ops.comparison import equal
+from kgraph.ops.elementwise import divide, sqrt, square, subtract
 from kgraph.ops.select import cast, where
+from kgraph.ops.shapes import broadcast_to, expand_dims
 
 WIDENED = {"bool": "int32", "uint8": "int32"}
 
 
-def spread(node: Node, x: Node, axis: tuple[int, ...], keepdims: bool) -> Node:
-    """Puts the reduced axes of a result back as axes of size 1, so that it broadcasts against x."""
-    return node if keepdims or not axis else API["expand_dims"](node, axis)
+def spread(node: Node, axis: tuple[int, ...], keepdims: bool) -> Node:
+    """Puts the reduced axes of a result back as axes of size 1, so that it broadcasts."""
+    return node if keepdims or not axis else expand_dims(node, axis)
 
 
 def count(x: Node, axis: tuple[int, ...]) -> Any:
@@ -105,7 +106,7 @@ class Reduction(Op):
         if self.rule is None:
             return (None,)
         x, axis, keepdims = inputs[0], attrs["axis"], attrs["keepdims"]
-        return (self.rule(spread(g, x, axis, keepdims), spread(y, x, axis, keepdims), x, axis),)
+        return (self.rule(spread(g, axis, keepdims), spread(y, axis, keepdims), x, axis),)
 
     def cost(
         self, inputs: Sequence[TensorType], outputs: Sequence[TensorType], attrs: Mapping[str, Any]
@@ -159,11 +160,11 @@ class Mean(Reduction):
 
 
 def _stretch(g: Node, y: Node, x: Node, axis: tuple[int, ...]) -> Node:
-    return API["broadcast_to"](g, x.shape)
+    return broadcast_to(g, x.shape)
 
 
 def _mean_vjp(g: Node, y: Node, x: Node, axis: tuple[int, ...]) -> Node:
-    return API["broadcast_to"](g / count(x, axis), x.shape)
+    return broadcast_to(g / count(x, axis), x.shape)
 
 
 def _extreme_vjp(g: Node, y: Node, x: Node, axis: tuple[int, ...]) -> Node:
@@ -190,3 +191,39 @@ any = Reduction("any", np.logical_or, None, "Whether any element is nonzero.", t
 all = Reduction("all", np.logical_and, None, "Whether all elements are nonzero.", takes="bool")
 for _op in (sum, mean, prod, max, min, any, all):
     register(_op)
+
+
+def var(x: Any, axis: Any = None, keepdims: bool = False, ddof: int = 0) -> Any:
+    """Variance: the mean square distance from the mean.
+
+    Args:
+        x: a tensor; integers give float32.
+        axis: None for all axes, an int or several.
+        keepdims: whether the reduced axes stay as size 1.
+        ddof: what is taken off the number of elements before dividing.
+
+    Returns:
+        A tensor of x's dtype.
+
+    Example:
+        >>> float(var(np.array([1.0, 3.0])))
+        1.0
+    """
+    squares = square(subtract(x, mean(x, axis, keepdims=True)))
+    if not ddof:
+        return mean(squares, axis, keepdims)
+    number = count(squares, normalize_axes(axis, squares.ndim))
+    return divide(sum(squares, axis, keepdims), subtract(number, ddof))
+
+
+def std(x: Any, axis: Any = None, keepdims: bool = False, ddof: int = 0) -> Any:
+    """Standard deviation: the square root of `var`, with its arguments.
+
+    Example:
+        >>> float(std(np.array([1.0, 3.0])))
+        1.0
+    """
+    return sqrt(var(x, axis, keepdims, ddof))
+
+
+API.update(var=var, std=std)

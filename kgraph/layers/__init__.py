@@ -1,0 +1,63 @@
+"""Layers: Keras's building blocks, each a function from tensors to tensors with its own weights."""
+
+from kgraph.layers.base import InputSpec, Layer
+from kgraph.layers.core import Activation, ActivityRegularization, Dense, Dropout, Masking
+from kgraph.layers.embeddings import Embedding
+from kgraph.layers.input import Input, InputLayer
+from kgraph.layers.lambda_layer import Lambda
+from kgraph.layers.merge import (
+    Add,
+    Average,
+    Concatenate,
+    Dot,
+    Maximum,
+    Minimum,
+    Multiply,
+    Subtract,
+    add,
+    average,
+    concatenate,
+    dot,
+    maximum,
+    minimum,
+    multiply,
+    subtract,
+)
+from kgraph.layers.normalization import BatchNormalization, LayerNormalization
+from kgraph.layers.reshaping import Flatten, Permute, RepeatVector, Reshape
+
+__all__ = [
+    "Activation",
+    "ActivityRegularization",
+    "Add",
+    "Average",
+    "BatchNormalization",
+    "Concatenate",
+    "Dense",
+    "Dot",
+    "Dropout",
+    "Embedding",
+    "Flatten",
+    "Input",
+    "InputLayer",
+    "InputSpec",
+    "Lambda",
+    "Layer",
+    "LayerNormalization",
+    "Masking",
+    "Maximum",
+    "Minimum",
+    "Multiply",
+    "Permute",
+    "RepeatVector",
+    "Reshape",
+    "Subtract",
+    "add",
+    "average",
+    "concatenate",
+    "dot",
+    "maximum",
+    "minimum",
+    "multiply",
+    "subtract",
+]

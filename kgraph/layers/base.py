@@ -1,0 +1,428 @@
+"""Layers: a call on symbolic tensors becomes one `layer_call` node, which lowering replaces later.
+
+`Layer` is Keras's contract (build, call, compute_mask, get_config). `__call__` does one of three
+things: outside of any inlining it records the call; while a graph is inlined it builds the layer's
+ops in place; on arrays it runs at once.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import warnings
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from kgraph import config, regularizers
+from kgraph.errors import explain
+from kgraph.ir.call import layer_call
+from kgraph.ir.context import CallContext, calling, current_context
+from kgraph.ir.dim import Dim
+from kgraph.ir.leaves import ITEM, input_node
+from kgraph.ir.node import Node, build
+from kgraph.ir.op import as_node
+from kgraph.ir.origin import Origin, here, making, scope
+from kgraph.ir.types import canonical_dtype
+from kgraph.ir.variable import Variable
+from kgraph.layers.eager import call_eagerly
+from kgraph.layers.effects import EffectOwner, Update
+from kgraph.layers.naming import to_snake_case, unique_name
+from kgraph.layers.node import Call, CallHistory, keras_shape, mask_of_tensor
+from kgraph.layers.spec import InputSpec, check_inputs
+from kgraph.layers.structure import flatten, is_node, leaves_of, map_structure, pack
+from kgraph.layers.weights import WeightOwner
+
+__all__ = ["InputSpec", "Layer"]
+
+_SHAPE_ARGUMENTS = ("input_shape", "batch_input_shape", "batch_size", "input_dim", "input_length")
+_ARGUMENTS = (
+    *_SHAPE_ARGUMENTS, "name", "trainable", "dtype", "input_dtype", "weights",
+    "activity_regularizer", "autocast",
+)  # fmt: skip
+# Policies that compute in a narrow dtype: on a CPU the variables' dtype is the faster one.
+_POLICIES = {"mixed_float16": "float32", "mixed_bfloat16": "float32", "bfloat16": "float32"}
+
+
+class Layer(CallHistory, EffectOwner, WeightOwner):
+    """Base of all layers.
+
+    Args:
+        name: unique in a model; default the class and a number, such as `dense_1`.
+        trainable: whether the weights are trained.
+        dtype: of weights and computation; default `kgraph.config.floatx()`.
+        input_shape: shape of the input without the batch, for the first layer of a Sequential.
+        batch_input_shape: the same with the batch.
+        batch_size: size of the batch that goes with `input_shape`.
+        input_dim: the last axis of `input_shape`, alone or after `input_length`.
+        weights: arrays that the weights start from.
+        activity_regularizer: penalty on the outputs, divided by the batch size.
+
+    Raises:
+        TypeError: an argument is unknown.
+
+    Example:
+        >>> class Double(Layer):
+        ...     def call(self, inputs):
+        ...         return inputs * 2
+        >>> Double(name="twice")(np.ones(3, "float32"))
+        array([2., 2., 2.], dtype=float32)
+    """
+
+    def __init__(self, **kwargs: Any) -> None:
+        for key in kwargs:
+            if key not in _ARGUMENTS:
+                raise TypeError(
+                    explain(f"Keyword argument not understood: {key}",
+                            where=type(self).__name__, expected=", ".join(_ARGUMENTS))
+                )
+        self._name: str = str(kwargs.get("name") or unique_name(to_snake_case(type(self).__name__)))
+        self._trainable = bool(kwargs.get("trainable", True))
+        self.dtype = _dtype_name(kwargs.get("dtype") or kwargs.get("input_dtype"))
+        shape = _first_shape(kwargs)
+        if shape is not None:
+            self.batch_input_shape = shape
+        self.activity_regularizer = regularizers.get(kwargs.get("activity_regularizer"))
+        self.built = False
+        self.stateful = getattr(self, "stateful", False)
+        self.supports_masking = getattr(self, "supports_masking", False)
+        self.input_spec = getattr(self, "input_spec", None)
+        self._initial_weights = kwargs.get("weights")
+        self._weight_scope: str | None = None
+        self._own_weights: list[Variable] = []
+        self._added_losses: list[Node] = []
+        self._added_updates: list[Update] = []
+        self._inbound_nodes: list[tuple[Any, tuple[Node, ...]]] = []
+        self._eager: dict[Any, Any] = {}
+
+    @property
+    def name(self) -> str:
+        """The layer's name."""
+        return self._name
+
+    @name.setter
+    def name(self, value: str) -> None:
+        self._name = str(value)
+
+    # -- what a subclass overrides -------------------------------------------------------------
+    def build(self, input_shape: Any) -> None:
+        """Makes the weights.
+
+        Args:
+            input_shape: tuple with None for unknown sizes; a list of them for a list of inputs.
+        """
+        del input_shape
+        self.built = True
+
+    def call(self, inputs: Any) -> Any:
+        """The layer's meaning: tensors -> tensors. It may also take `training` and `mask`."""
+        return inputs
+
+    def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
+        """The mask of the output, or None.
+
+        Args:
+            inputs: as in `call`.
+            mask: their masks in the same structure, each a boolean tensor or None.
+        """
+        del inputs
+        return mask if self.supports_masking else None
+
+    def compute_output_shape(self, input_shape: Any) -> Any:
+        """The shape of the output, found by running `call` on stand-ins.
+
+        Args:
+            input_shape: as in `build`.
+        """
+        counter = iter(range(1, 1_000_000))
+
+        def stand_in(shape: Any) -> Node:
+            sizes = [d if d is not None else "batch" if i == 0 else f"d{next(counter)}"
+                     for i, d in enumerate(shape)]
+            dims = tuple(Dim.symbol(d) if isinstance(d, str) else int(d) for d in sizes)
+            return input_node(dims, self.dtype)
+
+        inputs = _map_shapes(stand_in, input_shape)
+        outputs, _ = self._infer((inputs,), {}, here())
+        return map_structure(keras_shape, outputs)
+
+    def get_config(self) -> dict[str, Any]:
+        """The arguments that make an equal layer, as plain data."""
+        found: dict[str, Any] = {"name": self.name, "trainable": self._trainable}
+        if hasattr(self, "batch_input_shape"):
+            found["batch_input_shape"] = self.batch_input_shape
+        found["dtype"] = self.dtype
+        return found
+
+    @classmethod
+    def from_config(cls, config: Mapping[str, Any]) -> Any:
+        """Makes the layer that a configuration describes, with fresh weights."""
+        return cls(**config)
+
+    # -- calling -------------------------------------------------------------------------------
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Calls the layer on tensors, arrays, or structures of them.
+
+        Args:
+            *args: the inputs first, then what `call` takes.
+            **kwargs: `training`, `mask`, and what else `call` takes.
+
+        Returns:
+            Tensors for tensors, arrays for arrays, in the structure that `call` returns.
+
+        Raises:
+            ValueError: the inputs do not fit the layer.
+        """
+        args, kwargs = self._order_arguments(args, kwargs)
+        if current_context() is not None:
+            return self._call_in_place(args, kwargs)
+        if leaves_of((args, kwargs), is_node):
+            return self._record(args, kwargs)
+        return call_eagerly(self, args, kwargs)
+
+    def _order_arguments(self, args: Any, kwargs: Any) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        """Puts the inputs first, also where they were given by name."""
+        if "_inbound_nodes" not in vars(self):
+            raise RuntimeError(
+                f"In layer {type(self).__name__}, you forgot to call `super().__init__()` "
+                "in the `__init__()` method."
+            )
+        if not args:
+            named = [p for p in ("inputs", *call_parameters(type(self).call)) if p in kwargs]
+            if not named:
+                raise TypeError(f"Layer {self.name} was called without inputs.")
+            args, kwargs = (kwargs[named[0]],), {k: v for k, v in kwargs.items() if k != named[0]}
+        return args, kwargs
+
+    def _record(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """Makes the `layer_call` node of a call."""
+        args = (map_structure(self._lift, args[0]), *args[1:])
+        place = here()
+        call = self.make_call(args, kwargs, len(self._inbound_nodes), place)
+        tensors = bind_call(call, replace(place, name=self.name))[1]
+        self._inbound_nodes.append((call, tensors))
+        return pack(call.result, tensors)
+
+    def make_call(
+        self, args: tuple[Any, ...], kwargs: dict[str, Any], index: int, place: Origin
+    ) -> Call:
+        """The record of a call on tensors; the layer does not note it.
+
+        Args:
+            args: positional arguments, the inputs first.
+            kwargs: the others.
+            index: position among the layer's calls.
+            place: the user's line.
+        """
+        outputs, masks = self._infer(args, kwargs, place)
+        nodes, result = flatten(outputs, is_node)
+        inputs, arguments = flatten((args, kwargs), is_node)
+        return Call(
+            layer=self,
+            arguments=arguments,
+            inputs=inputs,
+            result=result,
+            types=tuple(n.type for n in nodes),
+            mask_types=tuple(None if m is None else m.type for m in masks),
+            index=index,
+        )
+
+    def _infer(
+        self, args: tuple[Any, ...], kwargs: dict[str, Any], place: Origin
+    ) -> tuple[Any, tuple[Node | None, ...]]:
+        """Builds the layer if needed and runs `call` in a context that nobody reads."""
+        scratch = CallContext(training=False)
+        mask = map_structure(lambda v: mask_of_tensor(v) if is_node(v) else None, args[0])
+        with making(place.inside(self.name)):
+            self._prepare(args, kwargs)
+            with calling(scratch):
+                outputs, masks = self.run_call(args, kwargs, mask, scratch)
+        ignored = type(self).compute_mask is Layer.compute_mask and not self.supports_masking
+        if ignored and leaves_of(mask, is_node):
+            warnings.warn(
+                f"Layer {self.name} does not support masking, but was passed an input_mask: "
+                f"{mask}. The layers after it will not see the mask.",
+                stacklevel=4,
+            )
+        return outputs, masks
+
+    def _call_in_place(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """Builds the layer's ops where a model or another layer is being inlined."""
+        context = current_context()
+        assert context is not None
+        args = (map_structure(self._lift, args[0]), *args[1:])
+        mask = map_structure(lambda v: context.masks.get(v) if is_node(v) else None, args[0])
+        with scope(self.name):
+            self._prepare(args, kwargs)
+            outputs, masks = self.run_call(args, kwargs, mask, context)
+        for node, out_mask in zip(leaves_of(outputs, is_node), masks, strict=True):
+            if out_mask is None:
+                context.masks.pop(node, None)
+            else:
+                context.masks[node] = out_mask
+        return outputs
+
+    def run_call(
+        self, args: tuple[Any, ...], kwargs: Mapping[str, Any], mask: Any, context: CallContext
+    ) -> tuple[Any, tuple[Node | None, ...]]:
+        """Runs `call` inside a context.
+
+        Args:
+            args: positional arguments, the inputs first.
+            kwargs: the other arguments; `training` and `mask` win over the context's.
+            mask: masks of the inputs, in their structure.
+            context: takes up updates and losses.
+
+        Returns:
+            What `call` returned, and the mask of each tensor in it.
+        """
+        named = dict(kwargs)
+        mask = named.pop("mask", None) if named.get("mask") is not None else mask
+        named.pop("mask", None)
+        explicit = named.pop("training", None)
+        known = call_parameters(type(self).call)
+        before = context.training, context.frozen, context.masks
+        context.training = before[0] if explicit is None else bool(explicit)
+        context.frozen = before[1] or not self._trainable
+        context.masks = _mask_table(args[0], mask)
+        try:
+            if "training" in known:
+                named["training"] = context.training
+            if "mask" in known and context.masks:
+                named["mask"] = mask
+            outputs = map_structure(self._lift_output, self.call(*args, **named))
+            nodes = leaves_of(outputs, is_node)
+            if self.activity_regularizer is not None:
+                context.losses.extend(self._activity_loss(n) for n in nodes)
+            return outputs, _mask_tuple(self._masks_of_outputs(args[0], mask, nodes), len(nodes))
+        finally:
+            context.training, context.frozen, context.masks = before
+
+    def _masks_of_outputs(self, inputs: Any, mask: Any, outputs: tuple[Node, ...]) -> Any:
+        """The masks of what `call` just returned; a model knows them from its inlining."""
+        del outputs
+        return self.compute_mask(inputs, mask)
+
+    def _prepare(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        """Checks the inputs and builds the layer before its first call."""
+        nodes = leaves_of(args[0], is_node)
+        check_inputs(self, nodes)
+        if self.built:
+            return
+        self._weight_scope = here().scope
+        with calling(None):
+            self.build(*self._build_shapes(args, kwargs))
+        self.built = True
+        check_inputs(self, nodes)
+        if self._initial_weights is not None:
+            self.set_weights(self._initial_weights)
+            self._initial_weights = None
+
+    def _build_shapes(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> list[Any]:
+        """One shape, or one for each `<argument>_shape` that `build` takes."""
+        wanted = call_parameters(type(self).build)
+        if len(wanted) < 2:
+            return [_shapes_of(args[0])]
+        given = dict(zip(call_parameters(type(self).call), args, strict=False)) | kwargs
+        return [_shapes_of(given.get(name.removesuffix("_shape"))) for name in wanted]
+
+    def _lift(self, value: Any) -> Any:
+        """Makes constants of arrays that stand beside tensors."""
+        if isinstance(value, (np.ndarray, np.generic, int, float)):
+            return as_node(value)
+        if isinstance(value, Node) or value is None:
+            return value
+        raise ValueError(
+            f"Layer {self.name} was called with an input that isn't a symbolic tensor. "
+            f"Received type: {type(value)}. Full input: [{value!r}]. "
+            "All inputs to the layer should be tensors."
+        )
+
+    def _lift_output(self, value: Any) -> Node:
+        if value is None:
+            raise ValueError(
+                explain(f"`call` of layer {self.name} returned None",
+                        expected="a tensor, or a list, tuple or dict of tensors",
+                        hint="does `call` end with a return?")
+            )
+        return as_node(value)
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} name={self.name}, built={self.built}>"
+
+
+def bind_call(call: Call, place: Origin) -> tuple[Node, tuple[Node, ...]]:
+    """Makes the node of a call; returns it and its outputs."""
+
+    def label(index: int) -> Origin:
+        return replace(place, history=(call.layer, call.index, index))
+
+    with making(label(0)):
+        node = layer_call(call, call.inputs)
+    if len(call.types) == 1:
+        return node, (node,)
+    outputs = (build(ITEM, (node,), {"index": i}, label(i)) for i in range(len(call.types)))
+    return node, tuple(outputs)
+
+
+@functools.lru_cache(maxsize=None)
+def call_parameters(function: Callable[..., Any]) -> tuple[str, ...]:
+    """Names of the parameters of a method, without `self`."""
+    kinds = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
+    parameters = list(inspect.signature(function).parameters.values())[1:]
+    return tuple(p.name for p in parameters if p.kind not in kinds)
+
+
+def _dtype_name(value: Any) -> str:
+    """The dtype of a layer, also from Keras 3's policies."""
+    if isinstance(value, Mapping):
+        value = value["config"]["name"]
+    if value is None:
+        return config.floatx()
+    return canonical_dtype(_POLICIES.get(value, value) if isinstance(value, str) else value)
+
+
+def _first_shape(kwargs: Mapping[str, Any]) -> tuple[int | None, ...] | None:
+    """The input shape with the batch that the arguments of a first layer give, or None."""
+    if kwargs.get("batch_input_shape") is not None:
+        return tuple(kwargs["batch_input_shape"])
+    shape = kwargs.get("input_shape")
+    if shape is None and kwargs.get("input_dim") is not None:
+        length = (kwargs["input_length"],) if "input_length" in kwargs else ()
+        shape = (*length, kwargs["input_dim"])
+    if shape is None:
+        return None
+    return (kwargs.get("batch_size"), *([shape] if isinstance(shape, int) else shape))
+
+
+def _is_shape(value: Any) -> bool:
+    return isinstance(value, (tuple, list)) and all(
+        d is None or isinstance(d, (int, np.integer)) for d in value
+    )
+
+
+def _map_shapes(function: Callable[[Any], Any], shapes: Any) -> Any:
+    """Applies `function` to a shape, or to each shape of a structure."""
+    if _is_shape(shapes):
+        return function(shapes)
+    if isinstance(shapes, Mapping):
+        return {k: _map_shapes(function, v) for k, v in shapes.items()}
+    return [_map_shapes(function, v) for v in shapes]
+
+
+def _shapes_of(inputs: Any) -> Any:
+    return map_structure(lambda v: keras_shape(v) if is_node(v) else None, inputs)
+
+
+def _mask_table(inputs: Any, mask: Any) -> dict[Node, Node]:
+    nodes = leaves_of(inputs, is_node)
+    masks = leaves_of(mask, lambda v: v is None or is_node(v))
+    return {n: m for n, m in zip(nodes, masks, strict=False) if m is not None}
+
+
+def _mask_tuple(mask: Any, count: int) -> tuple[Node | None, ...]:
+    """One mask or None for each of `count` outputs."""
+    masks = leaves_of(mask, lambda v: v is None or is_node(v))
+    return (*masks, *[None] * count)[:count]

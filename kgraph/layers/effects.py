@@ -1,0 +1,110 @@
+"""What a layer adds to the losses and the state updates of the models that it is part of."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from kgraph.ir.context import CallContext, calling, current_context
+from kgraph.ir.graph import toposort
+from kgraph.ir.leaves import INPUT, size
+from kgraph.ir.node import Node
+from kgraph.ir.op import as_node, cast_to
+from kgraph.ir.variable import Variable
+from kgraph.layers.node import mask_of_tensor
+from kgraph.layers.structure import is_node, leaves_of
+
+Update = tuple[Variable, Node]
+
+
+class EffectOwner:
+    """The part of a layer that keeps losses and updates."""
+
+    name: str
+    stateful: bool
+    weights: list[Variable]
+    flattened_layers: Callable[[], list[Any]]
+    activity_regularizer: Callable[[Any], Any] | None
+    _added_losses: list[Node]
+    _added_updates: list[Update]
+    _inbound_nodes: list[tuple[Any, tuple[Node, ...]]]
+
+    def add_loss(self, losses: Any, inputs: Any = None) -> None:
+        """Adds scalars to the loss of every model that the layer is part of.
+
+        Args:
+            losses: a scalar tensor or several. Inside `call` they belong to that call; elsewhere
+                they must not depend on inputs.
+            inputs: accepted for Keras 2, which could not see what a loss depends on.
+        """
+        del inputs
+        given = losses if isinstance(losses, (list, tuple)) else [losses]
+        nodes = [as_node(v() if callable(v) else v) for v in given if v is not None]
+        context = current_context()
+        (context.losses if context is not None else self._added_losses).extend(nodes)
+
+    def add_update(self, updates: Any, inputs: Any = None) -> None:
+        """Adds changes of state to every training step that the layer is part of.
+
+        Args:
+            updates: a pair (variable, new value) or several. Inside `call` they belong to that
+                call, and those of a stateful layer also take place when the model only predicts.
+                Elsewhere they must not depend on inputs.
+            inputs: accepted for Keras 2.
+        """
+        del inputs
+        single = isinstance(updates, tuple) and isinstance(updates[0], Variable)
+        pairs = [(v, cast_to(as_node(n), v.dtype)) for v, n in ([updates] if single else updates)]
+        context = current_context()
+        if context is None:
+            self._added_updates.extend(pairs)
+        elif context.training or self.stateful:
+            context.updates.extend(pairs)
+
+    def penalties(self) -> list[Node]:
+        """The scalars that do not depend on inputs: weight penalties, each weight once."""
+        found = [v.regularizer(v) for v in self.weights if v.regularizer is not None]
+        for layer in self.flattened_layers():
+            found += layer._added_losses
+        return found
+
+    @property
+    def losses(self) -> list[Node]:
+        """Weight penalties, then what each call of the layer added."""
+        return [*self.penalties(), *self._replay(training=False).losses]
+
+    @property
+    def updates(self) -> list[Update]:
+        """The changes of state of a training step."""
+        return [*self._added_updates, *self._replay(training=True).updates]
+
+    def get_losses_for(self, inputs: Any) -> list[Node]:
+        """The losses that depend on the inputs; with None those that depend on no input."""
+        if inputs is None:
+            return self.penalties()
+        wanted = set(leaves_of(inputs, is_node))
+        found = self._replay(training=False).losses
+        return [loss for loss in found if wanted.intersection(toposort([loss]))]
+
+    def get_updates_for(self, inputs: Any) -> list[Update]:
+        """The updates that depend on the inputs; with None those that depend on no input."""
+        wanted = set(leaves_of(inputs, is_node))
+        pairs = [(pair, toposort([pair[1]])) for pair in self.updates]
+        if inputs is None:
+            return [pair for pair, below in pairs if all(n.op is not INPUT for n in below)]
+        return [pair for pair, below in pairs if wanted.intersection(below)]
+
+    def _replay(self, training: bool) -> CallContext:
+        """Inlines the recorded calls on their own inputs, for what they leave behind."""
+        context = CallContext(training)
+        with calling(context):
+            for call, _ in self._inbound_nodes:
+                if call.inputs:
+                    call.invoke(call.inputs, tuple(map(mask_of_tensor, call.inputs)), context)
+        return context
+
+    def _activity_loss(self, output: Node) -> Node:
+        """The activity penalty per sample, so that it does not grow with the batch."""
+        assert self.activity_regularizer is not None
+        penalty = self.activity_regularizer(output)
+        return penalty / cast_to(size(output.shape[0]), penalty.dtype)

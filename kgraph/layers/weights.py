@@ -1,0 +1,207 @@
+"""The weights of a layer: its own, and those of the layers that it holds in its attributes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+
+from kgraph import config, constraints, initializers, regularizers
+from kgraph.errors import explain
+from kgraph.ir.context import current_context
+from kgraph.ir.types import canonical_dtype
+from kgraph.ir.variable import Variable
+from kgraph.layers.structure import leaves_of
+
+# Keras 2 has the name first, Keras 3 the shape.
+_NAME_FIRST = ("name", "shape", "dtype", "initializer", "regularizer", "trainable", "constraint")
+_SHAPE_FIRST = ("shape", "initializer", "dtype", "trainable")
+# Keras 3's arguments that mean nothing here.
+_IGNORED = ("autocast", "aggregation", "overwrite_with_gradient", "layout", "getter")
+
+
+class WeightOwner:
+    """The part of a layer that makes, lists, reads and writes weights."""
+
+    name: str
+    built: bool
+    dtype: str
+    _trainable: bool
+    _weight_scope: str | None
+    _own_weights: list[Variable]
+
+    def add_weight(self, *args: Any, **kwargs: Any) -> Variable:
+        """Makes a weight of the layer.
+
+        Args:
+            *args: in Keras 2's order (name, shape, dtype, initializer, regularizer, trainable,
+                constraint) or, starting with a shape, in Keras 3's (shape, initializer, dtype,
+                trainable).
+            **kwargs: the same by name. The initializer is by default `glorot_uniform` for floats
+                and zeros for other dtypes.
+
+        Returns:
+            The variable, to be used in `call` as a tensor.
+
+        Raises:
+            ValueError: a size is not known.
+            TypeError: an argument does not exist.
+        """
+        shape_first = bool(args) and isinstance(args[0], (tuple, list, int))
+        order = _SHAPE_FIRST if shape_first else _NAME_FIRST
+        given = {**dict(zip(order, args, strict=False)), **kwargs}
+        for key in _IGNORED:
+            given.pop(key, None)
+        unknown = set(given) - set(_NAME_FIRST)
+        if unknown or len(args) > len(order):
+            raise TypeError(
+                explain(f"add_weight of layer {self.name}: wrong arguments", expected=_NAME_FIRST,
+                        got=sorted(unknown) or f"{len(args)} positional ones")
+            )
+        return self._make_weight(**given)
+
+    def _make_weight(
+        self,
+        name: str | None = None,
+        shape: Any = None,
+        dtype: Any = None,
+        initializer: Any = None,
+        regularizer: Any = None,
+        trainable: bool = True,
+        constraint: Any = None,
+    ) -> Variable:
+        sizes = tuple([shape] if isinstance(shape, int) else shape or ())
+        if any(not isinstance(s, (int, np.integer)) for s in sizes):
+            raise ValueError(
+                explain(f"A weight of layer {self.name} needs known sizes", got=sizes,
+                        hint="give the inputs a full shape on the axes that the weight depends on")
+            )
+        dtype = canonical_dtype(dtype or self.dtype or config.floatx())
+        default = "glorot_uniform" if dtype.startswith("float") else "zeros"
+        make = initializers.get(default if initializer is None else initializer)
+        variable = Variable(
+            make(tuple(int(s) for s in sizes), dtype=dtype),
+            f"{self._weight_scope or self.name}/{self._free_weight_name(name)}",
+            dtype,
+            trainable,
+            regularizers.get(regularizer),
+            constraints.get(constraint),
+        )
+        self._own_weights.append(variable)
+        return variable
+
+    def _free_weight_name(self, name: str | None) -> str:
+        taken = {v.name.rpartition("/")[2] for v in self._own_weights}
+        base, count = name or "variable", 0
+        found = base
+        while found in taken:
+            count += 1
+            found = f"{base}_{count}"
+        return found
+
+    def _children(self) -> Iterator[WeightOwner]:
+        """The layers that this one holds, in the order of its attributes."""
+        for value in list(vars(self).values()):
+            yield from leaves_of(value, lambda v: isinstance(v, WeightOwner))
+
+    def flattened_layers(self) -> list[Any]:
+        """The layer itself and all layers inside it, each once, outer ones first."""
+        found: dict[int, WeightOwner] = {}
+        stack: list[WeightOwner] = [self]
+        while stack:
+            layer = stack.pop()
+            if id(layer) not in found:
+                found[id(layer)] = layer
+                stack.extend(reversed(list(layer._children())))
+        return list(found.values())
+
+    def _split_weights(self, seen: set[int]) -> tuple[list[Variable], list[Variable]]:
+        """Trainable and other weights: own ones, then the children's; each layer once."""
+        if id(self) in seen:
+            return [], []
+        seen.add(id(self))
+        held = leaves_of(list(vars(self).values()), lambda v: isinstance(v, Variable))
+        own = dict.fromkeys([*self._own_weights, *held])
+        trained = [v for v in own if v.trainable]
+        others = [v for v in own if not v.trainable]
+        for child in self._children():
+            more_trained, more_others = child._split_weights(seen)
+            trained += more_trained
+            others += more_others
+        return (trained, others) if self._trainable else ([], trained + others)
+
+    @property
+    def trainable(self) -> bool:
+        """Whether the layer's weights are trained; False also freezes the layers inside."""
+        context = current_context()
+        return self._trainable and not (context is not None and context.frozen)
+
+    @trainable.setter
+    def trainable(self, value: bool) -> None:
+        self._trainable = bool(value)
+
+    @property
+    def trainable_weights(self) -> list[Variable]:
+        """The weights that an optimizer may change."""
+        return list(dict.fromkeys(self._split_weights(set())[0]))
+
+    @property
+    def non_trainable_weights(self) -> list[Variable]:
+        """State, and the weights of frozen layers."""
+        return list(dict.fromkeys(self._split_weights(set())[1]))
+
+    @property
+    def weights(self) -> list[Variable]:
+        """All weights, trainable ones first."""
+        return [*self.trainable_weights, *self.non_trainable_weights]
+
+    def get_weights(self) -> list[np.ndarray]:
+        """Copies of the weights, in the order of `weights`."""
+        return [v.numpy() for v in self.weights]
+
+    def set_weights(self, weights: Sequence[Any]) -> None:
+        """Writes all weights.
+
+        Args:
+            weights: one array a weight, in the order of `weights`.
+
+        Raises:
+            ValueError: their number or a shape differs.
+        """
+        assign_weights(self.name, self.weights, weights)
+
+    def count_params(self) -> int:
+        """The number of scalars in the weights.
+
+        Raises:
+            RuntimeError: the layer has no weights yet because it is not built.
+        """
+        if not self.built:
+            raise RuntimeError(
+                f"You tried to call `count_params` on {self.name}, but the layer isn't built. "
+                f"You can build it manually via: `{self.name}.build(batch_input_shape)`."
+            )
+        return sum(v.value.size for v in self.weights)
+
+
+def assign_weights(name: str, variables: Sequence[Variable], weights: Sequence[Any]) -> None:
+    """Writes arrays to the variables of the layer called `name`, all or none."""
+    if len(variables) != len(weights):
+        raise ValueError(
+            f'You called `set_weights(weights)` on layer "{name}" with a weight list of length '
+            f"{len(weights)}, but the layer was expecting {len(variables)} weights. "
+            f"Provided weights: {str(weights)[:50]}..."
+        )
+    arrays = [np.asarray(w) for w in weights]
+    for variable, array in zip(variables, arrays, strict=True):
+        if variable.value.shape != array.shape:
+            raise ValueError(
+                explain(
+                    f"Layer weight shape {variable.value.shape} not compatible with provided "
+                    f"weight shape {array.shape}",
+                    where=variable.name,
+                )
+            )
+    for variable, array in zip(variables, arrays, strict=True):
+        variable.assign(array)

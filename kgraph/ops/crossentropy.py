@@ -1,0 +1,292 @@
+"""Cross-entropies of logits: loss and probabilities from one pass of exponentials.
+
+The forms that take probabilities are in `likelihood.py`; `stabilize` turns those into these.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from kgraph.errors import InferenceError, explain
+from kgraph.ir.node import Node
+from kgraph.ir.op import Op, Sample, as_node, promote_operands, register
+from kgraph.ir.types import INTEGERS, TensorType
+from kgraph.ops.base import Elementwise
+from kgraph.ops.elementwise import abs, exp, log1p, maximum, sigmoid
+from kgraph.ops.indexing import one_hot
+from kgraph.ops.reductions import sum as reduce_sum
+from kgraph.ops.shapes import draw, expand_dims
+from kgraph.ops.softmax import Rows, allocate, log_softmax, row_buffers, softmax
+
+
+def column(x: Any) -> Any:
+    """A per-row value with a last axis of size 1, to broadcast over the classes."""
+    return expand_dims(x, -1)
+
+
+def check_classes(name: str, ids: np.ndarray, places: np.ndarray, count: int) -> None:
+    """Copies class ids into `places` (int64).
+
+    Raises:
+        IndexError: an id is outside [0, count).
+    """
+    np.copyto(places, ids)
+    # As unsigned numbers negative ids are huge, so one maximum finds every wrong id.
+    if places.size and not int(np.maximum.reduce(places.view(np.uint64))) < count:
+        wrong = ids.reshape(-1)[(places < 0) | (places >= count)][0]
+        summary = f"{name}: class id {int(wrong)} is out of bounds for {count} classes"
+        raise IndexError(explain(summary, expected=f"0 <= id < {count}"))
+
+
+def draw_classes(count: int, *shape: int) -> Callable[[np.random.Generator], np.ndarray]:
+    """A function that draws sample class ids."""
+    return lambda rng: rng.integers(0, count, shape).astype("int32")
+
+
+def draw_distribution(*shape: int) -> Callable[[np.random.Generator], np.ndarray]:
+    """A function that draws rows of positive numbers that add up to 1."""
+
+    def sample(rng: np.random.Generator) -> np.ndarray:
+        rows = rng.uniform(0.1, 1, shape)
+        return (rows / rows.sum(-1, keepdims=True)).astype("float32")
+
+    return sample
+
+
+def require_rows(x: TensorType, other: TensorType, shape: tuple[Any, ...]) -> None:
+    """Refuses operands that are not a row of float classes and its target."""
+    if not x.is_float or x.ndim == 0:
+        raise InferenceError(f"needs a float tensor whose last axis are the classes, not {x}")
+    if other.shape != shape:
+        raise InferenceError("shapes of target and output do not fit")
+
+
+def require_ids(ids: TensorType) -> None:
+    """Refuses class ids that are not integers."""
+    if ids.dtype not in INTEGERS:
+        raise InferenceError(f"class ids must be integers, not {ids.dtype}")
+
+
+class RowLoss(Op):
+    """An op that turns rows of classes and their targets into one loss a row."""
+
+    def kernel(self, *arrays: np.ndarray, out: Any = None, work: Any = None, **attrs: Any) -> Any:
+        inputs = [TensorType(a.shape, a.dtype.name) for a in arrays]
+        inferred = self.infer(*inputs, **attrs)
+        outputs = inferred if isinstance(inferred, tuple) else (inferred,)
+        buffers = allocate(outputs) if out is None else out if isinstance(out, tuple) else [out]
+        work = work or allocate(self.scratch(*inputs, **attrs))
+        self.specialize(inputs, outputs, attrs)(*arrays, *buffers, *work)
+        return tuple(buffers) if len(outputs) > 1 else buffers[0]
+
+    def specialize(
+        self, inputs: Sequence[TensorType], outputs: Sequence[TensorType], attrs: Mapping[str, Any]
+    ) -> Callable[..., Any]:
+        classes = max(inputs, key=lambda t: t.ndim)
+        if not classes.size:
+            return lambda *buffers: [o.fill(0) for o in buffers[2 : 2 + len(outputs)]]
+        kernel = self.by_rows(Rows.of(classes.shape, classes.dtype), **attrs)
+        if classes.ndim == 2:
+            return kernel
+        flat = [(-1, t.shape[-1]) if t.ndim == classes.ndim else (-1,) for t in (*inputs, *outputs)]
+        n = len(flat)
+        return lambda *buffers: kernel(*[b.reshape(s) for b, s in zip(buffers, flat)], *buffers[n:])
+
+    def by_rows(self, rows: Rows, **attrs: Any) -> Callable[..., None]:
+        """The kernel for 2-D arrays of classes."""
+        raise NotImplementedError(self.name)
+
+
+class SoftmaxCrossEntropy(RowLoss):
+    """-sum(target * log(softmax(logits))) over the last axis, and softmax(logits)."""
+
+    name = "softmax_cross_entropy"
+
+    def __call__(self, logits: Any, target: Any) -> Any:
+        return self.apply((logits, target))
+
+    def lift(self, operands: Sequence[Any]) -> tuple[Node, ...]:
+        return promote_operands(operands, floating=True)
+
+    def infer(self, *types: TensorType, **attrs: Any) -> tuple[TensorType, ...]:
+        logits, target = types
+        require_rows(logits, target, logits.shape)
+        if target.dtype != logits.dtype:
+            raise InferenceError("operands must have one dtype")
+        return logits.with_shape(logits.shape[:-1]), logits
+
+    def scratch(self, *types: TensorType, **attrs: Any) -> tuple[TensorType, ...]:
+        (shifted,) = (
+            t.with_shape((t.with_shape(t.shape[:-1]).size, t.shape[-1])) for t in types[:1]
+        )
+        return shifted, *row_buffers(types[0], (shifted.dtype, shifted.dtype, "int64"))
+
+    def by_rows(self, rows: Rows, **attrs: Any) -> Callable[..., None]:
+        largest, sums = rows.largest, rows.sums
+
+        def kernel(
+            z: np.ndarray,
+            target: np.ndarray,
+            loss: np.ndarray,
+            p: np.ndarray,
+            d: np.ndarray,
+            level: np.ndarray,
+            weight: np.ndarray,
+            places: np.ndarray,
+        ) -> None:
+            largest(z, level, places)
+            column = level[:, None]
+            np.subtract(z, column, d)
+            np.exp(d, p)
+            sums(p, level)
+            np.divide(p, column, p)
+            # loss = log(sum(exp(d))) * sum(target) - sum(target * d)
+            np.vecdot(target, d, loss)
+            np.log(level, level)
+            sums(target, weight)
+            np.multiply(level, weight, level)
+            np.subtract(level, loss, loss)
+
+        return kernel
+
+    def reference(self, logits: Any, target: Any) -> Any:
+        return -reduce_sum(target * log_softmax(logits), axis=-1), softmax(logits)
+
+    def vjp(self, g: Any, y: Any, *inputs: Node, **attrs: Any) -> tuple[Node | None, ...]:
+        (g_loss, g_probabilities), (_, p), (logits, target) = g, y, inputs
+        total = (
+            softmax.vjp(g_probabilities, p, logits, axis=logits.ndim - 1)[0]
+            if (g_probabilities is not None)
+            else None
+        )
+        if g_loss is None:
+            return total, None
+        part = column(g_loss) * (p * reduce_sum(target, axis=-1, keepdims=True) - target)
+        total = part if total is None else total + part
+        return total, column(g_loss) * -log_softmax(logits)
+
+    def samples(self) -> Iterable[Sample]:
+        yield Sample((draw(4, 5), draw_distribution(4, 5)))
+        yield Sample((draw(2, 3, 5), draw(2, 3, 5)))
+        yield Sample((draw(3), draw_distribution(3)))
+
+
+class SparseSoftmaxCrossEntropy(RowLoss):
+    """-log(softmax(logits)) at each row's class id, and softmax(logits)."""
+
+    name = "sparse_softmax_cross_entropy"
+
+    def __call__(self, logits: Any, ids: Any) -> Any:
+        return self.apply((logits, ids))
+
+    def lift(self, operands: Sequence[Any]) -> tuple[Node, ...]:
+        return *promote_operands(operands[:1], floating=True), as_node(operands[1])
+
+    def infer(self, *types: TensorType, **attrs: Any) -> tuple[TensorType, ...]:
+        logits, ids = types
+        require_rows(logits, ids, logits.shape[:-1])
+        require_ids(ids)
+        return logits.with_shape(logits.shape[:-1]), logits
+
+    def scratch(self, *types: TensorType, **attrs: Any) -> tuple[TensorType, ...]:
+        return row_buffers(types[0], (types[0].dtype, "int64"))
+
+    def by_rows(self, rows: Rows, **attrs: Any) -> Callable[..., None]:
+        largest, sums, starts, count = rows.largest, rows.sums, rows.starts, rows.shape[1]
+        name = self.name
+
+        def kernel(
+            z: np.ndarray,
+            ids: np.ndarray,
+            loss: np.ndarray,
+            p: np.ndarray,
+            level: np.ndarray,
+            places: np.ndarray,
+        ) -> None:
+            largest(z, level, places)
+            check_classes(name, ids, places, count)
+            np.add(places, starts, places)
+            np.take(z.reshape(-1), places, None, loss, "clip")
+            np.subtract(loss, level, loss)
+            column = level[:, None]
+            np.subtract(z, column, p)
+            np.exp(p, p)
+            sums(p, level)
+            np.divide(p, column, p)
+            np.log(level, level)
+            np.subtract(level, loss, loss)
+
+        return kernel
+
+    def reference(self, logits: Any, ids: Any) -> Any:
+        chosen = one_hot(ids, logits.shape[-1], str(logits.dtype))
+        return -reduce_sum(chosen * log_softmax(logits), axis=-1), softmax(logits)
+
+    def vjp(self, g: Any, y: Any, *inputs: Node, **attrs: Any) -> tuple[Node | None, ...]:
+        (g_loss, g_probabilities), (_, p), (logits, ids) = g, y, inputs
+        total = (
+            softmax.vjp(g_probabilities, p, logits, axis=logits.ndim - 1)[0]
+            if (g_probabilities is not None)
+            else None
+        )
+        if g_loss is None:
+            return total, None
+        part = column(g_loss) * (p - one_hot(ids, logits.shape[-1], logits.dtype))
+        return (part if total is None else total + part), None
+
+    def samples(self) -> Iterable[Sample]:
+        yield Sample((draw(4, 5), draw_classes(5, 4)))
+        yield Sample((draw(2, 3, 5), draw_classes(5, 2, 3)))
+
+
+class SigmoidCrossEntropy(Elementwise):
+    """-target * log(s) - (1 - target) * log(1 - s) with s = sigmoid(logits), elementwise."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "sigmoid_cross_entropy",
+            self.evaluate,
+            lambda g, y, z, t: (g * (sigmoid(z) - t), g * -z),
+            doc="Binary cross-entropy of logits and target, elementwise and without overflow.",
+            arity=2,
+            floating=True,
+            dtypes="f",
+            reference=lambda z, t: maximum(z, 0) - z * t + log1p(exp(-abs(z))),
+            flops=30,
+        )
+
+    def scratch(self, *types: TensorType, **attrs: Any) -> tuple[TensorType, ...]:
+        return (self.infer(*types),)
+
+    def evaluate(self, z: np.ndarray, t: np.ndarray, out: np.ndarray, work: np.ndarray) -> None:
+        """Writes max(z, 0) - z * t + log(1 + exp(-|z|)); `work` is a buffer like `out`."""
+        np.multiply(z, t, work)
+        np.maximum(z, np.zeros((), z.dtype), out=out)
+        np.subtract(out, work, work)
+        np.absolute(z, out)
+        np.negative(out, out)
+        np.exp(out, out)
+        np.log1p(out, out)
+        np.add(out, work, out)
+
+    def kernel(self, *arrays: np.ndarray, out: Any = None, work: Any = None, **attrs: Any) -> Any:
+        z, t = arrays
+        shape = np.broadcast_shapes(z.shape, t.shape)
+        out = np.empty(shape, z.dtype) if out is None else out
+        self.evaluate(z, t, out, work[0] if work else np.empty(shape, z.dtype))
+        return out
+
+    def specialize(
+        self, inputs: Sequence[TensorType], outputs: Sequence[TensorType], attrs: Mapping[str, Any]
+    ) -> Callable[..., Any]:
+        return self.evaluate
+
+
+softmax_cross_entropy = SoftmaxCrossEntropy()
+sparse_softmax_cross_entropy = SparseSoftmaxCrossEntropy()
+sigmoid_cross_entropy = SigmoidCrossEntropy()
+for _op in (softmax_cross_entropy, sparse_softmax_cross_entropy, sigmoid_cross_entropy):
+    register(_op)

@@ -1,0 +1,236 @@
+"""Cross-entropies of probabilities, clipped to [epsilon, 1 - epsilon] as Keras does.
+
+Where the clipping holds a probability no gradient flows. `stabilize` replaces these ops by those
+of `crossentropy.py` where the probabilities come from softmax or sigmoid.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+import numpy as np
+
+from kgraph.errors import InferenceError
+from kgraph.ir.node import Node
+from kgraph.ir.op import Sample, as_node, promote_operands, register
+from kgraph.ir.types import TensorType
+from kgraph.ops.base import Elementwise
+from kgraph.ops.crossentropy import (
+    RowLoss,
+    check_classes,
+    column,
+    draw_classes,
+    draw_distribution,
+    require_ids,
+    require_rows,
+)
+from kgraph.ops.elementwise import log, log1p
+from kgraph.ops.indexing import one_hot
+from kgraph.ops.nn import relu_grad
+from kgraph.ops.reductions import sum as reduce_sum
+from kgraph.ops.select import clip
+from kgraph.ops.softmax import Rows, row_buffers
+
+EPSILON = 1e-7
+
+
+def inside(g: Any, q: Any, epsilon: float) -> Any:
+    """The part of `g` that clipping of `q` to [epsilon, 1 - epsilon] lets through."""
+    return relu_grad(relu_grad(g, q - epsilon), (1 - epsilon) - q)
+
+
+class CategoricalCrossentropy(RowLoss):
+    """-sum(target * log(output)) over the last axis, output divided by its sum and clipped."""
+
+    name = "categorical_crossentropy"
+
+    def __call__(self, target: Any, output: Any, epsilon: float = EPSILON) -> Any:
+        return self.apply((target, output), epsilon=epsilon)
+
+    def lift(self, operands: Sequence[Any]) -> tuple[Node, ...]:
+        return promote_operands(operands, floating=True)
+
+    def normalize(self, inputs: tuple[Node, ...], attrs: dict[str, Any]) -> dict[str, Any]:
+        return {"epsilon": float(attrs.get("epsilon", EPSILON))}
+
+    def infer(self, *types: TensorType, **attrs: Any) -> TensorType:
+        target, output = types
+        require_rows(output, target, output.shape)
+        if target.dtype != output.dtype:
+            raise InferenceError("operands must have one dtype")
+        return output.with_shape(output.shape[:-1])
+
+    def scratch(self, *types: TensorType, **attrs: Any) -> tuple[TensorType, ...]:
+        x = types[1]
+        (total,) = row_buffers(x, (x.dtype,))
+        return x.with_shape((*total.shape, x.shape[-1])), total
+
+    def by_rows(self, rows: Rows, **attrs: Any) -> Callable[..., None]:
+        sums, dtype = rows.sums, rows.ones.dtype
+        low, high = np.array(attrs["epsilon"], dtype), np.array(1 - attrs["epsilon"], dtype)
+
+        def kernel(
+            target: np.ndarray, x: np.ndarray, loss: np.ndarray, q: np.ndarray, total: np.ndarray
+        ) -> None:
+            sums(x, total)
+            np.divide(x, total[:, None], q)
+            np.clip(q, low, high, out=q)
+            np.log(q, q)
+            np.vecdot(target, q, loss)
+            np.negative(loss, loss)
+
+        return kernel
+
+    def reference(self, target: Any, output: Any, epsilon: float) -> Any:
+        q = output / reduce_sum(output, axis=-1, keepdims=True)
+        return -reduce_sum(target * log(clip(q, epsilon, 1 - epsilon)), axis=-1)
+
+    def vjp(self, g: Any, y: Any, *inputs: Node, **attrs: Any) -> tuple[Node | None, ...]:
+        (target, output), epsilon = inputs, attrs["epsilon"]
+        total = reduce_sum(output, axis=-1, keepdims=True)
+        q = output / total
+        clipped = clip(q, epsilon, 1 - epsilon)
+        slope = inside(column(-g) * target / clipped, q, epsilon)
+        back = (slope - reduce_sum(slope * q, axis=-1, keepdims=True)) / total
+        return column(-g) * log(clipped), back
+
+    def samples(self) -> Iterable[Sample]:
+        yield Sample((draw_distribution(4, 5), draw_distribution(4, 5)))
+        yield Sample((draw_distribution(2, 3, 5), draw_distribution(2, 3, 5)))
+        yield Sample((draw_distribution(3), draw_distribution(3)), {"epsilon": 1e-3})
+
+
+class SparseCategoricalCrossentropy(RowLoss):
+    """-log(output) at each row's class id, output divided by its sum and clipped."""
+
+    name = "sparse_categorical_crossentropy"
+
+    def __call__(self, target: Any, output: Any, epsilon: float = EPSILON) -> Any:
+        return self.apply((target, output), epsilon=epsilon)
+
+    def lift(self, operands: Sequence[Any]) -> tuple[Node, ...]:
+        return as_node(operands[0]), *promote_operands(operands[1:], floating=True)
+
+    def normalize(self, inputs: tuple[Node, ...], attrs: dict[str, Any]) -> dict[str, Any]:
+        return {"epsilon": float(attrs.get("epsilon", EPSILON))}
+
+    def infer(self, *types: TensorType, **attrs: Any) -> TensorType:
+        target, output = types
+        require_rows(output, target, output.shape[:-1])
+        require_ids(target)
+        return output.with_shape(output.shape[:-1])
+
+    def scratch(self, *types: TensorType, **attrs: Any) -> tuple[TensorType, ...]:
+        return row_buffers(types[1], (types[1].dtype, "int64"))
+
+    def by_rows(self, rows: Rows, **attrs: Any) -> Callable[..., None]:
+        sums, starts, count, name = rows.sums, rows.starts, rows.shape[1], self.name
+        dtype, epsilon = rows.ones.dtype, attrs["epsilon"]
+        low, high = np.array(epsilon, dtype), np.array(1 - epsilon, dtype)
+
+        def kernel(
+            ids: np.ndarray, x: np.ndarray, loss: np.ndarray, total: np.ndarray, places: np.ndarray
+        ) -> None:
+            check_classes(name, ids, places, count)
+            np.add(places, starts, places)
+            np.take(x.reshape(-1), places, None, loss, "clip")
+            sums(x, total)
+            np.divide(loss, total, loss)
+            np.clip(loss, low, high, out=loss)
+            np.log(loss, loss)
+            np.negative(loss, loss)
+
+        return kernel
+
+    def reference(self, target: Any, output: Any, epsilon: float) -> Any:
+        chosen = one_hot(target, output.shape[-1], str(output.dtype))
+        q = output / reduce_sum(output, axis=-1, keepdims=True)
+        return -reduce_sum(chosen * log(clip(q, epsilon, 1 - epsilon)), axis=-1)
+
+    def vjp(self, g: Any, y: Any, *inputs: Node, **attrs: Any) -> tuple[Node | None, ...]:
+        (target, output), epsilon = inputs, attrs["epsilon"]
+        chosen = one_hot(target, output.shape[-1], output.dtype)
+        total = reduce_sum(output, axis=-1, keepdims=True)
+        q = reduce_sum(chosen * output, axis=-1, keepdims=True) / total
+        slope = inside(column(-g) / clip(q, epsilon, 1 - epsilon), q, epsilon)
+        return None, slope * (chosen - q) / total
+
+    def samples(self) -> Iterable[Sample]:
+        yield Sample((draw_classes(5, 4), draw_distribution(4, 5)))
+        yield Sample((draw_classes(5, 2, 3), draw_distribution(2, 3, 5)), {"epsilon": 1e-3})
+
+
+class BinaryCrossentropy(Elementwise):
+    """-target * log(output) - (1 - target) * log(1 - output), output clipped, elementwise."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "binary_crossentropy",
+            self.evaluate,
+            self.pull_back,
+            doc="Binary cross-entropy of target and clipped probabilities, elementwise.",
+            arity=2,
+            floating=True,
+            dtypes="f",
+            domain=(0.1, 0.9),
+            flops=30,
+        )
+        self.reference = self.in_simpler_ops
+
+    def __call__(self, target: Any, output: Any, epsilon: float = EPSILON) -> Any:
+        return self.apply((target, output), epsilon=epsilon)
+
+    def normalize(self, inputs: tuple[Node, ...], attrs: dict[str, Any]) -> dict[str, Any]:
+        return {"epsilon": float(attrs.get("epsilon", EPSILON))}
+
+    def scratch(self, *types: TensorType, **attrs: Any) -> tuple[TensorType, ...]:
+        return (self.infer(*types), types[1])
+
+    def evaluate(
+        self,
+        target: np.ndarray,
+        x: np.ndarray,
+        out: np.ndarray,
+        part: np.ndarray,
+        q: np.ndarray,
+        epsilon: float,
+    ) -> None:
+        """Writes -(t * (log q - log(1 - q)) + log(1 - q)), q the clipped output."""
+        low, high = np.array(epsilon, x.dtype), np.array(1 - epsilon, x.dtype)
+        np.clip(x, low, high, out=q)
+        np.negative(q, part)
+        np.log1p(part, part)
+        np.log(q, q)
+        np.subtract(q, part, q)
+        np.multiply(target, q, out)
+        np.add(out, part, out)
+        np.negative(out, out)
+
+    def kernel(self, *arrays: np.ndarray, out: Any = None, work: Any = None, **attrs: Any) -> Any:
+        target, x = arrays
+        shape = np.broadcast_shapes(target.shape, x.shape)
+        out = np.empty(shape, x.dtype) if out is None else out
+        buffers = work or (np.empty_like(out), np.empty(x.shape, x.dtype))
+        self.evaluate(target, x, out, *buffers, **attrs)
+        return out
+
+    @staticmethod
+    def in_simpler_ops(target: Any, output: Any, epsilon: float) -> Any:
+        q = clip(output, epsilon, 1 - epsilon)
+        return -(target * log(q) + (1 - target) * log1p(-q))
+
+    @staticmethod
+    def pull_back(
+        g: Node, y: Node, target: Node, output: Node, epsilon: float
+    ) -> tuple[Node | None, ...]:
+        q = clip(output, epsilon, 1 - epsilon)
+        slope = g * ((q - target) / (q * (1 - q)))
+        return g * (log1p(-q) - log(q)), inside(slope, output, epsilon)
+
+
+categorical_crossentropy = CategoricalCrossentropy()
+sparse_categorical_crossentropy = SparseCategoricalCrossentropy()
+binary_crossentropy = BinaryCrossentropy()
+for _op in (categorical_crossentropy, sparse_categorical_crossentropy, binary_crossentropy):
+    register(_op)

@@ -1,0 +1,58 @@
+"""Optimizers: what a training step does to the weights, as graph builders."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from kgraph.optimizers.adam import Adam
+from kgraph.optimizers.base import Optimizer
+from kgraph.optimizers.rmsprop import RMSprop
+from kgraph.optimizers.sgd import SGD
+from kgraph.registry import Registry, find_custom
+
+__all__ = ["SGD", "Adam", "Optimizer", "RMSprop", "deserialize", "get", "serialize"]
+
+OPTIMIZERS = Registry("optimizer", {"sgd": SGD, "rmsprop": RMSprop, "adam": Adam})
+
+
+def get(identifier: Any, custom_objects: Mapping[str, Any] | None = None) -> Optimizer:
+    """The optimizer that an argument means.
+
+    Args:
+        identifier: a name in any case, a configuration, a class, or an optimizer.
+        custom_objects: names besides the built-in ones.
+
+    Raises:
+        ValueError: there is no such optimizer.
+
+    Example:
+        >>> get("RMSprop").rho
+        0.9
+    """
+    if isinstance(identifier, Optimizer):
+        return identifier
+    if isinstance(identifier, (str, Mapping)):
+        return deserialize(identifier, custom_objects)
+    if isinstance(identifier, type) and issubclass(identifier, Optimizer):
+        return identifier()
+    raise ValueError(f"Could not interpret optimizer identifier: {identifier}")
+
+
+def serialize(optimizer: Optimizer) -> dict[str, Any]:
+    """The configuration of an optimizer: `{"class_name": ..., "config": ...}`."""
+    return OPTIMIZERS.serialize(optimizer)
+
+
+def deserialize(config: Any, custom_objects: Mapping[str, Any] | None = None) -> Optimizer:
+    """The optimizer of a configuration or a name.
+
+    Example:
+        >>> deserialize({"class_name": "SGD", "config": {"lr": 0.5}}).get_config()["learning_rate"]
+        0.5
+    """
+    given = {"class_name": config, "config": {}} if isinstance(config, str) else dict(config)
+    name = given.get("class_name", "")
+    if find_custom(name, custom_objects) is None:
+        given["class_name"] = name.lower()
+    return OPTIMIZERS.deserialize(given, custom_objects)

@@ -1,0 +1,193 @@
+"""What `compile` was told, resolved for each output: losses, their weights, metrics, log names."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from kgraph import losses
+from kgraph.ir import Node, Variable
+from kgraph.optimizers import Optimizer
+
+
+@dataclass(frozen=True)
+class Metric:
+    """A metric of one output under its name in the logs."""
+
+    name: str
+    identifier: Any
+    weighted: bool
+
+
+@dataclass(frozen=True)
+class Head:
+    """An output that is trained.
+
+    Args:
+        name: the output's name.
+        index: its position among the model's outputs.
+        loss: a function of (y_true, y_pred), or a `Loss`.
+        weight: factor of the loss in the total; a number or a scalar node.
+        log: the loss's own name in the logs, None where the total says it all.
+        metrics: what else is measured.
+    """
+
+    name: str
+    index: int
+    loss: Any
+    weight: Any
+    log: str | None
+    metrics: tuple[Metric, ...]
+
+
+@dataclass
+class Compilation:
+    """The result of `compile`.
+
+    Attributes:
+        optimizer: the optimizer.
+        heads: the outputs that have a loss.
+        trainable: the weights that training changes, as they were when `compile` was called.
+        arguments: what the user passed, for saving.
+    """
+
+    optimizer: Optimizer
+    heads: tuple[Head, ...]
+    trainable: tuple[Variable, ...]
+    arguments: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def names(self) -> list[str]:
+        """Names of the logged values: the total, each output's loss, then the metrics."""
+        logs = [head.log for head in self.heads if head.log is not None]
+        return ["loss", *logs, *(m.name for head in self.heads for m in head.metrics)]
+
+
+def make_heads(
+    names: Sequence[str],
+    loss: Any,
+    loss_weights: Any = None,
+    metrics: Any = None,
+    weighted_metrics: Any = None,
+) -> tuple[Head, ...]:
+    """Resolves the arguments of `compile` for each output that has a loss.
+
+    Args:
+        names: names of the model's outputs.
+        loss: one for all outputs, a list with one (or None) an output, or a dict by name.
+        loss_weights: likewise numbers; default 1.
+        metrics: a list for all outputs, one list an output, or a dict by name.
+        weighted_metrics: likewise; these see the sample weights.
+
+    Raises:
+        ValueError: a list has the wrong length, a dict an unknown key, a name no meaning.
+    """
+    chosen = per_output("loss", loss, names)
+    weights = per_output("loss_weights", loss_weights, names)
+    plain = metrics_per_output("metrics", metrics, names)
+    weighted = metrics_per_output("weighted_metrics", weighted_metrics, names)
+    if isinstance(loss, Mapping):
+        for name in names:
+            if name not in loss:
+                warnings.warn(
+                    f'Output "{name}" missing from loss dictionary. We assume this was done on '
+                    "purpose. The fit and evaluate APIs will not be expecting any data to be "
+                    f'passed to "{name}".',
+                    stacklevel=4,
+                )
+    several, heads = len(names) > 1, []
+    taken = {"loss", *(f"{name}_loss" for name in names if several)}
+    for index, name in enumerate(names):
+        if chosen[index] is None:
+            continue
+        prefix = f"{name}_" if several else ""
+        measured = [(m, False) for m in plain[index]] + [(m, True) for m in weighted[index]]
+        found = tuple(
+            Metric(unused(prefix + metric_name(m), taken), m, flag) for m, flag in measured
+        )
+        weight = 1.0 if weights[index] is None else weights[index]
+        log = f"{name}_loss" if several else None
+        heads.append(Head(name, index, losses.get(chosen[index]), weight, log, found))
+    return tuple(heads)
+
+
+def per_output(what: str, value: Any, names: Sequence[str]) -> list[Any]:
+    """Spreads an argument over the outputs.
+
+    Args:
+        what: the argument's name, for messages.
+        value: one for all outputs, a list with one an output, or a dict by output name.
+        names: the outputs' names.
+    """
+    if isinstance(value, Mapping) and "class_name" not in value:
+        check_keys(what, value, names)
+        return [value.get(name) for name in names]
+    if isinstance(value, (list, tuple)):
+        if len(value) != len(names):
+            raise ValueError(
+                f"When passing a list as {what}, it should have one entry per model output. "
+                f"The model has {len(names)} outputs, but you passed {what}={value}"
+            )
+        return list(value)
+    return [value] * len(names)
+
+
+def metrics_per_output(what: str, value: Any, names: Sequence[str]) -> list[list[Any]]:
+    """Spreads metrics over the outputs: a flat list goes to every output."""
+    if isinstance(value, Mapping) and "class_name" not in value:
+        check_keys(what, value, names)
+        return [as_list(value.get(name)) for name in names]
+    entries = as_list(value)
+    if not any(isinstance(entry, (list, tuple)) for entry in entries):
+        return [entries for _ in names]
+    if len(entries) != len(names):
+        raise ValueError(
+            f"When passing a list of lists as `{what}`, it should have one entry per model "
+            f"output. The model has {len(names)} outputs, but you passed {what}={value}"
+        )
+    return [as_list(entry) for entry in entries]
+
+
+def check_keys(what: str, value: Iterable[str], names: Sequence[str]) -> None:
+    """Refuses names that the model does not have."""
+    unknown = [key for key in value if key not in names]
+    if unknown:
+        raise ValueError(
+            f"Unknown entries in {what} dictionary: {unknown}. "
+            f"Only expected following keys: {list(names)}"
+        )
+
+
+def as_list(value: Any) -> list[Any]:
+    """None as no entries, one entry as a list of one."""
+    if value is None:
+        return []
+    return list(value) if isinstance(value, (list, tuple)) else [value]
+
+
+def metric_name(metric: Any) -> str:
+    """The name in the logs: the string as typed, else the object's or function's own."""
+    if isinstance(metric, str):
+        return metric
+    if isinstance(metric, Mapping):
+        return str(metric["class_name"])
+    own = getattr(metric, "name", None) or getattr(metric, "__name__", None)
+    return str(own or type(metric).__name__)
+
+
+def unused(name: str, taken: set[str]) -> str:
+    """The name, or the name with the first free number; it is taken then."""
+    number, candidate = 0, name
+    while candidate in taken:
+        number += 1
+        candidate = f"{name}_{number}"
+    taken.add(candidate)
+    return candidate
+
+
+def looks_like_weights(value: Any) -> bool:
+    """Whether an argument holds loss weights rather than metrics."""
+    entries = list(value.values()) if isinstance(value, Mapping) else as_list(value)
+    return bool(entries) and all(isinstance(e, (int, float, Node)) for e in entries)

@@ -1,0 +1,80 @@
+"""What rules know about values and shapes without running anything."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from kgraph import ops
+from kgraph.ir.leaves import const, const_value, is_const
+from kgraph.ir.node import Node
+from kgraph.ir.types import DTYPES, INTEGERS, TensorType
+
+# Ops whose results are never negative; exp, squares and absolute values are never -0.0 either.
+_NEVER_NEGATIVE = frozenset(["exp", "abs", "square", "sigmoid", "softmax"])
+
+# Source -> the dtypes that hold each of its values exactly.
+HOLDS: dict[str, frozenset[str]] = {
+    "bool": frozenset(DTYPES),
+    "uint8": frozenset(["uint8", "int32", "int64", "float16", "float32", "float64"]),
+    "int32": frozenset(["int32", "int64", "float64"]),
+    "int64": frozenset(["int64"]),
+    "float16": frozenset(["float16", "float32", "float64"]),
+    "float32": frozenset(["float32", "float64"]),
+    "float64": frozenset(["float64"]),
+}
+
+
+def constant_like(type_: TensorType, value: float) -> Node:
+    """One value in a tensor of this type, stored once."""
+    scalar = const(np.asarray(value), type_.dtype)
+    return stretch(scalar, type_)
+
+
+def stretch(node: Node, type_: TensorType) -> Node:
+    """The node broadcast to a type's shape; itself where it has that shape."""
+    return node if node.shape == type_.shape else ops.broadcast_to(node, type_.shape)
+
+
+def shaped(node: Node, type_: TensorType) -> Node:
+    """The node's elements in a type's shape; itself where it has that shape."""
+    return node if node.shape == type_.shape else ops.reshape(node, type_.shape)
+
+
+def not_negative(node: Node) -> bool:
+    """Whether no element can be below zero or -0.0; NaN is possible."""
+    if is_const(node):
+        array = const_value(node)
+        return not bool(np.any(np.signbit(array) & ~np.isnan(array)))
+    if node.op is ops.multiply:
+        return node.inputs[0] is node.inputs[1]
+    if node.op is ops.cast and node.inputs[0].dtype in ("bool", "uint8"):
+        return True
+    return node.op.name in _NEVER_NEGATIVE and node.type.is_float
+
+
+def exact_cast(source: str, middle: str, target: str) -> bool:
+    """Whether casting through `middle` gives the same bits as casting at once.
+
+    The middle must hold every value of the source. From floats to integers that is not enough:
+    what NaN and numbers outside the range become is up to the processor.
+    """
+    if middle not in HOLDS[source]:
+        return False
+    through_float = middle.startswith("float") and target in INTEGERS
+    return not through_float or target in HOLDS[source]
+
+
+def powers_of_two(array: np.ndarray) -> bool:
+    """Whether multiplying by the reciprocals gives the same bits as dividing."""
+    mantissa, _ = np.frexp(array)
+    with np.errstate(all="ignore"):
+        inverse = np.reciprocal(array)
+    usable = np.isfinite(inverse) & (inverse != 0)
+    return bool(array.size and np.all((np.abs(mantissa) == 0.5) & usable))
+
+
+def size_one(node: Node, axes: Any) -> bool:
+    """Whether all these axes have size 1."""
+    return all(isinstance(node.shape[a], int) and node.shape[a] == 1 for a in axes)

@@ -1,0 +1,379 @@
+"""Plain Python functions of arrays, traced to graphs: `jit`, `grad` and `value_and_grad`.
+
+A function is traced once for each structure and types of its arguments: it is called on input
+nodes, and what it returns is compiled. Called on nodes, a transformed function is traced into the
+graph around it, so that transformations nest. Arrays that the function closes over become
+constants; variables are read each time it runs.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from kgraph import config
+from kgraph.errors import explain
+from kgraph.ir.attributes import attribute_key
+from kgraph.ir.context import CallContext, calling
+from kgraph.ir.graph import Graph, Stage, substitute
+from kgraph.ir.leaves import input_node
+from kgraph.ir.node import Node
+from kgraph.ir.op import as_array, as_node
+from kgraph.ir.types import TensorType, promote
+from kgraph.ops.shapes import zeros_like
+from kgraph.passes.lower import inline
+from kgraph.runtime.autodiff import grad as differentiate
+from kgraph.runtime.executable import Executable, compile
+from kgraph.runtime.structure import Structure, flatten
+
+NOT_SCALAR = "Gradient only defined for scalar-output functions."
+NOT_FLOAT = "grad requires real-valued {what} (a floating-point dtype), but got {dtype}."
+
+
+class Static:
+    """A value that is part of the program: another value means another trace.
+
+    `1`, `True` and `1.0` are three static values.
+    """
+
+    __slots__ = ("value", "_key")
+
+    def __init__(self, value: Any) -> None:
+        self.value, self._key = value, attribute_key(value)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Static) and self._key == other._key
+
+    def __hash__(self) -> int:
+        return hash(self._key)
+
+
+@dataclass(frozen=True, slots=True)
+class Signature:
+    """What a trace depends on: equal signatures share one executable.
+
+    Args:
+        structure: that of (args, kwargs).
+        leaves: shape and dtype of an array, or what is static, one a leaf.
+        numerics: the rules that may fire.
+    """
+
+    structure: Structure
+    leaves: tuple[Static | tuple[tuple[int, ...], str], ...]
+    numerics: str
+
+
+@dataclass(frozen=True, slots=True)
+class Trace:
+    """A compiled trace and the structure of its results."""
+
+    executable: Executable
+    results: Structure = field(compare=False)
+
+
+class Traced:
+    """A function of arrays that is compiled for each new signature of its arguments.
+
+    Args:
+        fun: what to trace.
+        static: positions and names of arguments that are part of the program.
+        strict: whether a leaf that is no array is an error; otherwise it is static.
+    """
+
+    def __init__(self, fun: Callable[..., Any], static: Sequence[int | str], strict: bool) -> None:
+        functools.update_wrapper(self, fun, updated=())
+        self._fun, self._strict = fun, strict
+        self._positions = frozenset(s for s in static if isinstance(s, int))
+        self._names = frozenset(s for s in static if isinstance(s, str))
+        self._traces = functools.lru_cache(maxsize=config.plan_cache_size)(self._trace)
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        marked_args, marked_kwargs = self._mark(args), self._mark_named(kwargs)
+        leaves, structure = flatten((marked_args, marked_kwargs))
+        if any(isinstance(x, Node) for x in leaves):
+            return self._fun(*args, **kwargs)
+        trace, arrays = self._find(leaves, structure)
+        return trace.results.pack(trace.executable(*arrays))
+
+    def __get__(self, instance: object, owner: type | None = None) -> Any:
+        return self if instance is None else functools.partial(self, instance)
+
+    def executable(self, *args: Any, **kwargs: Any) -> Executable:
+        """What runs for such arguments, for looking at its graph, report and source."""
+        leaves, structure = flatten((self._mark(args), self._mark_named(kwargs)))
+        return self._find(leaves, structure)[0].executable
+
+    @property
+    def cache_info(self) -> Callable[[], Any]:
+        """`cache_info()` counts calls of known signatures (`hits`) and traces (`misses`)."""
+        return self._traces.cache_info
+
+    def _mark(self, args: tuple[Any, ...]) -> tuple[Any, ...]:
+        if not self._positions:
+            return args
+        chosen = {p % len(args) for p in self._positions if -len(args) <= p < len(args)}
+        return tuple(_static(a) if i in chosen else a for i, a in enumerate(args))
+
+    def _mark_named(self, kwargs: dict[str, Any]) -> dict[str, Any]:
+        if not self._names:
+            return kwargs
+        return {k: _static(v) if k in self._names else v for k, v in kwargs.items()}
+
+    def _find(self, leaves: list[Any], structure: Structure) -> tuple[Trace, list[np.ndarray]]:
+        """The trace for these leaves, and the arrays to run it on."""
+        if not self._strict:
+            leaves = [x if _is_array(x) and not isinstance(x, bool) else _static(x) for x in leaves]
+        wide = _widest_float(leaves)
+        read, arrays = [], []
+        for index, leaf in enumerate(leaves):
+            if isinstance(leaf, Static):
+                read.append(leaf)
+                continue
+            if not _is_array(leaf):
+                raise self._not_an_array(leaf, self._paths(structure)[index])
+            array = _to_array(leaf, wide)
+            read.append((array.shape, array.dtype.name))
+            arrays.append(array)
+        return self._traces(Signature(structure, tuple(read), config.numerics)), arrays
+
+    def _trace(self, signature: Signature) -> Trace:
+        values: list[Any] = []
+        inputs: list[Node] = []
+        for leaf, path in zip(signature.leaves, self._paths(signature.structure), strict=True):
+            if isinstance(leaf, Static):
+                values.append(leaf.value)
+                continue
+            inputs.append(input_node(leaf[0], leaf[1], path))
+            values.append(inputs[-1])
+        args, kwargs = signature.structure.pack(values)
+        with calling(None):
+            leaves, results = flatten(self._fun(*args, **kwargs))
+        nodes = [_result(x, p) for x, p in zip(leaves, results.paths("out"), strict=True)]
+        roots, _ = inline(nodes, CallContext(training=False))
+        outputs = tuple(zip(results.paths("out"), roots, strict=True))
+        return Trace(compile(Graph(tuple(inputs), outputs, (), Stage.CORE)), results)
+
+    def _paths(self, structure: Structure) -> list[str]:
+        """One name an argument's leaf: the parameter's, and the keys that lead to the leaf."""
+        positional, named = structure.parts
+        names = _parameters(self._fun)
+        names += [f"arg{i}" for i in range(len(names), len(positional.parts))]
+        paths = [p for name, part in zip(names, positional.parts) for p in part.paths(name)]
+        return [*paths, *named.paths("")]
+
+    def _not_an_array(self, leaf: Any, path: str) -> TypeError:
+        name = getattr(self._fun, "__name__", repr(self._fun))
+        return TypeError(
+            explain(
+                f"Argument {path} of {name} is not an array or a number",
+                got=f"{leaf!r} of type {type(leaf).__name__}",
+                hint="mark arguments that are part of the program with static_argnums",
+            )
+        )
+
+    def __repr__(self) -> str:
+        return f"<traced {getattr(self._fun, '__name__', self._fun)}>"
+
+
+def jit(
+    fun: Callable[..., Any],
+    static_argnums: int | Sequence[int] = (),
+    static_argnames: str | Iterable[str] = (),
+) -> Traced:
+    """Compiles a function of arrays at its first call with arguments of new types.
+
+    Args:
+        fun: a pure function of arrays and numbers in nested tuples, lists and dictionaries.
+        static_argnums: positions of arguments that are part of the program; they are hashable.
+        static_argnames: names of such arguments.
+
+    Returns:
+        A function with the meaning of `fun`; its results are arrays.
+
+    Example:
+        >>> softplus = jit(lambda x: np.log(1 + np.exp(x)))
+        >>> softplus(np.zeros(2)).round(4)
+        array([0.6931, 0.6931])
+    """
+    numbers = [static_argnums] if isinstance(static_argnums, int) else list(static_argnums)
+    names = [static_argnames] if isinstance(static_argnames, str) else list(static_argnames)
+    known = _parameters(fun)
+    # An argument that is static by its name is so when passed by position, and the reverse.
+    numbers += [known.index(n) for n in names if n in known]
+    names += [known[i] for i in numbers if -len(known) <= i < len(known)]
+    return Traced(fun, [*numbers, *names], strict=True)
+
+
+def grad(
+    fun: Callable[..., Any], argnums: int | Sequence[int] = 0, has_aux: bool = False
+) -> Traced:
+    """The gradient of a function of arrays that returns a scalar.
+
+    Args:
+        fun: as for `jit`; leaves of its arguments that are no arrays, and Python bools, are static.
+        argnums: positions of the arguments to differentiate with respect to.
+        has_aux: whether `fun` returns `(scalar, anything)`.
+
+    Returns:
+        A function of the same arguments that returns the gradient in the structure of the
+        argument (a tuple of gradients for several `argnums`), or `(gradient, anything)`.
+
+    Raises:
+        TypeError: when called, if the result is no scalar or an argument no float.
+
+    Example:
+        >>> slope = grad(lambda x: (x**3).sum() if isinstance(x, np.ndarray) else np.sum(x**3))
+        >>> slope(np.array([1.0, 2.0]))
+        array([ 3., 12.])
+    """
+    both = _value_and_grad(fun, argnums, has_aux)
+
+    @functools.wraps(fun, updated=())
+    def gradient(*args: Any, **kwargs: Any) -> Any:
+        value, slopes = both(*args, **kwargs)
+        return (slopes, value[1]) if has_aux else slopes
+
+    return Traced(gradient, (), strict=False)
+
+
+def value_and_grad(
+    fun: Callable[..., Any], argnums: int | Sequence[int] = 0, has_aux: bool = False
+) -> Traced:
+    """The value and the gradient of a function of arrays that returns a scalar.
+
+    Args:
+        fun: as for `grad`.
+        argnums: positions of the arguments to differentiate with respect to.
+        has_aux: whether `fun` returns `(scalar, anything)`.
+
+    Returns:
+        A function of the same arguments that returns `(value, gradient)`, or
+        `((value, anything), gradient)`.
+
+    Example:
+        >>> value, slope = value_and_grad(lambda x: x * x)(3.0)
+        >>> float(value), float(slope)
+        (9.0, 6.0)
+    """
+    return Traced(_value_and_grad(fun, argnums, has_aux), (), strict=False)
+
+
+def _value_and_grad(
+    fun: Callable[..., Any], argnums: int | Sequence[int], has_aux: bool
+) -> Callable[..., Any]:
+    single = isinstance(argnums, int)
+    positions = (argnums,) if isinstance(argnums, int) else tuple(argnums)
+
+    @functools.wraps(fun, updated=())
+    def build(*args: Any, **kwargs: Any) -> Any:
+        for position in positions:
+            if not -len(args) <= position < len(args):
+                raise ValueError(
+                    explain(
+                        "differentiating with respect to an argument that is not there",
+                        expected=f"at least {position + 1} positional arguments",
+                        got=len(args),
+                    )
+                )
+        given, structure = flatten(tuple(args[p] for p in positions))
+        # Fresh inputs: a closure over a node that is also passed as the argument stays constant.
+        stand_ins = [_stand_in(x) for x in given]
+        replaced = list(args)
+        for position, value in zip(positions, structure.pack(stand_ins), strict=True):
+            replaced[position] = value
+        value, aux = _split(fun(*replaced, **kwargs), has_aux)
+        leaves, aux_structure = flatten(aux)
+        nodes = [value, *[_result(x, p) for x, p in zip(leaves, aux_structure.paths("aux"))]]
+        roots, _ = inline(nodes, CallContext(training=False))
+        slopes = [
+            zeros_like(x) if g is None else g
+            for x, g in zip(stand_ins, differentiate(roots[0], stand_ins), strict=True)
+        ]
+        table = {s: as_node(x) for s, x in zip(stand_ins, given, strict=True)}
+        done = substitute([*roots, *slopes], table)
+        slope = structure.pack(done[len(roots) :])
+        value = (done[0], aux_structure.pack(done[1 : len(roots)])) if has_aux else done[0]
+        return value, slope[0] if single else slope
+
+    return build
+
+
+def _split(result: Any, has_aux: bool) -> tuple[Node, Any]:
+    """The scalar that a function returned, as a node, and what it returned beside."""
+    if has_aux and not (isinstance(result, tuple) and len(result) == 2):
+        raise TypeError(
+            explain("with has_aux=True the function must return a pair", got=repr(result)[:200])
+        )
+    value, aux = result if has_aux else (result, None)
+    if not (isinstance(value, Node) or _is_array(value)):
+        raise TypeError(f"{NOT_SCALAR} Output was: {value!r}"[:300])
+    node = as_node(value)
+    if node.shape:
+        raise TypeError(f"{NOT_SCALAR} Output had shape: {tuple(node.shape)}.")
+    if not node.type.is_float:
+        raise TypeError(NOT_FLOAT.format(what="outputs", dtype=node.dtype))
+    return node, aux
+
+
+def _stand_in(leaf: Any) -> Node:
+    if not isinstance(leaf, Node) and not _is_array(leaf):
+        raise TypeError(NOT_FLOAT.format(what="inputs", dtype=f"{type(leaf).__name__} {leaf!r}"))
+    type_: TensorType = as_node(leaf).type
+    if not type_.is_float:
+        raise TypeError(NOT_FLOAT.format(what="inputs", dtype=type_.dtype))
+    return input_node(type_.shape, type_.dtype, "stand_in")
+
+
+def _result(leaf: Any, path: str) -> Node:
+    if isinstance(leaf, Node) or _is_array(leaf):
+        return as_node(leaf)
+    raise TypeError(
+        explain(f"Result {path} of a traced function is not an array", got=f"{type(leaf)} {leaf!r}")
+    )
+
+
+def _static(value: Any) -> Static:
+    try:
+        static = Static(value)
+        hash(static)
+    except TypeError:
+        raise ValueError(
+            explain("a static argument must be hashable", got=f"{type(value).__name__} {value!r}")
+        ) from None
+    return static
+
+
+def _is_array(leaf: Any) -> bool:
+    return isinstance(leaf, (np.ndarray, np.generic, bool, int, float)) or (
+        hasattr(leaf, "__array__") and not isinstance(leaf, type)
+    )
+
+
+def _widest_float(leaves: Iterable[Any]) -> str | None:
+    """The widest float dtype among the arrays; `numpy.float64` scalars count as Python floats."""
+    arrays = [x for x in leaves if isinstance(x, (np.ndarray, np.generic)) and x.dtype.kind == "f"]
+    dtypes = [x.dtype.name for x in arrays if not isinstance(x, float)]
+    return promote(*dtypes) if dtypes else None
+
+
+def _to_array(leaf: Any, wide: str | None) -> np.ndarray:
+    """A leaf as an array; a Python float takes the dtype of the arrays beside it."""
+    if isinstance(leaf, float):
+        alone = "float64" if isinstance(leaf, np.float64) else "float32"
+        return np.asarray(leaf, wide or alone)
+    return as_array(leaf if isinstance(leaf, (bool, int)) else np.asarray(leaf))
+
+
+def _parameters(fun: Callable[..., Any]) -> list[str]:
+    """Names of the positional parameters, as far as the function tells them."""
+    try:
+        parameters = inspect.signature(fun).parameters.values()
+    except (TypeError, ValueError):
+        return []
+    kinds = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+    return [p.name for p in parameters if p.kind in kinds]

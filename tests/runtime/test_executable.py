@@ -1,0 +1,181 @@
+"""Executables: caches, threads, errors, profiles, and no allocation in the steady state."""
+
+import gc
+import threading
+import tracemalloc
+
+import numpy as np
+import pytest
+
+from kgraph import config, ops
+from kgraph.errors import StageError
+from kgraph.ir import Dim, Graph, Variable, input_node
+from kgraph.ir.leaves import RNG_STEP
+from kgraph.ir.node import build
+from kgraph.ir.origin import scope
+from kgraph.runtime.executable import compile
+
+BATCH = Dim.symbol("batch")
+
+
+def mlp(units=16):
+    """A small training-like graph: two layers, a loss, a gradient-like update of the weights."""
+    x = input_node((BATCH, 8), name="x")
+    w1 = Variable(np.linspace(-1, 1, 8 * units).reshape(8, units), dtype="float32", name="d1/kernel")
+    w2 = Variable(np.linspace(-1, 1, units * 4).reshape(units, 4), dtype="float32", name="d2/kernel")
+    with scope("d1"):
+        h = ops.tanh(x @ w1)
+    with scope("d2"):
+        y = h @ w2
+    return x, y, ((w2, w2 - 0.01 * (ops.transpose(h) @ y)), (w1, w1 * 0.99))
+
+
+def test_runs_on_any_batch_and_sees_new_weights():
+    x, y, updates = mlp()
+    predict, train = compile(Graph((x,), (("y", y),))), compile(Graph((x,), (), updates))
+    data = np.random.default_rng(0).normal(size=(6, 8)).astype("float32")
+    before = predict(data)[0]
+    np.testing.assert_allclose(predict(data[:2])[0], before[:2], rtol=1e-5)
+    train(data)
+    assert not np.allclose(predict(data)[0], before)
+
+
+def test_outputs_are_the_callers_own():
+    x, y, _ = mlp()
+    run = compile(Graph((x,), (("y", y),)))
+    first = run(np.ones((2, 8)))[0]
+    kept = first.copy()
+    run(np.zeros((2, 8)))
+    np.testing.assert_array_equal(first, kept)
+
+
+def test_plans_are_bounded(monkeypatch):
+    monkeypatch.setattr(config, "plan_cache_size", 3)
+    x, y, _ = mlp()
+    run = compile(Graph((x,), (("y", y),)))
+    for n in range(1, 9):
+        assert run(np.ones((n, 8)))[0].shape == (n, 4)
+    assert len(run._data) == 3
+    assert set(run._idle) <= set(run._data)
+
+
+def test_two_threads_may_call_one_executable():
+    x, y, _ = mlp(64)
+    run = compile(Graph((x,), (("y", y),)))
+    inputs = [np.full((32, 8), i / 10, "float32") for i in range(8)]
+    expected = [run(a)[0] for a in inputs]
+    wrong = []
+
+    def work(i):
+        for _ in range(100):
+            if not np.array_equal(run(inputs[i])[0], expected[i]):
+                wrong.append(i)
+
+    threads = [threading.Thread(target=work, args=(i,)) for i in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert wrong == []
+
+
+def test_updates_of_two_threads_are_all_counted():
+    count = Variable(0, "count", "int64")
+    run = compile(Graph((), (("old", count),), ((count, count + 1),)))
+    seen = []
+
+    def work():
+        seen.extend(int(run()[0]) for _ in range(200))
+
+    threads = [threading.Thread(target=work) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert count.numpy() == 800
+    assert sorted(seen) == list(range(800))
+
+
+def test_steady_state_allocates_nothing():
+    x, y, updates = mlp(256)
+    total = Variable(0.0, "total")
+    loss = ops.mean(ops.square(y))
+    train = compile(Graph((x,), (), (*updates, (total, total + loss))))
+    plan = train.bind({"batch": 64})
+    plan.inputs[0][...] = 0.1
+    for _ in range(3):
+        plan.run()
+    gc.collect()
+    tracemalloc.start()
+    try:
+        plan.run()
+        before = tracemalloc.get_traced_memory()[0]
+        tracemalloc.reset_peak()
+        for _ in range(50):
+            plan.run()
+        after, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    # The smallest array of the step, (64, 4) float32, takes 1 kB; a frame and a loop counter fit.
+    assert peak - before < 1024
+    assert after - before < 256
+
+
+def test_a_failing_kernel_names_node_layer_and_line():
+    x = input_node((BATCH,), "int32", name="ids")
+    table = Variable(np.ones((10, 2)), dtype="float32", name="embedding_1/embeddings")
+    with scope("embedding_1"):
+        y = ops.take(table, x, axis=0)
+    run = compile(Graph((x,), (("y", y),)))
+    with pytest.raises(IndexError, match="10") as caught:
+        run([3, 10])
+    note = "\n".join(caught.value.__notes__)
+    assert "while running take(f32[10, 2], i32[2]) of layer embedding_1" in note
+    assert __file__ in note
+
+
+def test_wrong_inputs_are_named():
+    x, y, _ = mlp()
+    run = compile(Graph((x,), (("y", y),)))
+    with pytest.raises(ValueError, match=r"input x does not fit\n  expected: f32\[batch, 8\]"):
+        run(np.ones((2, 7)))
+    with pytest.raises(TypeError, match="input x is not numeric"):
+        run(np.array([["a"] * 8]))
+
+
+def test_a_graph_of_layers_is_not_executable():
+    from kgraph.ir import Stage
+    from kgraph.runtime.executable import Executable
+
+    x, y, _ = mlp()
+    with pytest.raises(StageError, match="lower it first"):
+        Executable(Graph((x,), (("y", y),), stage=Stage.LAYERS))
+
+
+def test_random_ops_step_with_every_run():
+    step = build(RNG_STEP)
+    run = compile(Graph((), (("step", step + 0),)))
+    assert [int(run()[0]) for _ in range(3)] == [0, 1, 2]
+
+
+def test_profile_counts_by_layer_and_keeps_the_weights():
+    x, y, updates = mlp()
+    train = compile(Graph((x,), (("y", y),), updates))
+    before = [v.numpy() for v, _ in updates]
+    profile = train.profile({"batch": 32}, runs=3)
+    layers = {row.name: row for row in profile.by_layer()}
+    assert {"d1", "d2"} <= set(layers)
+    assert layers["d1"].flops >= 2 * 32 * 8 * 16
+    assert "d1" in str(profile)
+    assert {row.name for row in profile.by_op()} >= {"matmul", "tanh"}
+    for (variable, _), value in zip(updates, before, strict=True):
+        np.testing.assert_array_equal(variable.value, value)
+
+
+def test_source_is_readable_python():
+    x, y, _ = mlp()
+    run = compile(Graph((x,), (("y", y),)))
+    with pytest.raises(StageError, match="No plan yet"):
+        _ = run.source
+    run(np.ones((2, 8)))
+    assert "matmul(x, d1_kernel, t0)  # d1" in run.source
