@@ -18,7 +18,6 @@ from kgraph.losses import (
     categorical_crossentropy,
     class_ids,
     mean_absolute_error,
-    mean_last,
     mean_squared_error,
     sparse_categorical_crossentropy,
     tensor,
@@ -66,7 +65,10 @@ def binary_accuracy(y_true: Any, y_pred: Any, threshold: float = 0.5) -> Any:
         decided = ops.round(y_pred)
     else:
         decided = cast(ops.greater(y_pred, threshold), str(y_pred.dtype))
-    return mean_last(cast(ops.equal(y_true, decided), str(y_pred.dtype)))
+    right = ops.equal(y_true, decided)
+    if right.shape[-1] == 1:
+        return cast(ops.squeeze(right, axis=-1), str(y_pred.dtype))
+    return ops.mean(cast(right, str(y_pred.dtype)), axis=-1)
 
 
 def categorical_accuracy(y_true: Any, y_pred: Any) -> Any:

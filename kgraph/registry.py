@@ -206,12 +206,21 @@ class Registry:
         if config["class_name"] == "function":  # Keras 3's spelling of a plain function
             return self.find(config["config"], custom_objects)
         found = self._find_class(config, custom_objects)
+        arguments = _without_new_arguments(found, config["config"])
         if hasattr(found, "from_config"):
-            return found.from_config(config["config"])
-        return found(**config["config"]) if not self.functions or config["config"] else found
+            return found.from_config(arguments)
+        return found(**arguments) if not self.functions or arguments else found
 
     def _find_class(self, config: Mapping[str, Any], custom: Mapping[str, Any] | None) -> Any:
         registered = config.get("registered_name")
         if registered and find_custom(registered, custom) is not None:
             return find_custom(registered, custom)
         return self.find(config["class_name"], custom)
+
+
+def _without_new_arguments(target: Any, config: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Drops what later versions of Keras added and left at None, which changes nothing."""
+    known = inspect.signature(target).parameters
+    if any(p.kind is p.VAR_KEYWORD for p in known.values()):
+        return config
+    return {name: value for name, value in config.items() if name in known or value is not None}

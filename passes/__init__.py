@@ -11,13 +11,18 @@ from kgraph.passes.manager import (
     observing,
 )
 from kgraph.passes.pattern import P, unknowns
+from kgraph.passes.pipeline import CORE, Finish, optimize
 from kgraph.passes.rewrite import Rewrite
 from kgraph.passes.rules import FunctionRule, Rule, rule
+from kgraph.passes.share import ShareSoftmax
 from kgraph.passes.simplify import DropMarkers, Simplify
+from kgraph.passes.stabilize import Stabilize
 
 __all__ = [
+    "CORE",
     "CompileReport",
     "DropMarkers",
+    "Finish",
     "Fold",
     "FunctionRule",
     "NearMiss",
@@ -28,8 +33,11 @@ __all__ = [
     "Pipeline",
     "Rewrite",
     "Rule",
+    "ShareSoftmax",
     "Simplify",
+    "Stabilize",
     "observing",
+    "optimize",
     "rule",
     "unknowns",
 ]

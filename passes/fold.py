@@ -6,7 +6,7 @@ constants: a weight may change between runs.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,8 +14,9 @@ import numpy as np
 
 from kgraph.ir.attributes import map_attribute
 from kgraph.ir.dim import Dim
-from kgraph.ir.leaves import ITEM, const, const_value, is_const
+from kgraph.ir.leaves import CONST, ITEM, const, const_value, is_const
 from kgraph.ir.node import Node
+from kgraph.ir.op import Op
 from kgraph.passes.rewrite import Rewrite
 from kgraph.passes.rules import FunctionRule, Rule
 
@@ -73,7 +74,11 @@ def _compute(node: Node) -> Any:
         return f"the kernel raises {type(error).__name__}: {error}"
 
 
-FOLD = FunctionRule("fold", foldable)
+def _of_constants(op: Op, operands: Sequence[Op]) -> bool:
+    return bool(operands) and (op is ITEM or all(o is CONST for o in operands))
+
+
+FOLD = FunctionRule("fold", foldable, _of_constants)
 
 
 @dataclass(frozen=True)

@@ -5,16 +5,16 @@ All are exact. Sizes may be symbolic: two shapes are the same only if their poly
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from kgraph import ops
 from kgraph.errors import InferenceError, UndecidableError
 from kgraph.ir.node import Node, build
-from kgraph.ir.op import OPS, Op
+from kgraph.ir.op import Op
 from kgraph.ir.types import broadcast_shapes
 from kgraph.ops.base import Elementwise
 from kgraph.passes.pattern import P, unknowns
-from kgraph.passes.rules import FunctionRule, Rule, rule
+from kgraph.passes.rules import FunctionRule, Rule, at, rule
 from kgraph.passes.values import shaped
 
 a, = unknowns("a", dtypes="bif")
@@ -38,7 +38,9 @@ def _reshape_chains() -> tuple[Rule, ...]:
     for outer, make_outer in _RESHAPES.items():
         rules.append(rule(f"{outer}-same", make_outer(a, p), lambda a: a, where=_same_type))
         for inner, make_inner in _RESHAPES.items():
-            # New axes alone stay what they are: reshape would only hide that they are views.
+            if inner == outer != "reshape":
+                continue
+            # Without a reshape among them they stay the plain views that they are.
             where = None if "reshape" in (outer, inner) else _same_type
             chain = make_outer(make_inner(a, p), q)
             merged = lambda a, root: shaped(a, root.type)  # noqa: E731
@@ -128,12 +130,9 @@ def _broadcast(*shapes: tuple[object, ...]) -> tuple[object, ...] | None:
         return None
 
 
-def _several_operands() -> tuple[Op, ...]:
-    return tuple(
-        op
-        for op in OPS.values()
-        if op is ops.where or (isinstance(op, Elementwise) and op.arity > 1)
-    )
+def _broadcasts(op: Op, operands: Sequence[Op]) -> bool:
+    elementwise = op is ops.where or isinstance(op, Elementwise)
+    return elementwise and len(operands) > 1 and ops.broadcast_to in operands
 
 
 MOVEMENT: tuple[Rule, ...] = (
@@ -149,12 +148,11 @@ MOVEMENT: tuple[Rule, ...] = (
          lambda a, q: ops.broadcast_to(a, q)),
     rule("slice-all", P.slice(a, starts=p, stops=q, steps=r), lambda a: a,
          where=lambda a, root, p: a.type == root.type and all(start == 0 for start in p)),
-    FunctionRule("slice-slice", _compose_slices, ops.slice),
-    FunctionRule("slice-concatenate", _piece_of_join, ops.slice),
+    FunctionRule("slice-slice", _compose_slices, at(ops.slice)),
+    FunctionRule("slice-concatenate", _piece_of_join, at(ops.slice)),
     rule("concatenate-one", P.concatenate(a, axis=p), lambda a: a),
-    FunctionRule("concatenate-slices", _join_slices, ops.concatenate),
+    FunctionRule("concatenate-slices", _join_slices, at(ops.concatenate)),
     rule("pad-nothing", P.pad(a, pad_width=p, constant_values=q), lambda a: a,
          where=lambda p: all(pair == (0, 0) for pair in p)),
-    *(FunctionRule(f"{op.name.replace('_', '-')}-broadcast", _drop_broadcasts, op)
-      for op in _several_operands()),
+    FunctionRule("elementwise-broadcast", _drop_broadcasts, _broadcasts),
 )  # fmt: skip

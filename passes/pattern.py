@@ -9,8 +9,9 @@ one that it leaves out could be lost by the rewrite, so the match is refused and
 from __future__ import annotations
 
 import itertools
+import math
 import weakref
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -19,7 +20,7 @@ import numpy as np
 from kgraph import ops
 from kgraph.errors import explain
 from kgraph.ir.attributes import attribute_key, freeze
-from kgraph.ir.leaves import CONST, is_const
+from kgraph.ir.leaves import CONST, const_value, is_const
 from kgraph.ir.node import Node
 from kgraph.ir.op import Op, find_op
 from kgraph.ir.types import DTYPES, broadcast_shapes
@@ -55,6 +56,7 @@ class Match:
 
 
 Matcher = Callable[[Node, Match], bool]
+Heads = list[tuple[int, tuple[Op, ...]]]
 
 
 def _infix(name: str, swapped: bool = False) -> Callable[..., Any]:
@@ -121,18 +123,20 @@ class Call(Pattern):
 
     def __str__(self) -> str:
         symbol = _SYMBOLS.get(self.op.name)
-        if symbol is not None and len(self.operands) == 2:
-            left, right = (_bracketed(o) for o in self.operands)
-            return f"{left} {symbol} {right}"
+        operands = [str(o) for o in self.operands]
+        if symbol is not None:
+            return f" {symbol} ".join(map(_bracketed, self.operands))
         if self.op.name == "negative":
             return f"-{_bracketed(self.operands[0])}"
-        parts = [str(o) for o in self.operands] + [f"{k}={v}" for k, v in self.attrs.items()]
-        return f"{self.op.name}({', '.join(parts)})"
+        attrs = [f"{name}={value}" for name, value in self.attrs.items()]
+        return f"{self.op.name}({', '.join(operands + attrs)})"
 
 
 def _bracketed(pattern: Pattern) -> str:
-    text = str(pattern)
-    return f"({text})" if isinstance(pattern, Call) and " " in text and text[-1] != ")" else text
+    compound = isinstance(pattern, Call) and (
+        pattern.op.name in _SYMBOLS or pattern.op.name == "negative"
+    )
+    return f"({pattern})" if compound else str(pattern)
 
 
 class Ops:
@@ -190,21 +194,38 @@ def names_in(pattern: Pattern) -> frozenset[str]:
     return frozenset(attrs).union(*(names_in(o) for o in pattern.operands))
 
 
-def compile_pattern(pattern: Call) -> Callable[[Node], Match | None]:
-    """Turns a pattern into a function that finds it at a node.
+class Finder:
+    """A compiled pattern: one matcher for each order of its commutative operands.
 
-    Returns:
-        A function of a node: the first match without objections, else the first match, else None.
+    Ops and numbers among the operands are tested before anything is allocated.
     """
-    variants = tuple(itertools.islice(_variants(pattern), MAX_VARIANTS + 1))
-    if len(variants) > MAX_VARIANTS:
-        raise ValueError(f"the pattern {pattern} has more than {MAX_VARIANTS} orders of operands")
-    compiled = [(_heads(variant), _matcher(variant)) for variant in variants]
 
-    def find(node: Node) -> Match | None:
-        refused, inputs = None, node.inputs
-        for heads, matcher in compiled:
-            if any(inputs[i].op not in allowed for i, allowed in heads):
+    def __init__(self, pattern: Call) -> None:
+        variants = tuple(itertools.islice(_variants(pattern), MAX_VARIANTS + 1))
+        if len(variants) > MAX_VARIANTS:
+            raise ValueError(f"{pattern} has more than {MAX_VARIANTS} orders of operands")
+        self.op, self.count = pattern.op, len(pattern.operands)
+        self.variants = [(_heads(v), _numbers(v), _matcher(v)) for v in variants]
+
+    def may_match(self, op: Op, operands: Sequence[Op]) -> bool:
+        """Whether ops alone leave the possibility of a match."""
+        return (
+            op is self.op
+            and len(operands) == self.count
+            and any(_heads_fit(heads, operands) for heads, _, _ in self.variants)
+        )
+
+    def find(self, node: Node) -> Match | None:
+        """The first match without objections, else the first match, else None.
+
+        The node is one that `may_match` let through.
+        """
+        refused = None
+        operands = [i.op for i in node.inputs]
+        for heads, numbers, matcher in self.variants:
+            if not _heads_fit(heads, operands):
+                continue
+            if any([not test(node.inputs[i]) for i, test in numbers]):
                 continue
             match = Match({"root": node})
             if not matcher(node, match):
@@ -215,18 +236,30 @@ def compile_pattern(pattern: Call) -> Callable[[Node], Match | None]:
             refused = refused or match
         return refused
 
-    return find
+
+def _heads_fit(heads: Heads, operands: Sequence[Op]) -> bool:
+    for index, allowed in heads:
+        if operands[index] not in allowed:
+            return False
+    return True
 
 
-def _heads(pattern: Call) -> list[tuple[int, tuple[Op, ...]]]:
-    """Which ops the operands must have: a quick test before anything is allocated."""
-    heads: list[tuple[int, tuple[Op, ...]]] = []
+def _heads(pattern: Call) -> Heads:
+    """Which ops the operands must have, as (index, ops)."""
+    heads: Heads = []
     for i, operand in enumerate(pattern.operands):
         if isinstance(operand, Call):
             heads.append((i, (operand.op,)))
         elif isinstance(operand, Number):
             heads.append((i, (CONST, *_STRETCHING)))
     return heads
+
+
+def _numbers(pattern: Call) -> list[tuple[int, Callable[[Node], bool]]]:
+    """Which values the operands must have, as (index, test)."""
+    return [
+        (i, _is_number(o.value)) for i, o in enumerate(pattern.operands) if isinstance(o, Number)
+    ]
 
 
 def _variants(pattern: Call) -> Iterator[Call]:
@@ -242,7 +275,8 @@ def _matcher(pattern: Pattern) -> Matcher:
     if isinstance(pattern, Unknown):
         return _unknown_matcher(pattern)
     if isinstance(pattern, Number):
-        return _number_matcher(pattern.value)
+        test = _is_number(pattern.value)
+        return lambda node, match: test(node)
     assert isinstance(pattern, Call)
     return _call_matcher(pattern)
 
@@ -265,12 +299,24 @@ def _unknown_matcher(pattern: Unknown) -> Matcher:
     return match_unknown
 
 
-def _number_matcher(value: float) -> Matcher:
-    def match_number(node: Node, match: Match) -> bool:
-        found = uniform_value(node)
-        return found is not None and same_number(found, value)
+def _is_number(value: float) -> Callable[[Node], bool]:
+    wanted = {dtype: _rounded(value, dtype) for dtype in DTYPES}
 
-    return match_number
+    def test(node: Node) -> bool:
+        found = uniform_value(node)
+        if found is None or found != wanted[node.dtype]:
+            return False
+        return found != 0 or math.copysign(1, found) == math.copysign(1, value)
+
+    return test
+
+
+def _rounded(value: float, dtype: str) -> float:
+    """The number that stands in a tensor of that dtype for a Python number."""
+    if not dtype.startswith("float"):
+        return value
+    with np.errstate(all="ignore"):
+        return float(np.dtype(dtype).type(value))
 
 
 def _call_matcher(pattern: Call) -> Matcher:
@@ -312,10 +358,10 @@ def _match_attrs(wanted: dict[str, Any], node: Node, match: Match) -> bool:
 
 
 # Constant node -> the one value of its elements; large constants are scanned once.
-_UNIFORM: weakref.WeakKeyDictionary[Node, Any] = weakref.WeakKeyDictionary()
+_UNIFORM: weakref.WeakKeyDictionary[Node, float | None] = weakref.WeakKeyDictionary()
 
 
-def uniform_value(node: Node) -> Any:
+def uniform_value(node: Node) -> float | None:
     """The value of all elements of a constant, also of a stretched one; None if they differ.
 
     Example:
@@ -327,31 +373,17 @@ def uniform_value(node: Node) -> Any:
         node = node.inputs[0]
     if not is_const(node):
         return None
+    array = const_value(node)
+    if array.size == 1:
+        return array.item()
     if node not in _UNIFORM:
-        _UNIFORM[node] = _scan(node.attrs["value"].array)
+        _UNIFORM[node] = _scan(array)
     return _UNIFORM[node]
 
 
-def _scan(array: np.ndarray) -> Any:
+def _scan(array: np.ndarray) -> float | None:
     if array.size == 0:
         return None
     first = array.flat[0]
-    if array.size > 1 and not (
-        np.all(array == first) and np.all(np.signbit(array) == np.signbit(first))
-    ):
-        return None
-    return first
-
-
-def same_number(found: Any, value: float) -> bool:
-    """Whether an element has the value of a Python number in its own dtype, zero's sign included.
-
-    Example:
-        >>> same_number(np.float32(0.1), 0.1), same_number(np.float32(0.0), -0.0)
-        (True, False)
-    """
-    if found.dtype.kind != "f":
-        return bool(found == value)
-    with np.errstate(all="ignore"):
-        rounded = found.dtype.type(value)
-    return bool(found == rounded and np.signbit(found) == np.signbit(rounded))
+    same = np.all(array == first) and np.all(np.signbit(array) == np.signbit(first))
+    return first.item() if same else None

@@ -54,24 +54,12 @@ class Rewrite(Pass):
 
     def run(self, graph: Graph) -> Graph:
         """The graph with all rules applied."""
-        return graph.with_roots(self.rewrite(graph.roots))
+        roots = apply_rules(graph.roots, self._active(), self.name, self.numerics, graph.nodes)
+        return graph.with_roots(roots)
 
     def rewrite(self, roots: Sequence[Node]) -> tuple[Node, ...]:
         """The same on bare nodes, for code that has no graph yet."""
-        journal = current_journal() or Journal(fuel=config.fuel)
-        active, admitted = self._active(), admitted_kinds(self.numerics)
-        repeat = any(r.users is not None for r in active)
-        roots, order = tuple(roots), toposort(roots)
-        budget = _Budget(len(order), self.name)
-        for _ in range(MAX_ROUNDS):
-            fired = len(journal.firings)
-            journal.missed.clear()
-            roots = _Walk(active, admitted, journal, budget).run(roots, order)
-            if not repeat or len(journal.firings) == fired or journal.exhausted:
-                return roots
-            order = toposort(roots)
-        names = ", ".join(journal.counts())
-        raise PassError(f"{self.name}: no end after {MAX_ROUNDS} rounds; rules: {names}")
+        return apply_rules(roots, self._active(), self.name, self.numerics)
 
     def _active(self) -> tuple[Rule, ...]:
         known = [r.name for r in self.rules]
@@ -83,6 +71,44 @@ class Rewrite(Pass):
                 raise ValueError(explain(f"{self.name} has no rule {name!r}",
                                          expected=", ".join(known)))  # fmt: skip
         return tuple(r for r in self.rules if r.name not in self.without)
+
+
+def apply_rules(
+    roots: Sequence[Node],
+    rules: Sequence[Rule],
+    pass_name: str,
+    numerics: str | None = None,
+    order: Sequence[Node] | None = None,
+) -> tuple[Node, ...]:
+    """Rewrites the nodes below the roots until no rule matches.
+
+    Args:
+        roots: the nodes that are needed.
+        rules: what to apply; at one node, earlier rules are tried first.
+        pass_name: who is named in the lineage of new nodes.
+        numerics: "strict", "safe" or "fast" instead of `config.numerics`.
+        order: the nodes below the roots, operands first, if the caller has them.
+
+    Returns:
+        The roots' replacements.
+
+    Raises:
+        PassError: a rule failed, changed a type, or there is no end.
+    """
+    journal = current_journal() or Journal(fuel=config.fuel)
+    admitted = admitted_kinds(numerics)
+    repeat = any(r.users is not None for r in rules)
+    roots, order = tuple(roots), toposort(roots) if order is None else order
+    budget = _Budget(len(order), pass_name)
+    for _ in range(MAX_ROUNDS):
+        fired = len(journal.firings)
+        journal.missed.clear()
+        roots = _Walk(rules, admitted, journal, budget).run(roots, order)
+        if not repeat or len(journal.firings) == fired or journal.exhausted:
+            return roots
+        order = toposort(roots)
+    names = ", ".join(journal.counts())
+    raise PassError(f"{pass_name}: no end after {MAX_ROUNDS} rounds; rules: {names}")
 
 
 @dataclass
@@ -118,11 +144,9 @@ class _Walk:
         journal: Journal,
         budget: _Budget,
     ) -> None:
-        self.anywhere = [r for r in rules if r.root is None]
-        self.by_op = {
-            op: [r for r in rules if r.root is None or r.root is op]
-            for op in {r.root for r in rules}
-        }
+        self.rules = rules
+        # Ops of a node and its operands -> the rules that are worth a look.
+        self.candidates: dict[tuple[Op, ...], list[Rule]] = {}
         self.admitted, self.journal, self.budget = admitted, journal, budget
         self.counts_users = any(r.users is not None for r in rules)
         self.users: dict[Node, int] = {}
@@ -140,10 +164,21 @@ class _Walk:
         for node in order:
             new = rebuild(node, tuple([done[i] for i in node.inputs])) if node.inputs else node
             found = done.get(new)
-            done[node] = found = self.settle(new) if found is None else found
+            if found is None:
+                found = done[new] = self.settle(new) if self.rules_for(new) else new
+            done[node] = found
             if self.counts_users and found is not node:
                 self.users[found] = self.users.get(found, 0) + self.users[node]
         return tuple(done[r] for r in roots)
+
+    def rules_for(self, node: Node) -> list[Rule]:
+        """The rules that are worth a look at the node."""
+        key = (node.op, *[i.op for i in node.inputs])
+        found = self.candidates.get(key)
+        if found is None:
+            found = [r for r in self.rules if r.may_match(node.op, key[1:])]
+            self.candidates[key] = found
+        return found
 
     def settle(self, root: Node) -> Node:
         """The normal form of a node, and of whatever the rules make on the way to it."""
@@ -190,7 +225,8 @@ class _Walk:
         """The replacement by the first rule that may fire at the node."""
         if self.journal.exhausted:
             return None
-        for rule in self.by_op.get(node.op, self.anywhere):
+        refused = []
+        for rule in self.rules_for(node):
             try:
                 match = rule.match(node)
                 if match is None:
@@ -200,7 +236,9 @@ class _Walk:
                     return self._replace(rule, node, match)
             except Exception as error:
                 raise self._blame(rule, node, error) from error
-            self.journal.refused(rule.name, reason, node)
+            refused.append((rule.name, reason))
+        for name, reason in refused:
+            self.journal.refused(name, reason, node)
         return None
 
     def _objection(self, rule: Rule, match: Match) -> str | None:

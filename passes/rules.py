@@ -11,7 +11,7 @@ A rule never changes a type, and says how far it may change values by its kind:
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -19,7 +19,7 @@ from kgraph import config
 from kgraph.errors import explain
 from kgraph.ir.node import Node
 from kgraph.ir.op import Op
-from kgraph.passes.pattern import Call, Match, Pattern, compile_pattern, names_in
+from kgraph.passes.pattern import Call, Finder, Match, Pattern, names_in
 
 KINDS = ("exact", "stable", "rounding", "fast")
 # Value of `config.numerics` -> the kinds of rules that may fire.
@@ -38,14 +38,16 @@ class Rule(Protocol):
     Attributes:
         name: kebab-case, unique in its pass.
         kind: one of `KINDS`.
-        root: the op of the nodes that it replaces, None for all ops.
         users: how many users an inner node may have, None for any number.
     """
 
     name: str
     kind: str
-    root: Op | None
     users: int | None
+
+    def may_match(self, op: Op, operands: Sequence[Op]) -> bool:
+        """Whether a node of this op on operands of those ops is worth a look."""
+        ...
 
     def match(self, node: Node) -> Match | None:
         """What is found at the node; the rule may fire if the match has no `reasons`."""
@@ -63,17 +65,20 @@ class PatternRule:
     name: str
     kind: str
     pattern: Call
-    root: Op
     users: int | None
-    find: Callable[[Node], Match | None]
+    finder: Finder
     right: Callable[..., Any]
     right_names: tuple[str, ...]
     where: Condition | None
     where_names: tuple[str, ...]
 
+    def may_match(self, op: Op, operands: Sequence[Op]) -> bool:
+        """Whether the ops fit the pattern."""
+        return self.finder.may_match(op, operands)
+
     def match(self, node: Node) -> Match | None:
         """The pattern's match, with the condition's objection if it has one."""
-        match = self.find(node)
+        match = self.finder.find(node)
         if match is None or match.reasons or self.where is None:
             return match
         verdict = self.where(*[match.bound[n] for n in self.where_names])
@@ -98,15 +103,19 @@ class FunctionRule:
     Args:
         name: kebab-case name.
         find: node -> a function that builds the replacement, a reason to refuse, or None.
-        root: the op of the nodes that it looks at, None for all.
+        looks_at: (op, ops of the operands) -> whether a node with these is worth a look.
         kind: one of `KINDS`.
     """
 
     name: str
     find: Callable[[Node], Callable[[], Node] | str | None]
-    root: Op | None = None
+    looks_at: Callable[[Op, Sequence[Op]], bool]
     kind: str = "exact"
     users: int | None = None
+
+    def may_match(self, op: Op, operands: Sequence[Op]) -> bool:
+        """What `looks_at` says."""
+        return self.looks_at(op, operands)
 
     def match(self, node: Node) -> Match | None:
         """What the function found."""
@@ -123,6 +132,11 @@ class FunctionRule:
 
     def __str__(self) -> str:
         return self.name
+
+
+def at(*ops: Op) -> Callable[[Op, Sequence[Op]], bool]:
+    """For `looks_at`: nodes of these ops."""
+    return lambda op, operands: op in ops
 
 
 def rule(
@@ -165,9 +179,8 @@ def rule(
         name=name,
         kind=kind,
         pattern=left,
-        root=left.op,
         users=users,
-        find=compile_pattern(left),
+        finder=Finder(left),
         right=right,
         right_names=_parameters(name, right, known),
         where=where,

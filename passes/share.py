@@ -1,22 +1,21 @@
 """One exp for softmax and cross-entropy: the loss op has computed the probabilities already.
 
-`softmax(z)` becomes the second output of `softmax_cross_entropy(z, t)` where both are there. Bits
-may differ by the rounding of two spellings of one softmax, so it is not done under strict numerics.
+`softmax(z)` becomes the second output of `softmax_cross_entropy(z, target)` where both are there;
+the two kernels take the same steps, so the bits are the same.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from kgraph import config
 from kgraph import ops
-from kgraph.ir.graph import Graph, toposort
+from kgraph.ir.graph import Graph
 from kgraph.ir.leaves import item
 from kgraph.ir.node import Node
-from kgraph.passes.journal import Journal, current_journal
 from kgraph.passes.manager import Pass
-from kgraph.passes.rewrite import Rewrite
-from kgraph.passes.rules import FunctionRule
+from kgraph.passes.rewrite import apply_rules
+from kgraph.passes.rules import FunctionRule, at
 
 LOSSES = frozenset([ops.softmax_cross_entropy, ops.sparse_softmax_cross_entropy])
 
@@ -25,26 +24,53 @@ LOSSES = frozenset([ops.softmax_cross_entropy, ops.sparse_softmax_cross_entropy]
 class ShareSoftmax(Pass):
     """Takes probabilities from the cross-entropy of the same logits.
 
-    Args:
-        numerics: "strict", "safe" or "fast" instead of `config.numerics`.
+    Example:
+        >>> from kgraph.ir import Graph, input_node
+        >>> z, t = input_node((2, 3), name="z"), input_node((2, 3), name="t")
+        >>> loss, _ = ops.softmax_cross_entropy(z, t)
+        >>> graph = Graph((z, t), (("loss", loss), ("p", ops.softmax(z))))
+        >>> ShareSoftmax().run(graph).outputs[1][1]
+        <item: f32[2, 3]>
     """
 
-    numerics: str | None = None
-
     def run(self, graph: Graph) -> Graph:
-        """The graph with at most one softmax of such logits."""
+        """The graph with no softmax of logits whose cross-entropy it computes."""
         losses: dict[Node, list[Node]] = {}
         for node in graph.nodes:
             if node.op in LOSSES:
                 losses.setdefault(node.inputs[0], []).append(node)
         if not losses:
             return graph
+        source: dict[Node, Node] = {}
+        blocked = set[Node]()
+        for node in graph.nodes:
+            if node.op is ops.softmax and node.attrs["axis"] == node.ndim - 1:
+                loss = _first_free(node, losses.get(node.inputs[0], []), source)
+                if loss is not None:
+                    source[node] = loss
+                elif node.inputs[0] in losses:
+                    blocked.add(node)
 
-        def find(node: Node):
-            if node.op is not ops.softmax or node.attrs["axis"] != node.ndim - 1:
-                return None
-            for loss in losses.get(node.inputs[0], ()):
-                # A target made of the probabilities themselves must not come to need its own loss.
-                if node not in toposort((loss,)):
-                    return lambda loss=loss: item(loss, 1)
-            return None
+        def find(node: Node) -> Callable[[], Node] | str | None:
+            if node in blocked:
+                return "the loss needs these probabilities as its target"
+            return (lambda: item(source[node], 1)) if node in source else None
+
+        rule = FunctionRule("softmax-of-loss", find, at(ops.softmax))
+        return graph.with_roots(apply_rules(graph.roots, (rule,), self.name))
+
+
+def _first_free(softmax: Node, losses: list[Node], source: Mapping[Node, Node]) -> Node | None:
+    """The first loss that does not need the softmax, also not by way of those already replaced."""
+    for loss in losses:
+        seen: set[Node] = set()
+        stack = [loss]
+        while stack and softmax not in seen:
+            node = stack.pop()
+            if node not in seen:
+                seen.add(node)
+                stack.extend(node.inputs)
+                stack.extend([source[node]] if node in source else [])
+        if softmax not in seen:
+            return loss
+    return None

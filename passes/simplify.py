@@ -110,8 +110,8 @@ REDUCTIONS: tuple[Rule, ...] = (
          where=lambda a, p: size_one(a, p)),
     rule("min-one", P.min(a, axis=p, keepdims=q), lambda a, root: shaped(a, root.type),
          where=lambda a, p: size_one(a, p)),
-    rule("sum-one-int", P.sum(n, axis=p, keepdims=q), lambda n, root: shaped(n, root.type),
-         where=lambda n, p, root: size_one(n, p) and n.dtype == root.dtype),
+    rule("sum-one-int", P.sum(i, axis=p, keepdims=q), lambda i, root: shaped(i, root.type),
+         where=lambda i, p, root: size_one(i, p) and i.dtype == root.dtype),
     # NumPy starts a sum from 0.0, so a lone -0.0 loses its sign.
     rule("sum-one", P.sum(x, axis=p, keepdims=q), lambda x, root: shaped(x, root.type),
          kind="rounding", where=lambda x, p: size_one(x, p)),

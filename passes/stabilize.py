@@ -15,7 +15,7 @@ from kgraph.ir.node import Node, rebuild
 from kgraph.ir.op import Op
 from kgraph.passes.pattern import Call, P, Pattern, unknowns
 from kgraph.passes.rewrite import Rewrite
-from kgraph.passes.rules import FunctionRule, Rule, rule
+from kgraph.passes.rules import FunctionRule, Rule, at, rule
 from kgraph.passes.values import shaped
 
 x, y, z, p, q, r = unknowns("x y z p q r")
@@ -25,11 +25,10 @@ x, y, z, p, q, r = unknowns("x y z p q r")
 CLIP = 1e-7
 # Ops that move elements of their first operand and compute nothing.
 MOVES = frozenset(
-    [ops.reshape, ops.transpose, ops.expand_dims, ops.squeeze, ops.broadcast_to, ops.slice,
-     ops.flip, ops.take, ops.take_along_axis]
-)  # fmt: skip
+    "reshape transpose expand_dims squeeze broadcast_to slice flip take take_along_axis".split()
+)
 # Those of them that keep rows together if they keep the last size.
-_RESHAPES = frozenset([ops.reshape, ops.expand_dims, ops.squeeze])
+_RESHAPES = frozenset(["reshape", "expand_dims", "squeeze"])
 
 
 def _one_axis(x: Node, p: tuple[int, ...]) -> bool | str:
@@ -40,10 +39,10 @@ def _has_elements(x: Node, p: tuple[int, ...]) -> bool | str:
     return all(x.shape[axis] != 0 for axis in p) or "the sum has no terms"
 
 
-def _through(root: Node, moves: frozenset[Op]) -> tuple[list[Node], Node]:
+def _through(root: Node, moves: frozenset[str]) -> tuple[list[Node], Node]:
     """The moving ops above a node's source, outermost first, and the source."""
     chain, node = [], root
-    while node.op in moves:
+    while node.op.name in moves:
         chain.append(node)
         node = node.inputs[0]
     return chain, node
@@ -73,11 +72,11 @@ LOGARITHMS: tuple[Rule, ...] = (
          kind="stable"),
     FunctionRule("log-moved-softmax",
                  _log_moved(ops.softmax, lambda s: ops.log_softmax(s.inputs[0], **s.attrs)),
-                 ops.log, kind="stable"),
+                 at(ops.log), kind="stable"),
     rule("log-sigmoid", P.log(P.sigmoid(x)), lambda x: -ops.softplus(-x), kind="stable"),
     FunctionRule("log-moved-sigmoid",
                  _log_moved(ops.sigmoid, lambda s: -ops.softplus(-s.inputs[0])),
-                 ops.log, kind="stable"),
+                 at(ops.log), kind="stable"),
     rule("log-sum-exp", P.log(P.sum(P.exp(x), axis=p, keepdims=q)),
          lambda x, p, q: ops.logsumexp(x, axis=p, keepdims=q), kind="stable", where=_has_elements),
     rule("log-add-exp", P.log(P.exp(x) + P.exp(y)), lambda x, y: ops.logaddexp(x, y),
@@ -184,11 +183,12 @@ def _from_sigmoid(node: Node) -> Callable[[], Node] | str | None:
 
 LOSSES: tuple[Rule, ...] = (
     FunctionRule("categorical-crossentropy", _from_softmax(ops.softmax_cross_entropy),
-                 ops.categorical_crossentropy, kind="stable"),
+                 at(ops.categorical_crossentropy), kind="stable"),
     FunctionRule("sparse-categorical-crossentropy",
                  _from_softmax(ops.sparse_softmax_cross_entropy),
-                 ops.sparse_categorical_crossentropy, kind="stable"),
-    FunctionRule("binary-crossentropy", _from_sigmoid, ops.binary_crossentropy, kind="stable"),
+                 at(ops.sparse_categorical_crossentropy), kind="stable"),
+    FunctionRule("binary-crossentropy", _from_sigmoid, at(ops.binary_crossentropy),
+                 kind="stable"),
     _sum_of_log_softmax("sum-log-softmax-negated", lambda y, logs: -(y * logs)),
     _sum_of_log_softmax("sum-negated-target", lambda y, logs: -y * logs),
     _sum_of_log_softmax("sum-negated-logs", lambda y, logs: y * -logs),

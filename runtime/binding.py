@@ -62,7 +62,10 @@ def feed_array(node: Node, value: object) -> np.ndarray:
     array = np.asarray(value)
     if array.dtype.kind not in "biuf":
         raise TypeError(
-            explain(f"The value for input {node.name} is not numeric",
-                    expected=node.type, got=f"{type(value).__name__} of dtype {array.dtype}")
+            explain(
+                f"The value for input {node.name} is not numeric",
+                expected=node.type,
+                got=f"{type(value).__name__} of dtype {array.dtype}",
+            )
         )
     return array.astype(node.dtype, copy=False)

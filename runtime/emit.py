@@ -15,11 +15,11 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+from kgraph.runtime.plan import Operand, PlanData, Step
 
 from kgraph.errors import explain
 from kgraph.ir.node import Node
 from kgraph.ir.variable import Variable
-from kgraph.runtime.plan import Operand, PlanData, Step
 
 _NUMBERS = itertools.count(1)
 _CHUNK = 4000  # lines a function; Python compiles several short functions faster than a huge one
@@ -97,7 +97,10 @@ class Plan:
         for start in range(0, len(self.calls) or 1, _CHUNK):
             functions.append(scope[f"run_{start}"])
         linecache.cache[self.filename] = (
-            len(source), None, source.splitlines(keepends=True), self.filename,
+            len(source),
+            None,
+            source.splitlines(keepends=True),
+            self.filename,
         )
         weakref.finalize(self, linecache.cache.pop, self.filename, None)
         return source, functions
@@ -177,4 +180,3 @@ def _wish(operand: Operand) -> str:
         return f"t{operand.base}"
     leaf = operand.base.op.name in ("input", "state")
     return operand.base.name if leaf else "c"
-

@@ -1,4 +1,4 @@
-"""Executable: a compiled graph. It makes a plan for each binding of the symbolic sizes and keeps it.
+"""Executable: a compiled graph. It makes a plan for each binding of symbolic sizes and keeps it.
 
 Variables are shared by everything that reads them: a prediction sees what training wrote. Calls
 from several threads get plans of their own; calls that update variables wait for one another.
@@ -12,13 +12,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-
-from kgraph import config
-from kgraph.errors import StageError
-from kgraph.ir.graph import Graph, Stage, substitute
-from kgraph.ir.leaves import RNG_STEP
-from kgraph.ir.node import API, build
-from kgraph.ir.variable import Variable
 from kgraph.passes.lower import lower
 from kgraph.passes.manager import CompileReport, Pipeline
 from kgraph.passes.pipeline import optimize
@@ -26,6 +19,13 @@ from kgraph.runtime.binding import bind_shapes, feed_array
 from kgraph.runtime.emit import Plan
 from kgraph.runtime.plan import PlanData, make_plan
 from kgraph.runtime.profile import Profile, profile
+
+from kgraph import config
+from kgraph.errors import StageError
+from kgraph.ir.graph import Graph, Stage, substitute
+from kgraph.ir.leaves import RNG_STEP
+from kgraph.ir.node import API, build
+from kgraph.ir.variable import Variable
 
 Key = tuple[tuple[str, int], ...]
 

@@ -7,10 +7,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-
-from kgraph.ir.variable import Variable
 from kgraph.runtime.emit import Plan
 from kgraph.runtime.plan import Step
+
+from kgraph.ir.variable import Variable
 
 
 @dataclass(frozen=True)
@@ -99,8 +99,13 @@ def _sum(rows: tuple[Row, ...], keys: tuple[str, ...]) -> list[Row]:
     sums: dict[str, Row] = {}
     for row, key in zip(rows, keys, strict=True):
         old = sums.get(key, Row(key, 0, 0.0, 0, 0))
-        sums[key] = Row(key, old.calls + 1, old.seconds + row.seconds, old.flops + row.flops,
-                        old.bytes + row.bytes)
+        sums[key] = Row(
+            key,
+            old.calls + 1,
+            old.seconds + row.seconds,
+            old.flops + row.flops,
+            old.bytes + row.bytes,
+        )
     return sorted(sums.values(), key=lambda row: -row.seconds)
 
 

@@ -204,8 +204,9 @@ def jit(
     names = [static_argnames] if isinstance(static_argnames, str) else list(static_argnames)
     known = _parameters(fun)
     # An argument that is static by its name is so when passed by position, and the reverse.
+    numbers = [i % len(known) if -len(known) <= i < 0 else i for i in numbers]
     numbers += [known.index(n) for n in names if n in known]
-    names += [known[i] for i in numbers if -len(known) <= i < len(known)]
+    names += [known[i] for i in numbers if 0 <= i < len(known)]
     return Traced(fun, [*numbers, *names], strict=True)
 
 
@@ -227,8 +228,7 @@ def grad(
         TypeError: when called, if the result is no scalar or an argument no float.
 
     Example:
-        >>> slope = grad(lambda x: (x**3).sum() if isinstance(x, np.ndarray) else np.sum(x**3))
-        >>> slope(np.array([1.0, 2.0]))
+        >>> grad(lambda x: np.sum(x**3))(np.array([1.0, 2.0]))
         array([ 3., 12.])
     """
     both = _value_and_grad(fun, argnums, has_aux)

@@ -16,10 +16,9 @@ import subprocess
 import sys
 from typing import Any
 
+from kgraph.tools import peers
 from rich.console import Console
 from rich.table import Table
-
-from kgraph.tools import peers
 
 Rows = list[dict[str, Any]]
 
@@ -27,12 +26,17 @@ Rows = list[dict[str, Any]]
 def add_parser(subparsers: Any) -> None:
     """Adds the `bench` command to the command line."""
     parser = subparsers.add_parser("bench", help="time kgraph against its peers")
-    parser.add_argument("workloads", nargs="*", metavar="WORKLOAD",
-                        help=f"default all: {', '.join(peers.WORKLOADS)}")
+    parser.add_argument(
+        "workloads",
+        nargs="*",
+        metavar="WORKLOAD",
+        help=f"default all: {', '.join(peers.WORKLOADS)}",
+    )
     parser.add_argument("--rounds", type=int, default=3, help="rounds in turn (default 3)")
     parser.add_argument("--peers", default="torch,jax,keras", help="frameworks to compare with")
-    parser.add_argument("--python", default=sys.executable,
-                        help="interpreter of an environment that has the peers")
+    parser.add_argument(
+        "--python", default=sys.executable, help="interpreter of an environment that has the peers"
+    )
     parser.add_argument("--json", action="store_true", help="print the numbers as JSON")
     parser.set_defaults(run=run)
 
@@ -42,9 +46,13 @@ def run(args: argparse.Namespace) -> int:
     names = args.workloads or list(peers.WORKLOADS)
     unknown = [n for n in names if n not in peers.WORKLOADS]
     if unknown or args.rounds < 1:
-        print(f"kgraph: error[E0101]: unknown workload: {', '.join(unknown)}\n"
-              f"  hint: one of {', '.join(peers.WORKLOADS)}" if unknown else
-              "kgraph: error[E0101]: --rounds must be at least 1", file=sys.stderr)
+        print(
+            f"kgraph: error[E0101]: unknown workload: {', '.join(unknown)}\n"
+            f"  hint: one of {', '.join(peers.WORKLOADS)}"
+            if unknown
+            else "kgraph: error[E0101]: --rounds must be at least 1",
+            file=sys.stderr,
+        )
         return 2
     rows = measure(names, [p for p in args.peers.split(",") if p], args.python, args.rounds)
     if args.json:
@@ -117,8 +125,13 @@ def as_table(rows: Rows) -> Table:
         table.add_column(column, justify="left" if column in ("workload", "framework") else "right")
     for r in rows:
         ratio = "" if r["ratio"] is None else f"{r['ratio']:.2f}"
-        table.add_row(r["workload"], r["framework"], f"{r['step_us']} ({r['step_min_us']})",
-                      f"{r['predict_us']} ({r['predict_min_us']})", ratio)
+        table.add_row(
+            r["workload"],
+            r["framework"],
+            f"{r['step_us']} ({r['step_min_us']})",
+            f"{r['predict_us']} ({r['predict_min_us']})",
+            ratio,
+        )
     return table
 
 

@@ -12,11 +12,11 @@ import time
 from typing import Any
 
 import numpy as np
+from kgraph.tools.viz import write_picture
 
 from kgraph.datasets import digits
 from kgraph.layers import Dense, Input, concatenate
 from kgraph.models import Model
-from kgraph.tools.viz import write_picture
 from kgraph.utils import to_categorical
 
 
@@ -62,6 +62,8 @@ def run(args: argparse.Namespace) -> int:
     scores = dict(zip(model.metrics_names, model.evaluate(inputs, targets, verbose=0), strict=True))
     steps = args.epochs * -(-len(x_train) // 32)
     print(f"trained {steps} steps in {seconds:.2f} s ({seconds / steps * 1e6:.0f} us a step)")
-    print(f"accuracy on {len(x_test)} unseen digits: {scores['digit_accuracy']:.3f} (which digit), "
-          f"{scores['even_accuracy']:.3f} (even or odd)")
+    print(
+        f"accuracy on {len(x_test)} unseen digits: {scores['digit_accuracy']:.3f} (which digit), "
+        f"{scores['even_accuracy']:.3f} (even or odd)"
+    )
     return write_picture(model.graph, pathlib.Path(args.output), title="digits")

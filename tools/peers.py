@@ -58,14 +58,16 @@ def time_calls(call: Callable[[], object], count: int) -> Times:
 
 
 def time_fit(model: Any, name: str) -> tuple[Times, Times]:
-    """Seconds a step of `fit` and a batch of `predict`, of a Keras-like model, as a user runs it."""
+    """Seconds a step of `fit` and a batch of `predict` of a Keras-like model, as users run it."""
     work = WORKLOADS[name]
     x, y = batch_of(name)
     xs, ys = np.concatenate([x] * work.steps), np.concatenate([y] * work.steps)
     fit = time_calls(lambda: model.fit(xs, ys, batch_size=work.batch, epochs=1, verbose=0), 5)
     guess = time_calls(lambda: model.predict(xs, batch_size=work.batch, verbose=0), 5)
     return (fit[0] / work.steps, fit[1] / work.steps), (
-        guess[0] / work.steps, guess[1] / work.steps)
+        guess[0] / work.steps,
+        guess[1] / work.steps,
+    )
 
 
 def build_keras_like(package: Any, name: str) -> Any:
@@ -169,8 +171,13 @@ RUNNERS = {"torch": run_torch, "jax": run_jax, "keras": run_keras}
 
 def as_row(framework: str, name: str, step: Times, predict: Times) -> dict[str, Any]:
     """What a run prints: microseconds, rounded."""
-    numbers = dict(zip(("step_us", "step_min_us", "predict_us", "predict_min_us"),
-                       (round(t * 1e6, 1) for t in (*step, *predict)), strict=True))
+    numbers = dict(
+        zip(
+            ("step_us", "step_min_us", "predict_us", "predict_min_us"),
+            (round(t * 1e6, 1) for t in (*step, *predict)),
+            strict=True,
+        )
+    )
     return {"framework": framework, "workload": name, **numbers}
 
 

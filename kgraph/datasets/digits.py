@@ -1,9 +1,9 @@
 """The 1,797 handwritten digits (8x8 pixels) of the UCI repository, bundled with kgraph.
 
-Source: E. Alpaydin and C. Kaynak, "Optical Recognition of Handwritten Digits", UCI Machine Learning
-Repository, 1998, https://doi.org/10.24432/C50P49, licence CC BY 4.0; the test part, as scikit-learn
-distributes it (BSD-3-Clause). The order of the file is kept, so the last rows are from other writers
-than the first.
+Source: E. Alpaydin and C. Kaynak, "Optical Recognition of Handwritten Digits", UCI Machine
+Learning Repository, 1998, https://doi.org/10.24432/C50P49, licence CC BY 4.0; the test part, as
+scikit-learn distributes it (BSD-3-Clause). The order of the file is kept, so the last rows are
+from other writers than the first.
 """
 
 from __future__ import annotations

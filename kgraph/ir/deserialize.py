@@ -118,7 +118,7 @@ class _Reader:
     """One document; nodes are made in the order of their numbers."""
 
     def __init__(self, document: Any, arrays: Mapping[str, ReadArray]) -> None:
-        _keys(document, _DOCUMENT, required=_DOCUMENT - {"layers"})
+        _keys(document, _DOCUMENT, _DOCUMENT - {"layers"})
         version = document["kgraph"]
         if type(version) is not int or version not in VERSIONS:
             known = ", ".join(map(str, VERSIONS))
@@ -157,7 +157,7 @@ class _Reader:
         return layer
 
     def node(self, data: Any) -> Node:
-        _keys(data, _NODE, required={"op", "types"})
+        _keys(data, _NODE, {"op", "types"})
         op = _located(_op, data["op"], "op")
         operands = _list(data.get("inputs", []), "inputs")
         inputs = tuple(_located(self.find, n, "inputs", i) for i, n in enumerate(operands))
@@ -179,10 +179,11 @@ class _Reader:
         stored = _kind(data.get("attrs", {}), dict, "attrs")
         attrs = {k: _located(self.value, v, "attrs", k) for k, v in stored.items()}
         if op is INPUT:
-            _keys(stored, {"name"}, required={"name"})
-            return input_node(_one(types).shape, _one(types).dtype, _kind(attrs["name"], str))
-        scope, name = _kind(data.get("scope", ""), str), data.get("name")
-        label = Origin(None if name is None else _kind(name, str), scope)
+            _keys(stored, {"name"}, {"name"}, "attrs")
+            name = _kind(stored["name"], str, "attrs", "name")
+            return input_node(_one(types).shape, _one(types).dtype, name)
+        scope = _kind(data.get("scope", ""), str, "scope")
+        label = Origin(_kind(data["name"], str, "name") if "name" in data else None, scope)
         return build(op, inputs, attrs, label)
 
     def state(self, data: Any, types: tuple[TensorType, ...]) -> Variable:
@@ -195,7 +196,7 @@ class _Reader:
                 raise _Bad("there is no such weight", "weight", 1)
             return weights[index]
         attrs, type_ = data.get("attrs"), _one(types)
-        _keys(attrs, {"name", "trainable"}, required={"name", "trainable"})
+        _keys(attrs, {"name", "trainable"}, {"name", "trainable"}, "attrs")
         self.state_bytes += element_count(type_) * type_.itemsize
         if self.state_bytes > _MAX_STATE_BYTES:
             raise _Bad(f"the variables need more than {_MAX_STATE_BYTES} bytes", "types", 0)
@@ -203,12 +204,12 @@ class _Reader:
             value = _located(self.array, data["value"], "value")
         else:
             value = np.zeros(type_.shape, type_.dtype)  # type: ignore[arg-type]
-        trainable = _kind(attrs["trainable"], bool)
-        return Variable(value, _kind(attrs["name"], str), trainable=trainable)
+        trainable = _kind(attrs["trainable"], bool, "attrs", "trainable")
+        return Variable(value, _kind(attrs["name"], str, "attrs", "name"), trainable=trainable)
 
     def call(self, inputs: tuple[Node, ...], data: Any) -> Node:
         call = data.get("call")
-        _keys(call, {"layer", "arguments"}, required={"layer", "arguments"})
+        _keys(call, {"layer", "arguments"}, {"layer", "arguments"}, "call")
         number = call["layer"]
         if type(number) is not int or not 0 <= number < len(self.layers):
             raise _Bad("there is no such layer", "call", "layer")
@@ -236,7 +237,7 @@ class _Reader:
         return readers[mark](_kind(text, str, mark))
 
     def array(self, data: Any) -> np.ndarray:
-        _keys(data, {"array", "data", "base64", "npz"}, required={"array"})
+        _keys(data, {"array", "data", "base64", "npz"}, {"array"})
         type_ = _located(_type, data["array"], "array")
         if "data" in data:
             return from_numbers(_list(data["data"], "data"), type_)
@@ -280,12 +281,12 @@ def _located(function: Callable[[Any], Any], value: Any, *path: object) -> Any:
         raise _Bad(f"{type(error).__name__}: {error}", *path) from error
 
 
-def _keys(data: Any, allowed: set[str], required: set[str]) -> None:
-    for key in sorted(required - set(_kind(data, dict))):
-        raise _Bad(f"key {key!r} is missing")
+def _keys(data: Any, allowed: set[str], required: set[str], *path: object) -> None:
+    for key in sorted(required - set(_kind(data, dict, *path))):
+        raise _Bad(f"key {key!r} is missing", *path)
     for key in data:
         if key not in allowed:
-            raise _Bad("unknown key", key)
+            raise _Bad("unknown key", *path, key)
 
 
 def _kind(value: Any, kind: type, *path: object) -> Any:

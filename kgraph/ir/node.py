@@ -42,6 +42,10 @@ def _unary(name: str) -> Callable[..., Any]:
     return lambda self: API[name](self)
 
 
+def _method(name: str) -> Callable[..., Any]:
+    return lambda self, *args, **kwargs: API[name](self, *args, **kwargs)
+
+
 class Node:
     """One value of a graph.
 
@@ -135,6 +139,21 @@ class Node:
     __lt__, __le__ = _operator("less"), _operator("less_equal")
     __gt__, __ge__ = _operator("greater"), _operator("greater_equal")
     __neg__, __abs__, __invert__ = _unary("negative"), _unary("abs"), _unary("logical_not")
+
+    # Methods of NumPy's arrays, so that plain functions of arrays can be traced.
+    sum, mean, prod, std, var = map(_method, ("sum", "mean", "prod", "std", "var"))
+    max, min, argmax, argmin = map(_method, ("max", "min", "argmax", "argmin"))
+    all, any, cumsum, clip = map(_method, ("all", "any", "cumsum", "clip"))
+    squeeze, swapaxes, repeat, take = map(_method, ("squeeze", "swapaxes", "repeat", "take"))
+    astype, round = _method("cast"), _method("round")
+
+    def reshape(self, *shape: Any) -> Any:
+        """The same elements in another shape, given as one tuple or one by one."""
+        return API["reshape"](self, shape[0] if len(shape) == 1 else shape)
+
+    def transpose(self, *axes: Any) -> Any:
+        """The axes in another order, given as one tuple or one by one, reversed by default."""
+        return API["transpose"](self, axes[0] if len(axes) == 1 else axes or None)
 
     def __getitem__(self, key: Any) -> Any:
         return API["getitem"](self, key)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ast
 import functools
+import math
 import re
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -317,7 +318,10 @@ def _number(word: str) -> int | float | None:
     if _INT.fullmatch(word):
         return int(word)
     if _FLOAT.fullmatch(word):
-        return float(word)
+        value = float(word)
+        if math.isinf(value) and "inf" not in word:
+            raise ParseError(f"{word} does not fit any float")
+        return value
     if re.fullmatch(r"nan:[0-9a-f]{16}", word):
         return float(np.frombuffer(bytes.fromhex(word[4:]), ">f8")[0])
     return None

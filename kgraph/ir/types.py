@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -102,6 +103,7 @@ class TensorType:
         return TensorType(shape, self.dtype)
 
 
+@functools.lru_cache(maxsize=4096)
 def parse_type(text: str) -> TensorType:
     """Reads what `str` of a type prints.
 

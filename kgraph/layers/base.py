@@ -7,16 +7,14 @@ ops in place; on arrays it runs at once.
 
 from __future__ import annotations
 
-import functools
-import inspect
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
-from kgraph import config, regularizers
+from kgraph import regularizers
 from kgraph.errors import explain
 from kgraph.ir.call import layer_call
 from kgraph.ir.context import CallContext, calling, current_context
@@ -25,8 +23,15 @@ from kgraph.ir.leaves import ITEM, input_node
 from kgraph.ir.node import Node, build
 from kgraph.ir.op import as_node
 from kgraph.ir.origin import Origin, here, making, scope
-from kgraph.ir.types import canonical_dtype
 from kgraph.ir.variable import Variable
+from kgraph.layers.call_shapes import (
+    call_parameters,
+    dtype_name,
+    first_shape,
+    map_shapes,
+    shapes_of,
+)
+from kgraph.layers.configurable import COMMON_ARGUMENTS, Configurable
 from kgraph.layers.eager import call_eagerly
 from kgraph.layers.effects import EffectOwner, Update
 from kgraph.layers.naming import to_snake_case, unique_name
@@ -37,16 +42,8 @@ from kgraph.layers.weights import WeightOwner
 
 __all__ = ["InputSpec", "Layer"]
 
-_SHAPE_ARGUMENTS = ("input_shape", "batch_input_shape", "batch_size", "input_dim", "input_length")
-_ARGUMENTS = (
-    *_SHAPE_ARGUMENTS, "name", "trainable", "dtype", "input_dtype", "weights",
-    "activity_regularizer", "autocast",
-)  # fmt: skip
-# Policies that compute in a narrow dtype: on a CPU the variables' dtype is the faster one.
-_POLICIES = {"mixed_float16": "float32", "mixed_bfloat16": "float32", "bfloat16": "float32"}
 
-
-class Layer(CallHistory, EffectOwner, WeightOwner):
+class Layer(CallHistory, Configurable, EffectOwner, WeightOwner):
     """Base of all layers.
 
     Args:
@@ -73,15 +70,18 @@ class Layer(CallHistory, EffectOwner, WeightOwner):
 
     def __init__(self, **kwargs: Any) -> None:
         for key in kwargs:
-            if key not in _ARGUMENTS:
+            if key not in COMMON_ARGUMENTS:
                 raise TypeError(
-                    explain(f"Keyword argument not understood: {key}",
-                            where=type(self).__name__, expected=", ".join(_ARGUMENTS))
+                    explain(
+                        f"Keyword argument not understood: {key}",
+                        where=type(self).__name__,
+                        expected=", ".join(COMMON_ARGUMENTS),
+                    )
                 )
         self._name: str = str(kwargs.get("name") or unique_name(to_snake_case(type(self).__name__)))
         self._trainable = bool(kwargs.get("trainable", True))
-        self.dtype = _dtype_name(kwargs.get("dtype") or kwargs.get("input_dtype"))
-        shape = _first_shape(kwargs)
+        self.dtype = dtype_name(kwargs.get("dtype") or kwargs.get("input_dtype"))
+        shape = first_shape(kwargs)
         if shape is not None:
             self.batch_input_shape = shape
         self.activity_regularizer = regularizers.get(kwargs.get("activity_regularizer"))
@@ -90,6 +90,7 @@ class Layer(CallHistory, EffectOwner, WeightOwner):
         self.supports_masking = getattr(self, "supports_masking", False)
         self.input_spec = getattr(self, "input_spec", None)
         self._initial_weights = kwargs.get("weights")
+        self._built_for: list[Any] | None = None
         self._weight_scope: str | None = None
         self._own_weights: list[Variable] = []
         self._added_losses: list[Node] = []
@@ -139,27 +140,16 @@ class Layer(CallHistory, EffectOwner, WeightOwner):
         counter = iter(range(1, 1_000_000))
 
         def stand_in(shape: Any) -> Node:
-            sizes = [d if d is not None else "batch" if i == 0 else f"d{next(counter)}"
-                     for i, d in enumerate(shape)]
+            sizes = [
+                d if d is not None else "batch" if i == 0 else f"d{next(counter)}"
+                for i, d in enumerate(shape)
+            ]
             dims = tuple(Dim.symbol(d) if isinstance(d, str) else int(d) for d in sizes)
             return input_node(dims, self.dtype)
 
-        inputs = _map_shapes(stand_in, input_shape)
-        outputs, _ = self._infer((inputs,), {}, here())
+        inputs = map_shapes(stand_in, input_shape)
+        outputs, _ = self._trace_call((inputs,), {}, here())
         return map_structure(keras_shape, outputs)
-
-    def get_config(self) -> dict[str, Any]:
-        """The arguments that make an equal layer, as plain data."""
-        found: dict[str, Any] = {"name": self.name, "trainable": self._trainable}
-        if hasattr(self, "batch_input_shape"):
-            found["batch_input_shape"] = self.batch_input_shape
-        found["dtype"] = self.dtype
-        return found
-
-    @classmethod
-    def from_config(cls, config: Mapping[str, Any]) -> Any:
-        """Makes the layer that a configuration describes, with fresh weights."""
-        return cls(**config)
 
     # -- calling -------------------------------------------------------------------------------
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
@@ -179,7 +169,7 @@ class Layer(CallHistory, EffectOwner, WeightOwner):
         if current_context() is not None:
             return self._call_in_place(args, kwargs)
         if leaves_of((args, kwargs), is_node):
-            return self._record(args, kwargs)
+            return self._record_call(args, kwargs)
         return call_eagerly(self, args, kwargs)
 
     def _order_arguments(self, args: Any, kwargs: Any) -> tuple[tuple[Any, ...], dict[str, Any]]:
@@ -196,9 +186,9 @@ class Layer(CallHistory, EffectOwner, WeightOwner):
             args, kwargs = (kwargs[named[0]],), {k: v for k, v in kwargs.items() if k != named[0]}
         return args, kwargs
 
-    def _record(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    def _record_call(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """Makes the `layer_call` node of a call."""
-        args = (map_structure(self._lift, args[0]), *args[1:])
+        args = (map_structure(self._lift_input, args[0]), *args[1:])
         place = here()
         call = self.make_call(args, kwargs, len(self._inbound_nodes), place)
         tensors = bind_call(call, replace(place, name=self.name))[1]
@@ -216,7 +206,7 @@ class Layer(CallHistory, EffectOwner, WeightOwner):
             index: position among the layer's calls.
             place: the user's line.
         """
-        outputs, masks = self._infer(args, kwargs, place)
+        outputs, masks = self._trace_call(args, kwargs, place)
         nodes, result = flatten(outputs, is_node)
         inputs, arguments = flatten((args, kwargs), is_node)
         return Call(
@@ -229,14 +219,14 @@ class Layer(CallHistory, EffectOwner, WeightOwner):
             index=index,
         )
 
-    def _infer(
+    def _trace_call(
         self, args: tuple[Any, ...], kwargs: dict[str, Any], place: Origin
     ) -> tuple[Any, tuple[Node | None, ...]]:
         """Builds the layer if needed and runs `call` in a context that nobody reads."""
         scratch = CallContext(training=False)
         mask = map_structure(lambda v: mask_of_tensor(v) if is_node(v) else None, args[0])
         with making(place.inside(self.name)):
-            self._prepare(args, kwargs)
+            self._prepare_call(args, kwargs)
             with calling(scratch):
                 outputs, masks = self.run_call(args, kwargs, mask, scratch)
         ignored = type(self).compute_mask is Layer.compute_mask and not self.supports_masking
@@ -252,10 +242,10 @@ class Layer(CallHistory, EffectOwner, WeightOwner):
         """Builds the layer's ops where a model or another layer is being inlined."""
         context = current_context()
         assert context is not None
-        args = (map_structure(self._lift, args[0]), *args[1:])
+        args = (map_structure(self._lift_input, args[0]), *args[1:])
         mask = map_structure(lambda v: context.masks.get(v) if is_node(v) else None, args[0])
         with scope(self.name):
-            self._prepare(args, kwargs)
+            self._prepare_call(args, kwargs)
             outputs, masks = self.run_call(args, kwargs, mask, context)
         for node, out_mask in zip(leaves_of(outputs, is_node), masks, strict=True):
             if out_mask is None:
@@ -305,17 +295,20 @@ class Layer(CallHistory, EffectOwner, WeightOwner):
         del outputs
         return self.compute_mask(inputs, mask)
 
-    def _prepare(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+    def _prepare_call(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         """Checks the inputs and builds the layer before its first call."""
         nodes = leaves_of(args[0], is_node)
         check_inputs(self, nodes)
         if self.built:
             return
         self._weight_scope = here().scope
-        with calling(None):
-            self.build(*self._build_shapes(args, kwargs))
-        self.built = True
+        self._build_for(self._build_shapes(args, kwargs))
         check_inputs(self, nodes)
+
+    def _build_for(self, shapes: list[Any]) -> None:
+        with calling(None):
+            self.build(*shapes)
+        self.built, self._built_for = True, shapes
         if self._initial_weights is not None:
             self.set_weights(self._initial_weights)
             self._initial_weights = None
@@ -324,11 +317,11 @@ class Layer(CallHistory, EffectOwner, WeightOwner):
         """One shape, or one for each `<argument>_shape` that `build` takes."""
         wanted = call_parameters(type(self).build)
         if len(wanted) < 2:
-            return [_shapes_of(args[0])]
+            return [shapes_of(args[0])]
         given = dict(zip(call_parameters(type(self).call), args, strict=False)) | kwargs
-        return [_shapes_of(given.get(name.removesuffix("_shape"))) for name in wanted]
+        return [shapes_of(given.get(name.removesuffix("_shape"))) for name in wanted]
 
-    def _lift(self, value: Any) -> Any:
+    def _lift_input(self, value: Any) -> Any:
         """Makes constants of arrays that stand beside tensors."""
         if isinstance(value, (np.ndarray, np.generic, int, float)):
             return as_node(value)
@@ -343,9 +336,11 @@ class Layer(CallHistory, EffectOwner, WeightOwner):
     def _lift_output(self, value: Any) -> Node:
         if value is None:
             raise ValueError(
-                explain(f"`call` of layer {self.name} returned None",
-                        expected="a tensor, or a list, tuple or dict of tensors",
-                        hint="does `call` end with a return?")
+                explain(
+                    f"`call` of layer {self.name} returned None",
+                    expected="a tensor, or a list, tuple or dict of tensors",
+                    hint="does `call` end with a return?",
+                )
             )
         return as_node(value)
 
@@ -365,55 +360,6 @@ def bind_call(call: Call, place: Origin) -> tuple[Node, tuple[Node, ...]]:
         return node, (node,)
     outputs = (build(ITEM, (node,), {"index": i}, label(i)) for i in range(len(call.types)))
     return node, tuple(outputs)
-
-
-@functools.lru_cache(maxsize=None)
-def call_parameters(function: Callable[..., Any]) -> tuple[str, ...]:
-    """Names of the parameters of a method, without `self`."""
-    kinds = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
-    parameters = list(inspect.signature(function).parameters.values())[1:]
-    return tuple(p.name for p in parameters if p.kind not in kinds)
-
-
-def _dtype_name(value: Any) -> str:
-    """The dtype of a layer, also from Keras 3's policies."""
-    if isinstance(value, Mapping):
-        value = value["config"]["name"]
-    if value is None:
-        return config.floatx()
-    return canonical_dtype(_POLICIES.get(value, value) if isinstance(value, str) else value)
-
-
-def _first_shape(kwargs: Mapping[str, Any]) -> tuple[int | None, ...] | None:
-    """The input shape with the batch that the arguments of a first layer give, or None."""
-    if kwargs.get("batch_input_shape") is not None:
-        return tuple(kwargs["batch_input_shape"])
-    shape = kwargs.get("input_shape")
-    if shape is None and kwargs.get("input_dim") is not None:
-        length = (kwargs["input_length"],) if "input_length" in kwargs else ()
-        shape = (*length, kwargs["input_dim"])
-    if shape is None:
-        return None
-    return (kwargs.get("batch_size"), *([shape] if isinstance(shape, int) else shape))
-
-
-def _is_shape(value: Any) -> bool:
-    return isinstance(value, (tuple, list)) and all(
-        d is None or isinstance(d, (int, np.integer)) for d in value
-    )
-
-
-def _map_shapes(function: Callable[[Any], Any], shapes: Any) -> Any:
-    """Applies `function` to a shape, or to each shape of a structure."""
-    if _is_shape(shapes):
-        return function(shapes)
-    if isinstance(shapes, Mapping):
-        return {k: _map_shapes(function, v) for k, v in shapes.items()}
-    return [_map_shapes(function, v) for v in shapes]
-
-
-def _shapes_of(inputs: Any) -> Any:
-    return map_structure(lambda v: keras_shape(v) if is_node(v) else None, inputs)
 
 
 def _mask_table(inputs: Any, mask: Any) -> dict[Node, Node]:

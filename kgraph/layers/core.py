@@ -10,13 +10,13 @@ import numpy as np
 
 from kgraph import activations, constraints, initializers, ops, regularizers
 from kgraph.errors import explain
-from kgraph.ir.context import current_context
 from kgraph.ir.dim import product
 from kgraph.layers.arguments import positive_int
 from kgraph.layers.base import Layer
 from kgraph.layers.lambda_layer import Lambda
 from kgraph.layers.reshaping import Flatten, Permute, RepeatVector, Reshape
 from kgraph.layers.spec import InputSpec
+from kgraph.ops.random import bernoulli
 
 __all__ = [
     "Activation",
@@ -209,17 +209,10 @@ class Dropout(Layer):
         self.supports_masking = True
 
     def call(self, inputs: Any, training: bool | None = None) -> Any:
-        context = current_context()
         if not training or not 0 < self.rate < 1:
             return inputs
         keep = 1 - self.rate
-        kept = ops.random_bernoulli(
-            self._noise_shape(inputs),
-            keep,
-            dtype=inputs.dtype,
-            seed=self.stream,
-            site=context.next_site() if context is not None else 0,
-        )
+        kept = bernoulli(self._noise_shape(inputs), keep, inputs.dtype, self.stream)
         return inputs * (kept * (1 / keep))
 
     def _noise_shape(self, inputs: Any) -> tuple[Any, ...]:

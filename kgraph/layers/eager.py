@@ -15,7 +15,7 @@ from kgraph.ir.op import as_array
 from kgraph.ir.origin import here, making
 from kgraph.layers.structure import flatten, is_node, leaves_of, map_structure, pack
 from kgraph.passes.lower import merge_updates
-from kgraph.runtime.interp import interpret
+from kgraph.runtime.executable import compile as compile_graph
 
 
 def call_eagerly(layer: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
@@ -63,17 +63,7 @@ def _compile(
     nodes, template = flatten(outputs, is_node)
     named = tuple((f"output_{i}", n) for i, n in enumerate(nodes))
     graph = Graph(inputs, named, merge_updates(context.updates), Stage.CORE)
-    return _interpreted(graph), template
-
-
-def _interpreted(graph: Graph) -> Any:
-    def run(*arrays: np.ndarray) -> tuple[np.ndarray, ...]:
-        outputs, updates = interpret(graph, arrays)
-        for variable, value in updates.items():
-            variable.assign(value)
-        return outputs
-
-    return run
+    return compile_graph(graph), template
 
 
 def _is_array(value: Any) -> bool:

@@ -144,8 +144,11 @@ def _checked_shape(shape: Any) -> tuple[int | None, ...]:
     if isinstance(shape, (tuple, list)) and all(_is_size(d) for d in shape):
         return tuple(None if d is None else int(d) for d in shape)
     raise ValueError(
-        explain(f"Cannot convert {shape!r} to a shape", expected="a tuple of sizes, None for unknown",
-                hint="a single axis is written with a comma: shape=(784,)")
+        explain(
+            f"Cannot convert {shape!r} to a shape",
+            expected="a tuple of sizes, None for unknown",
+            hint="a single axis is written with a comma: shape=(784,)",
+        )
     )
 
 

@@ -96,7 +96,9 @@ def mask_of_tensor(tensor: Node) -> Node | None:
     call = call_of(tensor)
     if call is None:
         return None
-    node, index = (tensor, 0) if tensor.op is LAYER_CALL else (tensor.inputs[0], tensor.attrs["index"])
+    node, index = (
+        (tensor, 0) if tensor.op is LAYER_CALL else (tensor.inputs[0], tensor.attrs["index"])
+    )
     return mask_of(node, index) if call.mask_types[index] is not None else None
 
 
@@ -126,7 +128,9 @@ class CallHistory:
 
     def get_output_shape_at(self, node_index: int) -> Any:
         """The output shape(s) of a call."""
-        return unpack_singleton([keras_shape(n) for n in self._call_at(node_index, "output shape")[1]])
+        return unpack_singleton(
+            [keras_shape(n) for n in self._call_at(node_index, "output shape")[1]]
+        )
 
     def get_input_mask_at(self, node_index: int) -> Any:
         """The mask(s) of the inputs of a call, None where there is none."""

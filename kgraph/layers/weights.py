@@ -56,8 +56,11 @@ class WeightOwner:
         unknown = set(given) - set(_NAME_FIRST)
         if unknown or len(args) > len(order):
             raise TypeError(
-                explain(f"add_weight of layer {self.name}: wrong arguments", expected=_NAME_FIRST,
-                        got=sorted(unknown) or f"{len(args)} positional ones")
+                explain(
+                    f"add_weight of layer {self.name}: wrong arguments",
+                    expected=_NAME_FIRST,
+                    got=sorted(unknown) or f"{len(args)} positional ones",
+                )
             )
         return self._make_weight(**given)
 
@@ -74,8 +77,11 @@ class WeightOwner:
         sizes = tuple([shape] if isinstance(shape, int) else shape or ())
         if any(not isinstance(s, (int, np.integer)) for s in sizes):
             raise ValueError(
-                explain(f"A weight of layer {self.name} needs known sizes", got=sizes,
-                        hint="give the inputs a full shape on the axes that the weight depends on")
+                explain(
+                    f"A weight of layer {self.name} needs known sizes",
+                    got=sizes,
+                    hint="give the inputs a full shape on the axes that the weight depends on",
+                )
             )
         dtype = canonical_dtype(dtype or self.dtype or config.floatx())
         default = "glorot_uniform" if dtype.startswith("float") else "zeros"
@@ -105,6 +111,10 @@ class WeightOwner:
         for value in list(vars(self).values()):
             yield from leaves_of(value, lambda v: isinstance(v, WeightOwner))
 
+    def _held_variables(self) -> Sequence[Variable]:
+        """The variables in the layer's attributes."""
+        return leaves_of(list(vars(self).values()), lambda v: isinstance(v, Variable))
+
     def flattened_layers(self) -> list[Any]:
         """The layer itself and all layers inside it, each once, outer ones first."""
         found: dict[int, WeightOwner] = {}
@@ -121,8 +131,7 @@ class WeightOwner:
         if id(self) in seen:
             return [], []
         seen.add(id(self))
-        held = leaves_of(list(vars(self).values()), lambda v: isinstance(v, Variable))
-        own = dict.fromkeys([*self._own_weights, *held])
+        own = dict.fromkeys([*self._own_weights, *self._held_variables()])
         trained = [v for v in own if v.trainable]
         others = [v for v in own if not v.trainable]
         for child in self._children():

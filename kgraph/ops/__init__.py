@@ -52,8 +52,6 @@ from kgraph.ops.elementwise import (
     log2,
     log10,
     logaddexp,
-    maximum,
-    minimum,
     mod,
     multiply,
     negative,
@@ -74,14 +72,21 @@ from kgraph.ops.elementwise import (
 from kgraph.ops.erf import (
     erf,
 )
+from kgraph.ops.extremes import (
+    clip,
+    maximum,
+    minimum,
+)
 from kgraph.ops.gradients import (
     identity,
     stop_gradient,
 )
 from kgraph.ops.indexing import (
+    add_along_axis,
     one_hot,
     scatter_add,
     take,
+    take_along_axis,
 )
 from kgraph.ops.joining import (
     concatenate,
@@ -106,15 +111,17 @@ from kgraph.ops.logsumexp import (
 from kgraph.ops.nn import (
     elu,
     gelu,
-    hard_sigmoid,
-    leaky_relu,
     mish,
-    relu,
-    relu6,
     selu,
     silu,
     softplus,
     softsign,
+)
+from kgraph.ops.random import (
+    random_bernoulli,
+    random_normal,
+    random_truncated_normal,
+    random_uniform,
 )
 from kgraph.ops.reductions import (
     all,
@@ -127,9 +134,15 @@ from kgraph.ops.reductions import (
     sum,
     var,
 )
+from kgraph.ops.relu import (
+    hard_sigmoid,
+    leaky_relu,
+    relu,
+    relu6,
+    relu_grad,
+)
 from kgraph.ops.select import (
     cast,
-    clip,
     where,
 )
 from kgraph.ops.shapes import (
@@ -146,8 +159,11 @@ from kgraph.ops.shapes import (
     transpose,
     zeros_like,
 )
-from kgraph.ops.shapes import (
+from kgraph.ops.slicing import (
     slice_ as slice,
+)
+from kgraph.ops.slicing import (
+    slice_grad,
 )
 from kgraph.ops.softmax import (
     l2_normalize,
@@ -165,6 +181,7 @@ from kgraph.ops.sorting import (
 __all__ = [
     "abs",
     "add",
+    "add_along_axis",
     "all",
     "any",
     "arccos",
@@ -241,9 +258,14 @@ __all__ = [
     "pad",
     "power",
     "prod",
+    "random_bernoulli",
+    "random_normal",
+    "random_truncated_normal",
+    "random_uniform",
     "reciprocal",
     "relu",
     "relu6",
+    "relu_grad",
     "repeat",
     "reshape",
     "round",
@@ -257,6 +279,7 @@ __all__ = [
     "sin",
     "sinh",
     "slice",
+    "slice_grad",
     "softmax",
     "softmax_cross_entropy",
     "softplus",
@@ -275,6 +298,7 @@ __all__ = [
     "sum",
     "swapaxes",
     "take",
+    "take_along_axis",
     "tan",
     "tanh",
     "tile",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
@@ -73,7 +72,7 @@ class Elementwise(Op):
         for other in types[1:]:
             if other.dtype != dtype:
                 raise InferenceError("operands must have one dtype")
-            same = same and other.shape == shape
+            same = same and other.shape in (shape, ())
         kind = "b" if dtype == "bool" else "f" if dtype.startswith("f") else "i"
         if kind not in self.dtypes or (self.floating and kind != "f"):
             raise InferenceError(f"does not take {dtype}")
@@ -104,14 +103,18 @@ class Elementwise(Op):
         return flops * self.flops, moved
 
     def samples(self) -> Iterable[Sample]:
-        dtype = "float32" if "f" in self.dtypes else "int32" if "i" in self.dtypes else "bool"
+        dtypes = [d for d in ("float32", "int32", "bool") if d[0] in self.dtypes]
 
-        def draw(shape: tuple[int, ...]) -> Callable[[np.random.Generator], np.ndarray]:
+        def draw(shape: tuple[int, ...], dtype: str) -> Callable[[np.random.Generator], np.ndarray]:
+            if dtype == "bool":
+                return lambda rng: rng.random(shape) < 0.5
             return lambda rng: rng.uniform(*self.domain, shape).astype(dtype)
 
-        yield Sample(tuple(draw((2, 3)) for _ in range(self.arity)))
-        yield Sample(tuple(draw((4, 3) if i == 0 else (3,)) for i in range(self.arity)))
-        yield Sample(tuple(draw(()) for _ in range(self.arity)))
+        for dtype in dtypes:
+            yield Sample(tuple(draw((2, 3), dtype) for _ in range(self.arity)))
+        first = dtypes[0]
+        yield Sample(tuple(draw((4, 3) if i == 0 else (3,), first) for i in range(self.arity)))
+        yield Sample(tuple(draw((), first) for _ in range(self.arity)))
 
     def specialize(
         self, inputs: Sequence[TensorType], outputs: Sequence[TensorType], attrs: Mapping[str, Any]
@@ -176,5 +179,3 @@ def reduced_shape(shape: tuple[Any, ...], axes: tuple[int, ...], keepdims: bool)
     if keepdims:
         return tuple(1 if i in axes else d for i, d in enumerate(shape))
     return tuple(d for i, d in enumerate(shape) if i not in axes)
-
-

@@ -14,7 +14,8 @@ from kgraph.errors import InferenceError, explain
 from kgraph.ir.dim import Dim
 from kgraph.ir.node import API, Node
 from kgraph.ops.indexing import take
-from kgraph.ops.shapes import expand_dims, flip, shape_of, slice_, squeeze
+from kgraph.ops.shapes import expand_dims, flip, shape_of, squeeze
+from kgraph.ops.slicing import slice_
 
 Bounds = tuple[int | Dim, int | Dim, int]
 

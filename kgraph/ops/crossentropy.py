@@ -15,7 +15,8 @@ from kgraph.ir.node import Node
 from kgraph.ir.op import Op, Sample, as_node, promote_operands, register
 from kgraph.ir.types import INTEGERS, TensorType
 from kgraph.ops.base import Elementwise
-from kgraph.ops.elementwise import abs, exp, log1p, maximum, sigmoid
+from kgraph.ops.elementwise import abs, exp, log1p, sigmoid
+from kgraph.ops.extremes import maximum
 from kgraph.ops.indexing import one_hot
 from kgraph.ops.reductions import sum as reduce_sum
 from kgraph.ops.shapes import draw, expand_dims

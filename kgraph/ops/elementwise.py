@@ -15,7 +15,7 @@ from kgraph.ir.leaves import const, const_value, is_const
 from kgraph.ir.node import Node
 from kgraph.ir.op import register
 from kgraph.ops.base import Elementwise
-from kgraph.ops.comparison import equal, greater, less
+from kgraph.ops.comparison import equal
 from kgraph.ops.select import where
 
 
@@ -29,21 +29,6 @@ def _power_vjp(g: Node, y: Node, x: Node, p: Node) -> tuple[Node, Node]:
     return g * slope, g * (y * log(where(equal(x, 0), 1, x)))
 
 
-def _winner(g: Node, wins: Node, ties: Node) -> Node:
-    """The share of `g` that an operand of maximum or minimum gets: half of it at a tie."""
-    return where(wins, g, where(ties, 0.5 * g, 0))
-
-
-def _maximum_vjp(g: Node, y: Node, a: Node, b: Node) -> tuple[Node, Node]:
-    ties = equal(a, b)
-    return _winner(g, greater(a, b), ties), _winner(g, less(a, b), ties)
-
-
-def _minimum_vjp(g: Node, y: Node, a: Node, b: Node) -> tuple[Node, Node]:
-    ties = equal(a, b)
-    return _winner(g, less(a, b), ties), _winner(g, greater(a, b), ties)
-
-
 def _logaddexp_vjp(g: Node, y: Node, a: Node, b: Node) -> tuple[Node, Node]:
     # The guard keeps inf - inf out.
     return tuple(g * exp(where(equal(x, y), 0, x - y)) for x in (a, b))  # type: ignore[return-value]
@@ -55,15 +40,6 @@ def _round(x: np.ndarray, out: np.ndarray) -> None:
         np.rint(x, out)
     else:
         np.copyto(out, x)
-
-
-# NumPy deprecates a positional `out` for these two.
-def _maximum(a: np.ndarray, b: np.ndarray, out: np.ndarray) -> np.ndarray:
-    return np.maximum(a, b, out=out)
-
-
-def _minimum(a: np.ndarray, b: np.ndarray, out: np.ndarray) -> np.ndarray:
-    return np.minimum(a, b, out=out)
 
 
 def _rsqrt(x: np.ndarray, out: np.ndarray) -> None:
@@ -140,22 +116,6 @@ reciprocal = _floating(
     lambda g, y, x: (-g * (y * y),),
     "One over the operand; integers give float32.",
     domain=(0.5, 3.0),
-)
-maximum = _row(
-    "maximum",
-    _maximum,
-    _maximum_vjp,
-    "Larger operand; NaN wins, ties share the gradient.",
-    arity=2,
-    reuse=(0, 1),
-)
-minimum = _row(
-    "minimum",
-    _minimum,
-    _minimum_vjp,
-    "Smaller operand; NaN wins, ties share the gradient.",
-    arity=2,
-    reuse=(0, 1),
 )
 
 # -- rounding ----------------------------------------------------------------------------------

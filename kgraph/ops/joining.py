@@ -21,8 +21,8 @@ from kgraph.ops.shapes import (
     expand_dims,
     reshape,
     shape_of,
-    slice_,
 )
+from kgraph.ops.slicing import slice_
 
 
 class Concatenate(Op):

@@ -26,10 +26,10 @@ from kgraph.ops.crossentropy import (
     require_rows,
 )
 from kgraph.ops.elementwise import log, log1p
+from kgraph.ops.extremes import clip
 from kgraph.ops.indexing import one_hot
-from kgraph.ops.nn import relu_grad
 from kgraph.ops.reductions import sum as reduce_sum
-from kgraph.ops.select import clip
+from kgraph.ops.relu import relu_grad
 from kgraph.ops.softmax import Rows, row_buffers
 
 EPSILON = 1e-7
@@ -185,7 +185,7 @@ class BinaryCrossentropy(Elementwise):
         return {"epsilon": float(attrs.get("epsilon", EPSILON))}
 
     def scratch(self, *types: TensorType, **attrs: Any) -> tuple[TensorType, ...]:
-        return (self.infer(*types), types[1])
+        return (self.infer(*types),) * 2
 
     def evaluate(
         self,
@@ -211,7 +211,7 @@ class BinaryCrossentropy(Elementwise):
         target, x = arrays
         shape = np.broadcast_shapes(target.shape, x.shape)
         out = np.empty(shape, x.dtype) if out is None else out
-        buffers = work or (np.empty_like(out), np.empty(x.shape, x.dtype))
+        buffers = work or (np.empty_like(out), np.empty_like(out))
         self.evaluate(target, x, out, *buffers, **attrs)
         return out
 

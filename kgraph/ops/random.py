@@ -6,16 +6,17 @@ counts the runs, selects the place in the stream. A tensor of another size draws
 
 from __future__ import annotations
 
-import math
+import itertools
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
+from kgraph.config import floatx
 from kgraph.errors import InferenceError
 from kgraph.ir.context import current_context
 from kgraph.ir.dim import Dim
-from kgraph.ir.leaves import RNG_STEP, const
+from kgraph.ir.leaves import RNG_STEP
 from kgraph.ir.node import Node, build
 from kgraph.ir.op import Op, Sample, register
 from kgraph.ir.types import TensorType, canonical_dtype
@@ -23,6 +24,9 @@ from kgraph.ops.shapes import as_shape
 
 Fill = Callable[[np.random.Generator, np.ndarray], None]
 _WORD = 1 << 64
+
+# Sites of calls outside a layer; those inside are numbered by their context, from 1.
+_SITES = itertools.count(1 << 32)
 
 
 class Stream:
@@ -77,8 +81,8 @@ class RandomOp(Op):
 
     def kernel(self, *arrays: np.ndarray, out: Any = None, work: Any = None, **attrs: Any) -> Any:
         out = np.empty(attrs["shape"], attrs["dtype"]) if out is None else out
-        wide = work or [np.empty(t.shape, t.dtype) for t in self.scratch(**attrs)]
-        self.specialize([], [TensorType(out.shape, out.dtype.name)], attrs)(*arrays, out, *wide)
+        buffers = work or [np.empty(t.shape, t.dtype) for t in self.scratch(**attrs)]
+        self.specialize([], [], attrs)(*arrays, out, *buffers)
         return out
 
     def specialize(
@@ -109,3 +113,216 @@ class RandomOp(Op):
         yield Sample((step,), {"shape": (2, 3), "seed": 5, "site": 1})
         yield Sample((step,), {"shape": (4,), "dtype": "float64", "seed": 5})
         yield Sample((step,), {"shape": (3,), "dtype": "float16"})
+
+
+class RandomUniform(RandomOp):
+    """Numbers from [minval, maxval), all equally likely."""
+
+    name = "random_uniform"
+    defaults = {"minval": 0.0, "maxval": 1.0}
+
+    def fill(self, dtype: str, attrs: Mapping[str, Any]) -> Fill:
+        low, width = attrs["minval"], attrs["maxval"] - attrs["minval"]
+        kind, base, factor = np.dtype(dtype), np.array(low, dtype), np.array(width, dtype)
+
+        def plain(generator: np.random.Generator, out: np.ndarray) -> None:
+            generator.random(None, kind, out)
+
+        def scaled(generator: np.random.Generator, out: np.ndarray) -> None:
+            generator.random(None, kind, out)
+            np.multiply(out, factor, out)
+            np.add(out, base, out)
+
+        return plain if (low, width) == (0, 1) else scaled
+
+
+class RandomNormal(RandomOp):
+    """Normally distributed numbers."""
+
+    name = "random_normal"
+    defaults = {"mean": 0.0, "stddev": 1.0}
+
+    def fill(self, dtype: str, attrs: Mapping[str, Any]) -> Fill:
+        kind = np.dtype(dtype)
+        mean, stddev = (np.array(attrs[k], dtype) for k in ("mean", "stddev"))
+
+        def fill(generator: np.random.Generator, out: np.ndarray) -> None:
+            self.standard(generator, out, kind)
+            np.multiply(out, stddev, out)
+            np.add(out, mean, out)
+
+        return fill
+
+    def standard(self, generator: np.random.Generator, out: np.ndarray, kind: np.dtype) -> None:
+        """Fills `out` with mean 0 and deviation 1 before truncation."""
+        generator.standard_normal(None, kind, out)
+
+
+class RandomTruncatedNormal(RandomNormal):
+    """Normally distributed numbers, drawn again until within two deviations of the mean.
+
+    Drawing again allocates, for one number in twenty.
+    """
+
+    name = "random_truncated_normal"
+
+    def standard(self, generator: np.random.Generator, out: np.ndarray, kind: np.dtype) -> None:
+        generator.standard_normal(None, kind, out)
+        flat = out.reshape(-1)
+        outside = np.flatnonzero(np.abs(flat) > 2)
+        while outside.size:
+            fresh = generator.standard_normal(outside.size, kind)
+            flat[outside] = fresh
+            outside = outside[np.abs(fresh) > 2]
+
+
+class RandomBernoulli(RandomOp):
+    """1 with probability p, else 0."""
+
+    name = "random_bernoulli"
+    defaults = {"p": 0.5}
+
+    def __call__(self, step: Any, shape: Any, p: float = 0.5, **attrs: Any) -> Any:
+        return self.apply((step,), shape=shape, p=p, **attrs)
+
+    def scratch(self, *types: TensorType, **attrs: Any) -> tuple[TensorType, ...]:
+        return (TensorType(tuple(attrs["shape"]), "bool"), *super().scratch(*types, **attrs))
+
+    def specialize(
+        self, inputs: Sequence[TensorType], outputs: Sequence[TensorType], attrs: Mapping[str, Any]
+    ) -> Callable[..., Any]:
+        stream = Stream(attrs["seed"], attrs["site"])
+        kind = np.dtype("float32" if attrs["dtype"] == "float16" else attrs["dtype"])
+        p, less, copy = np.array(attrs["p"], kind), np.less, np.copyto
+
+        def draw(step: np.ndarray, out: np.ndarray, hit: np.ndarray, *wide: np.ndarray) -> None:
+            drawn = wide[0] if wide else out
+            stream.at(int(step)).random(None, kind, drawn)
+            less(drawn, p, hit)
+            copy(out, hit)
+
+        return draw
+
+
+random_uniform, random_normal = RandomUniform(), RandomNormal()
+random_truncated_normal, random_bernoulli = RandomTruncatedNormal(), RandomBernoulli()
+for _op in (random_uniform, random_normal, random_truncated_normal, random_bernoulli):
+    register(_op)
+
+
+def draw(op: Op, shape: Any, dtype: str | None, seed: int | None, **parameters: float) -> Any:
+    """Draws from a distribution at a call site of its own.
+
+    While a layer is inlined, or with a symbolic size, the result is a node that draws anew in each
+    run; else it is an array. Without a seed, one is taken from NumPy's global generator.
+    """
+    sizes = as_shape(shape)
+    context = current_context()
+    attrs = {
+        "shape": sizes,
+        "dtype": dtype or floatx(),
+        "seed": int(np.random.randint(0, 2**31 - 1)) if seed is None else seed,
+        **parameters,
+    }
+    if context is not None:
+        return build(op, (build(RNG_STEP),), {**attrs, "site": context.next_site()})
+    if any(isinstance(d, Dim) for d in sizes):
+        return build(op, (build(RNG_STEP),), {**attrs, "site": next(_SITES)})
+    return op(np.array(0, np.int64), **attrs)
+
+
+def uniform(
+    shape: Any,
+    minval: float = 0.0,
+    maxval: float = 1.0,
+    dtype: str | None = None,
+    seed: int | None = None,
+) -> Any:
+    """Numbers from [minval, maxval), all equally likely.
+
+    Args:
+        shape: sizes, ints or symbolic.
+        minval: smallest number.
+        maxval: bound of the numbers.
+        dtype: a float type; default `floatx()`.
+        seed: makes the numbers reproducible; default from NumPy's global generator.
+
+    Returns:
+        An array; a node while a layer is inlined or when a size is symbolic.
+
+    Example:
+        >>> bool((uniform((100,), 2.0, 3.0, seed=1) >= 2).all())
+        True
+    """
+    return draw(random_uniform, shape, dtype, seed, minval=minval, maxval=maxval)
+
+
+def normal(
+    shape: Any,
+    mean: float = 0.0,
+    stddev: float = 1.0,
+    dtype: str | None = None,
+    seed: int | None = None,
+) -> Any:
+    """Normally distributed numbers.
+
+    Args:
+        shape: sizes, ints or symbolic.
+        mean: their mean.
+        stddev: their standard deviation.
+        dtype: a float type; default `floatx()`.
+        seed: makes the numbers reproducible; default from NumPy's global generator.
+
+    Returns:
+        An array; a node while a layer is inlined or when a size is symbolic.
+
+    Example:
+        >>> normal((2, 3), seed=1).shape
+        (2, 3)
+    """
+    return draw(random_normal, shape, dtype, seed, mean=mean, stddev=stddev)
+
+
+def truncated_normal(
+    shape: Any,
+    mean: float = 0.0,
+    stddev: float = 1.0,
+    dtype: str | None = None,
+    seed: int | None = None,
+) -> Any:
+    """Normally distributed numbers within two standard deviations of the mean.
+
+    Args:
+        shape: sizes, ints or symbolic.
+        mean: their mean.
+        stddev: standard deviation before the others are drawn again.
+        dtype: a float type; default `floatx()`.
+        seed: makes the numbers reproducible; default from NumPy's global generator.
+
+    Returns:
+        An array; a node while a layer is inlined or when a size is symbolic.
+
+    Example:
+        >>> bool((abs(truncated_normal((1000,), seed=1)) <= 2).all())
+        True
+    """
+    return draw(random_truncated_normal, shape, dtype, seed, mean=mean, stddev=stddev)
+
+
+def bernoulli(shape: Any, p: float = 0.5, dtype: str | None = None, seed: int | None = None) -> Any:
+    """1 with probability p, else 0.
+
+    Args:
+        shape: sizes, ints or symbolic.
+        p: probability of a 1.
+        dtype: a float type; default `floatx()`.
+        seed: makes the numbers reproducible; default from NumPy's global generator.
+
+    Returns:
+        An array; a node while a layer is inlined or when a size is symbolic.
+
+    Example:
+        >>> sorted(set(bernoulli((100,), 0.3, seed=1).tolist()))
+        [0.0, 1.0]
+    """
+    return draw(random_bernoulli, shape, dtype, seed, p=p)

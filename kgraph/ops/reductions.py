@@ -130,10 +130,58 @@ class Reduction(Op):
         yield Sample((draw(4, 3),), {"axis": 0, "keepdims": False})
         yield Sample((draw(2, 3, 4),), {"axis": -1, "keepdims": True})
         yield Sample((draw(2, 3, 4),), {"axis": (2, 0), "keepdims": False})
+        yield Sample((draw(2, 3, 4),), {"axis": (0, 1), "keepdims": True})
         yield Sample((draw(),), {"axis": None, "keepdims": False})
         if self.takes is None:
             ints = lambda rng: rng.integers(-4, 5, (2, 3)).astype("int32")  # noqa: E731
             yield Sample((ints,), {"axis": 1, "keepdims": False}, differentiable=False)
+
+
+class Sum(Reduction):
+    """Sum; bool and uint8 give int32."""
+
+    def specialize(
+        self, inputs: Sequence[TensorType], outputs: Sequence[TensorType], attrs: Mapping[str, Any]
+    ) -> Callable[..., Any]:
+        plain = super().specialize(inputs, outputs, attrs)
+        return product_with_ones(inputs[0], attrs, plain) or plain
+
+
+# Longer rows are summed pairwise, as NumPy does, for their accuracy.
+_LONGEST_ROW = 4096
+
+
+def product_with_ones(
+    x: TensorType, attrs: Mapping[str, Any], plain: Callable[..., Any]
+) -> Callable[..., Any] | None:
+    """The sum over all leading or all trailing axes as a product with a vector of ones.
+
+    BLAS is three to ten times as fast as `add.reduce` and rounds no worse: over leading axes both
+    add row after row. `plain` sums what is not contiguous.
+    """
+    axis, shape = attrs["axis"], x.shape
+    n, dot = len(axis), np.ndarray.dot
+    leading, trailing = axis == tuple(range(n)), axis == tuple(range(x.ndim - n, x.ndim))
+    if x.dtype not in ("float32", "float64") or leading == trailing:
+        return None
+    length = product(shape[a] for a in axis)
+    if trailing and length > _LONGEST_ROW:
+        return None
+    ones = np.ones(length, x.dtype)
+    if x.ndim == 2 and not attrs["keepdims"]:
+        return (lambda x, out: dot(ones, x, out)) if leading else lambda x, out: dot(x, ones, out)
+
+    rest = product(d for a, d in enumerate(shape) if a not in axis)
+
+    def joined(x: np.ndarray, out: np.ndarray) -> None:
+        if not x.flags.c_contiguous:
+            plain(x, out)
+        elif leading:
+            dot(ones, x.reshape(length, rest), out.reshape(rest))
+        else:
+            dot(x.reshape(rest, length), ones, out.reshape(rest))
+
+    return joined
 
 
 def short_axis(axis: tuple[int, ...]) -> Any:
@@ -141,7 +189,7 @@ def short_axis(axis: tuple[int, ...]) -> Any:
     return axis[0] if len(axis) == 1 else axis
 
 
-class Mean(Reduction):
+class Mean(Sum):
     """Arithmetic mean; integers give float32."""
 
     def kernel(self, *arrays: np.ndarray, out: Any = None, **attrs: Any) -> Any:
@@ -156,7 +204,12 @@ class Mean(Reduction):
         total = super().specialize(inputs, outputs, attrs)
         number = np.array(product(inputs[0].shape[a] for a in attrs["axis"]), inputs[0].dtype)
         divide = np.true_divide
-        return lambda x, out: divide(total(x, out), number, out)
+
+        def average(x: np.ndarray, out: np.ndarray) -> None:
+            total(x, out)
+            divide(out, number, out)
+
+        return average
 
 
 def _stretch(g: Node, y: Node, x: Node, axis: tuple[int, ...]) -> Node:
@@ -182,7 +235,7 @@ def _prod_vjp(g: Node, y: Node, x: Node, axis: tuple[int, ...]) -> Node:
     return g * where(equal(zeros - cast(zero, x.dtype), 0), rest / filled, 0)
 
 
-sum = Reduction("sum", np.add, _stretch, "Sum; bool and uint8 give int32.", widens=True)
+sum = Sum("sum", np.add, _stretch, "Sum; bool and uint8 give int32.", widens=True)
 mean = Mean("mean", np.add, _mean_vjp, "Arithmetic mean; integers give float32.", takes="float")
 prod = Reduction("prod", np.multiply, _prod_vjp, "Product; bool and uint8 give int32.", widens=True)
 max = Reduction("max", np.maximum, _extreme_vjp, "Largest element; NaN wins.", empty=False)

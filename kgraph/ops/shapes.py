@@ -1,12 +1,11 @@
 """Ops that see the same memory through another shape; they cost nothing when a plan runs.
 
-Sizes may be symbolic everywhere. A slice's step is positive in the IR: `getitem` writes a negative
-one as slice and flip.
+Sizes may be symbolic everywhere. `slice` is in `slicing.py`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
@@ -15,7 +14,7 @@ from kgraph.errors import InferenceError, UndecidableError
 from kgraph.ir.dim import Dim, product
 from kgraph.ir.leaves import const
 from kgraph.ir.node import API, Node
-from kgraph.ir.op import Op, Sample, as_array, register
+from kgraph.ir.op import Sample, as_array, register
 from kgraph.ir.types import Shape, TensorType, broadcast_shapes, canonical_dtype
 from kgraph.ops.base import View, normalize_axes, normalize_axis
 
@@ -215,71 +214,6 @@ class BroadcastTo(View):
         yield Sample((draw(),), {"shape": (2,)})
 
 
-class Slice(View):
-    """A regular part of each axis: `starts`, `stops` and positive `steps`, one an axis."""
-
-    name = "slice"
-
-    def __call__(self, x: Any, starts: Any, stops: Any, steps: Any = None) -> Any:
-        return self.apply((x,), starts=starts, stops=stops, steps=steps)
-
-    def normalize(self, inputs: tuple[Node, ...], attrs: dict[str, Any]) -> dict[str, Any]:
-        steps = attrs.get("steps")
-        ndim = inputs[0].ndim
-        full = {
-            "starts": as_shape(attrs["starts"]),
-            "stops": as_shape(attrs["stops"]),
-            "steps": (1,) * ndim if steps is None else as_shape(steps),
-        }
-        if any(len(v) != ndim for v in full.values()):
-            raise InferenceError(f"needs starts, stops and steps of {ndim} axes")
-        return full
-
-    def infer(self, *types: TensorType, **attrs: Any) -> TensorType:
-        (x,) = types
-        return x.with_shape(sliced_shape(x.shape, attrs["starts"], attrs["stops"], attrs["steps"]))
-
-    def view(self, array: np.ndarray, **attrs: Any) -> np.ndarray:
-        return array[slices(attrs, array.shape)]
-
-    def vjp(self, g: Any, y: Any, *inputs: Node, **attrs: Any) -> tuple[Node | None, ...]:
-        return (slice_grad(g, inputs[0].shape, **attrs),)
-
-    def samples(self) -> Iterable[Sample]:
-        yield Sample((draw(4, 5),), {"starts": (1, 0), "stops": (3, 5)})
-        yield Sample((draw(4, 5),), {"starts": (0, 1), "stops": (4, 5), "steps": (1, 2)})
-
-
-class SliceGrad(Op):
-    """Zeros of `shape` that hold the operand where `slice` of these bounds would read."""
-
-    name = "slice_grad"
-
-    def __call__(self, g: Any, shape: Any, starts: Any, stops: Any, steps: Any) -> Any:
-        return self.apply((g,), shape=shape, starts=starts, stops=stops, steps=steps)
-
-    def infer(self, *types: TensorType, **attrs: Any) -> TensorType:
-        (g,), shape = types, tuple(attrs["shape"])
-        expected = sliced_shape(shape, attrs["starts"], attrs["stops"], attrs["steps"])
-        if expected != g.shape:
-            raise InferenceError(f"the slice has shape {show(expected)}")
-        return g.with_shape(shape)
-
-    def kernel(self, *arrays: np.ndarray, out: Any = None, **attrs: Any) -> Any:
-        if out is None:
-            out = np.empty(attrs["shape"], arrays[0].dtype)
-        out.fill(0)
-        out[slices(attrs, out.shape)] = arrays[0]
-        return out
-
-    def vjp(self, g: Any, y: Any, *inputs: Node, **attrs: Any) -> tuple[Node | None, ...]:
-        return (slice_(g, attrs["starts"], attrs["stops"], attrs["steps"]),)
-
-    def samples(self) -> Iterable[Sample]:
-        bounds = {"starts": (1, 0), "stops": (4, 5), "steps": (2, 1)}
-        yield Sample((draw(2, 5),), {"shape": (4, 5), **bounds})
-
-
 class Flip(View):
     """The order of the elements reversed along all axes, or those named."""
 
@@ -305,40 +239,9 @@ class Flip(View):
         yield Sample((draw(3, 2),), {"axis": -1})
 
 
-def sliced_shape(shape: Shape, starts: Shape, stops: Shape, steps: Shape) -> Shape:
-    """The shape of a slice, after checking its bounds as far as they are known."""
-    sizes: list[int | Dim] = []
-    for axis, (size, start, stop, step) in enumerate(zip(shape, starts, stops, steps)):
-        if not isinstance(step, int) or step < 1:
-            raise InferenceError(f"step {step} of axis {axis} is not positive")
-        known = all(isinstance(d, int) for d in (size, start, stop))
-        if known and not 0 <= start <= stop <= size:
-            raise InferenceError(f"{start}:{stop} is no part of axis {axis} of size {size}")
-        length = stop - start
-        try:
-            sizes.append(-(-length // step) if isinstance(length, int) else length // step)
-        except UndecidableError as error:
-            raise InferenceError(f"axis {axis} has no regular part: {error}") from None
-    return tuple(sizes)
-
-
-def slices(attrs: Mapping[str, Any], shape: tuple[int, ...]) -> tuple[slice, ...]:
-    """The index of a slice whose bounds are numbers.
-
-    Raises:
-        IndexError: a symbolic size came out too small for the bounds.
-    """
-    bounds = tuple(zip(attrs["starts"], attrs["stops"], attrs["steps"]))
-    for axis, ((start, stop, _), size) in enumerate(zip(bounds, shape)):
-        if not 0 <= start <= stop <= size:
-            raise IndexError(f"slice: {start}:{stop} is no part of axis {axis} of size {size}")
-    return tuple(slice(*b) for b in bounds)
-
-
 reshape, transpose = register(Reshape()), register(Transpose())
 expand_dims, squeeze = register(ExpandDims()), register(Squeeze())
 broadcast_to, flip = register(BroadcastTo()), register(Flip())
-slice_, slice_grad = register(Slice()), register(SliceGrad())
 
 
 def swapaxes(x: Any, axis1: int, axis2: int) -> Any:

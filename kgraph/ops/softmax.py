@@ -17,7 +17,8 @@ from kgraph.ir.node import Node
 from kgraph.ir.op import Op, Sample, promote_operands, register
 from kgraph.ir.types import TensorType
 from kgraph.ops.base import normalize_axis, reduced_shape
-from kgraph.ops.elementwise import divide, exp, log, maximum, sqrt, square
+from kgraph.ops.elementwise import divide, exp, log, sqrt, square
+from kgraph.ops.extremes import maximum
 from kgraph.ops.reductions import max as reduce_max
 from kgraph.ops.reductions import sum as reduce_sum
 from kgraph.ops.shapes import draw

@@ -55,11 +55,11 @@ class Adam(Optimizer):
         return cast_to(super().rate(), "float64") * correction
 
     def update(
-        self, weight: Node, gradient: Node, slots: Mapping[str, Variable], rate: Node
+        self, gradient: Node, slots: Mapping[str, Variable], descent: Node
     ) -> tuple[Node, dict[str, Node]]:
         mean: Any = self.beta_1 * slots["m"] + (1.0 - self.beta_1) * gradient
         square: Any = self.beta_2 * slots["v"] + (1.0 - self.beta_2) * (gradient * gradient)
         changed = {"m": mean, "v": square}
         if self.amsgrad:
             square = changed["vhat"] = ops.maximum(slots["vhat"], square)
-        return weight - rate * mean / (ops.sqrt(square) + self.epsilon), changed
+        return descent * mean / (ops.sqrt(square) + self.epsilon), changed

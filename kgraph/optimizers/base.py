@@ -14,6 +14,7 @@ import numpy as np
 from kgraph import config, ops
 from kgraph.errors import explain
 from kgraph.ir import Node, Variable, cast_to
+from kgraph.optimizers.slots import Group, Slots, make_groups
 
 Updates = list[tuple[Variable, Node]]
 
@@ -78,7 +79,8 @@ class Optimizer:
         self.iterations = self._scalar("iterations", np.int64(0))
         rate = np.asarray(learning_rate, config.floatx())
         self._learning_rate = self._scalar("learning_rate", rate)
-        self._slots: dict[Variable, dict[str, Variable]] = {}
+        self._slots: dict[Variable, Slots] = {}
+        self._groups: dict[tuple[Variable, ...], list[Group]] = {}
 
     def _scalar(self, name: str, value: Any) -> Variable:
         return Variable(value, f"{self.name}/{name}", trainable=False)
@@ -90,18 +92,17 @@ class Optimizer:
         return ()
 
     def update(
-        self, weight: Node, gradient: Node, slots: Mapping[str, Variable], rate: Node
+        self, gradient: Node, slots: Mapping[str, Variable], descent: Node
     ) -> tuple[Node, dict[str, Node]]:
-        """The formula.
+        """The formula, elementwise.
 
         Args:
-            weight: the weight before the step.
-            gradient: of the loss with respect to it, of its type.
+            gradient: of the loss with respect to the weight.
             slots: this weight's arrays, by `slot_names`.
-            rate: the step size, a scalar of the weight's dtype.
+            descent: minus the step size, a scalar of the weight's dtype.
 
         Returns:
-            The weight after the step and the slots' new values.
+            What is added to the weight, and the slots' new values.
         """
         raise NotImplementedError(f"{type(self).__name__} must define update().")
 
@@ -117,18 +118,19 @@ class Optimizer:
         return cast_to(self._learning_rate, "float64") / (1.0 + self.decay * count)
 
     # -- building ------------------------------------------------------------------------------
-    def build(self, variables: Sequence[Variable]) -> None:
-        """Makes the slots of weights that have none yet."""
-        for weight in variables:
-            if weight not in self._slots:
-                self._slots[weight] = {
-                    slot: Variable(
-                        np.zeros_like(weight.value),
-                        f"{self.name}/{weight.name}/{slot}",
-                        trainable=False,
-                    )
-                    for slot in self.slot_names
-                }
+    def build(self, variables: Sequence[Variable]) -> list[Group]:
+        """Makes the slots of weights that are trained together.
+
+        Slots that a weight has already go on with their values. Building again for the same weights
+        changes nothing.
+        """
+        key = tuple(variables)
+        if key not in self._groups:
+            found = make_groups(key, self.slot_names, self.name, self._slots)
+            self._groups[key] = found
+        windows = {w: own for group in self._groups[key] for w, own in group.windows.items()}
+        self._slots.update({weight: windows[weight] for weight in key})
+        return self._groups[key]
 
     def get_updates(self, gradients: Sequence[Node], variables: Sequence[Variable]) -> Updates:
         """Builds one step.
@@ -138,30 +140,33 @@ class Optimizer:
             variables: the weights to change.
 
         Returns:
-            (variable, new value) of the counter, the weights and their slots. A weight's constraint
+            (variable, new value) of the counter, the slots and the weights. A weight's constraint
             is applied to its new value.
 
         Example:
             >>> from kgraph.optimizers import SGD
             >>> w = Variable([1.0], name="w")
             >>> [v.name for v, _ in SGD(0.1, momentum=0.9).get_updates([w * 2], [w])]
-            ['sgd/iterations', 'w', 'sgd/w/momentum']
+            ['sgd/iterations', 'sgd/w/momentum', 'w']
         """
-        self.build(variables)
+        table = dict(zip(variables, self.clip(gradients), strict=True))
         updates: Updates = [(self.iterations, self.iterations + 1)]
-        rate = self.rate()
-        for weight, gradient in zip(variables, self.clip(gradients), strict=True):
-            own_rate: Any = cast_to(rate, weight.dtype)
-            value: Any = weight
-            if self.weight_decay:
-                value = value - value * (own_rate * self.weight_decay)
-            slots = self._slots[weight]
-            value, changed = self.update(value, gradient, slots, own_rate)
-            if weight.constraint is not None:
-                value = weight.constraint(value)
-            updates.append((weight, value))
-            updates += [(slots[name], changed[name]) for name in self.slot_names]
+        rate: Any = self.rate()
+        for group in self.build(variables):
+            descent = cast_to(-rate, group.weights[0].dtype)
+            joined = group.join([table[w] for w in group.weights])
+            change, slots = self.update(joined, group.slots, descent)
+            updates += [(group.slots[name], slots[name]) for name in self.slot_names]
+            parts = group.cut(change)
+            updates += [(w, self._moved(w, p, descent)) for w, p in zip(group.weights, parts)]
         return updates
+
+    def _moved(self, weight: Variable, change: Any, descent: Any) -> Node:
+        value: Any = weight
+        if self.weight_decay:
+            value = value + value * (descent * self.weight_decay)
+        value = value + change
+        return value if weight.constraint is None else weight.constraint(value)
 
     def clip(self, gradients: Sequence[Node]) -> list[Node]:
         """Limits the gradients as the arguments say."""

@@ -50,7 +50,7 @@ class RMSprop(Optimizer):
         return ("accumulator", *mean, *(("momentum",) if self.momentum else ()))
 
     def update(
-        self, weight: Node, gradient: Node, slots: Mapping[str, Variable], rate: Node
+        self, gradient: Node, slots: Mapping[str, Variable], descent: Node
     ) -> tuple[Node, dict[str, Node]]:
         square = self._running(slots["accumulator"], gradient * gradient)
         changed: dict[str, Any] = {"accumulator": square}
@@ -59,11 +59,12 @@ class RMSprop(Optimizer):
             changed["mean"] = self._running(slots["mean"], gradient)
             # Rounding may push a variance of zero below zero.
             variance = ops.maximum(square - ops.square(changed["mean"]), 0.0)
-        step = rate * gradient / (ops.sqrt(variance) + self.epsilon)
+        step: Any = descent * gradient / (ops.sqrt(variance) + self.epsilon)
         if not self.momentum:
-            return weight - step, changed
-        changed["momentum"] = self.momentum * slots["momentum"] + step
-        return weight - changed["momentum"], changed
+            return step, changed
+        # The slot holds Keras's value, which is subtracted from the weight.
+        changed["momentum"] = self.momentum * slots["momentum"] - step
+        return -changed["momentum"], changed
 
     def _running(self, old: Any, new: Any) -> Any:
         return self.rho * old + (1.0 - self.rho) * new

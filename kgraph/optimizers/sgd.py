@@ -48,11 +48,11 @@ class SGD(Optimizer):
         return ("momentum",) if self.momentum else ()
 
     def update(
-        self, weight: Node, gradient: Node, slots: Mapping[str, Variable], rate: Node
+        self, gradient: Node, slots: Mapping[str, Variable], descent: Node
     ) -> tuple[Node, dict[str, Node]]:
-        step: Any = rate * gradient
+        step: Any = descent * gradient
         if not self.momentum:
-            return weight - step, {}
-        velocity: Any = self.momentum * slots["momentum"] - step
-        moved = self.momentum * velocity - step if self.nesterov else velocity
-        return weight + moved, {"momentum": velocity}
+            return step, {}
+        velocity: Any = self.momentum * slots["momentum"] + step
+        change = self.momentum * velocity + step if self.nesterov else velocity
+        return change, {"momentum": velocity}

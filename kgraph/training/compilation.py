@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from kgraph import losses
@@ -50,13 +50,13 @@ class Compilation:
         optimizer: the optimizer.
         heads: the outputs that have a loss.
         trainable: the weights that training changes, as they were when `compile` was called.
-        arguments: what the user passed, for saving.
+        flags: each layer with whether it was trainable then.
     """
 
     optimizer: Optimizer
     heads: tuple[Head, ...]
     trainable: tuple[Variable, ...]
-    arguments: dict[str, Any] = field(default_factory=dict)
+    flags: tuple[tuple[Any, bool], ...] = ()
 
     @property
     def names(self) -> list[str]:

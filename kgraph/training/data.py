@@ -188,21 +188,22 @@ def check_counts(
     return next((c for c in counts if c is not None), 0)
 
 
-def split_arrays(
-    arrays: Sequence[np.ndarray], fraction: float
-) -> tuple[list[np.ndarray], list[np.ndarray]]:
-    """Cuts the last fraction of the samples off, in the order given.
+def split_point(count: int, fraction: float) -> int:
+    """Where the last fraction of the samples begins.
 
     Args:
-        arrays: arrays of one length.
-        fraction: of the samples, more than 0 and less than 1.
+        count: number of samples.
+        fraction: more than 0 and less than 1.
 
     Raises:
         ValueError: a part would be empty.
+
+    Example:
+        >>> split_point(10, 0.25)
+        7
     """
     if not 0 < fraction < 1:
         raise ValueError(f"`validation_split` must be between 0 and 1. Received: {fraction}")
-    count = len(arrays[0])
     at = int(count * (1.0 - fraction))
     if at in (0, count):
         raise ValueError(
@@ -210,4 +211,4 @@ def split_arrays(
             f"validation and training set as specified by `validation_split={fraction}`. Either "
             "provide more data, or a different value for the `validation_split` argument."
         )
-    return [a[:at] for a in arrays], [a[at:] for a in arrays]
+    return at

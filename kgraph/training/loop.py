@@ -10,15 +10,14 @@ from typing import Any
 
 import numpy as np
 
-from kgraph.runtime.binding import bind_shapes
-from kgraph.runtime.executable import Executable
+from kgraph.training.program import Step
 
 
 class Batches:
     """Arrays, cut into batches for a compiled step.
 
     Args:
-        executable: the step; its inputs take the arrays in this order.
+        step: the compiled step; its inputs take the arrays in this order.
         arrays: one an input, of its dtype, all of one length.
         batch_size: samples in all batches but the last.
 
@@ -27,9 +26,7 @@ class Batches:
         bounds: first row and the row after the last of each batch.
     """
 
-    def __init__(
-        self, executable: Executable, arrays: Sequence[np.ndarray], batch_size: int
-    ) -> None:
+    def __init__(self, step: Step, arrays: Sequence[np.ndarray], batch_size: int) -> None:
         self.samples = len(arrays[0]) if arrays else 0
         starts = range(0, self.samples, batch_size)
         self.bounds = [(i, min(i + batch_size, self.samples)) for i in starts]
@@ -38,8 +35,7 @@ class Batches:
         for start, stop in self.bounds:
             size = stop - start
             if size not in made:
-                shapes = [(size, *a.shape[1:]) for a in arrays]
-                plan = executable.bind(bind_shapes(executable.graph.inputs, shapes))
+                plan = step.plan(tuple((size, *a.shape[1:]) for a in arrays))
                 made[size] = (plan, tuple(zip(arrays, plan.inputs, strict=True)))
             self._plans.append(made[size])
 

@@ -14,7 +14,6 @@ from kgraph.training.compilation import Head, check_keys, per_output
 from kgraph.training.data import (
     as_array,
     as_numbers,
-    check_counts,
     data_type,
     fit_type,
     pick,
@@ -113,38 +112,58 @@ def target_type(array: np.ndarray, output: Node) -> TensorType:
     return data_type(array.shape, output.shape, array.dtype.name)
 
 
-def weight_arrays(
-    sample_weight: Any,
-    class_weight: Any,
-    heads: Sequence[Head],
-    targets: Sequence[np.ndarray],
+def sample_weights(
+    value: Any, heads: Sequence[Head], targets: Sequence[np.ndarray]
 ) -> list[np.ndarray | None]:
-    """The weights of the heads' samples: sample weights times class weights, None where neither is.
+    """The weights of the heads' samples, None for a head without.
 
     Args:
-        sample_weight: an array for all outputs, a list with one an output, or a dict by name.
-        class_weight: {class: weight}, a list of these, or a dict of these by name.
+        value: an array for all outputs, a list with one an output, a dict by name, or None.
         heads: the outputs that are trained.
         targets: their targets.
 
     Raises:
-        ValueError: a shape does not fit or a class has no weight.
+        ValueError: a shape does not fit.
     """
-    if sample_weight is None and class_weight is None:
+    if value is None:
         return [None] * len(heads)
     names = [head.name for head in heads]
-    given = per_output("sample_weight", sample_weight, names)
-    by_class = _class_weights(class_weight, names)
+    given = per_output("sample_weight", value, names)
+    return [
+        None if weight is None else _sample_weight(weight, name, target)
+        for weight, target, name in zip(given, targets, names, strict=True)
+    ]
+
+
+def with_class_weights(
+    weights: Sequence[np.ndarray | None],
+    class_weight: Any,
+    heads: Sequence[Head],
+    targets: Sequence[np.ndarray],
+) -> list[np.ndarray | None]:
+    """Sample weights times the weights of the samples' classes.
+
+    Args:
+        weights: sample weights or None, one a head.
+        class_weight: {class: weight}, a list of these, a dict of these by name, or None.
+        heads: the outputs that are trained.
+        targets: their targets.
+
+    Raises:
+        ValueError: a class in the data has no weight.
+    """
+    if class_weight is None:
+        return list(weights)
+    by_class = _class_weights(class_weight, [head.name for head in heads])
     found: list[np.ndarray | None] = []
-    for weight, classes, target, name in zip(given, by_class, targets, names, strict=True):
-        array = None if weight is None else _sample_weight(weight, name, target)
-        if classes is not None:
-            factor = weigh_classes(target, classes)
-            if array is not None:
-                check_counts([], [target], [array])
-                factor = array * factor.reshape(-1, *[1] * (array.ndim - 1))
-            array = factor
-        found.append(array)
+    for array, classes, target in zip(weights, by_class, targets, strict=True):
+        if classes is None:
+            found.append(array)
+            continue
+        factor = weigh_classes(target, classes)
+        if array is not None:
+            factor = array * factor.reshape(-1, *[1] * (array.ndim - 1))
+        found.append(factor)
     return found
 
 

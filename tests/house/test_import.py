@@ -25,6 +25,10 @@ def test_names_resolve_on_use():
 
 
 def test_unknown_names_say_so():
-    done = subprocess.run([sys.executable, "-c", "import kgraph; kgraph.dense"],
-                          capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [sys.executable, "-c", "import kgraph; kgraph.dense"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     assert "module 'kgraph' has no attribute 'dense'" in done.stderr

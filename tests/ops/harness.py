@@ -137,13 +137,19 @@ def check_kernel(case):
         for index in case.op.reuse:
             _check_alias(case, operands, index, fresh, work)
     same(operands, kept, "the kernel wrote to an operand")
-    out, work = _buffers(case.outputs), _work(case, operands)
-    with np.errstate(all="ignore"):
-        call = case.op.specialize(_types(operands), case.outputs, case.node.attrs)
-        call(*operands, *out, *work)
-    close(out, fresh)
+    _check_specialized(case, fresh, operands)
     same(operands, kept, "the specialized kernel wrote to an operand")
     _check_eager(case, fresh)
+
+
+def _check_specialized(case, fresh, operands=None):
+    """What `specialize` returns computes what the kernel does."""
+    operands = case.operands() if operands is None else operands
+    types = _types(operands)
+    out, work = _buffers(case.outputs), _buffers(case.op.scratch(*types, **case.node.attrs))
+    with np.errstate(all="ignore"):
+        case.op.specialize(types, case.outputs, case.node.attrs)(*operands, *out, *work)
+    close(out, fresh)
 
 
 def _check_alias(case, operands, index, fresh, work):
@@ -179,15 +185,10 @@ def check_layouts(case):
     fresh = [np.array(y) for y in case.run(operands)]
     for spread in (_transposed, _gapped):
         strided = [spread(a) for a in operands]
-        out, work = _buffers(case.outputs), _work(case, operands)
+        out = _buffers(case.outputs)
         case.run(strided, out)
         close(out, fresh)
-        out = _buffers(case.outputs)
-        with np.errstate(all="ignore"):
-            case.op.specialize(_types(operands), case.outputs, case.node.attrs)(
-                *strided, *out, *work
-            )
-        close(out, fresh)
+        _check_specialized(case, fresh, strided)
     if case.op.view is not None:
         view = case.op.view(operands[0], **case.node.attrs)
         if view is not None:
@@ -342,9 +343,13 @@ def _symbolic_inputs(case, places):
 
 
 def _symbolic_shape(attrs, old):
-    """The attributes with the old size replaced in `shape`."""
-    shape = attrs.get("shape", ())
-    return {**attrs, "shape": tuple(Dim.symbol("n") if d == old else d for d in shape)}
+    """The attributes with the old size replaced in `shape` and in the `stops` of slices."""
+    found = {name: attrs[name] for name in ("shape", "stops") if name in attrs}
+    replaced = {
+        name: tuple(Dim.symbol("n") if d == old else d for d in sizes)
+        for name, sizes in found.items()
+    }
+    return {**attrs, **replaced}
 
 
 def _check_size(general, attrs, places, size, differentiable):
@@ -362,6 +367,7 @@ def _check_size(general, attrs, places, size, differentiable):
     assert [t.bind(binding) for t in general.outputs] == list(case.outputs)
     at_size = Case(general.op, arrays, case.inputs, general.node)
     same(at_size.run(case.operands(), attrs=bind_attributes(general.node.attrs, binding)), fresh)
+    _check_specialized(case, fresh)
     if differentiable and size:
         close(_gradients(general, arrays), _gradients(case, arrays), scale=10)
 

@@ -6,6 +6,7 @@ import tracemalloc
 
 import numpy as np
 import pytest
+from kgraph.runtime.executable import compile
 
 from kgraph import config, ops
 from kgraph.errors import StageError
@@ -13,7 +14,6 @@ from kgraph.ir import Dim, Graph, Variable, input_node
 from kgraph.ir.leaves import RNG_STEP
 from kgraph.ir.node import build
 from kgraph.ir.origin import scope
-from kgraph.runtime.executable import compile
 
 BATCH = Dim.symbol("batch")
 
@@ -21,8 +21,12 @@ BATCH = Dim.symbol("batch")
 def mlp(units=16):
     """A small training-like graph: two layers, a loss, a gradient-like update of the weights."""
     x = input_node((BATCH, 8), name="x")
-    w1 = Variable(np.linspace(-1, 1, 8 * units).reshape(8, units), dtype="float32", name="d1/kernel")
-    w2 = Variable(np.linspace(-1, 1, units * 4).reshape(units, 4), dtype="float32", name="d2/kernel")
+    w1 = Variable(
+        np.linspace(-1, 1, 8 * units).reshape(8, units), dtype="float32", name="d1/kernel"
+    )
+    w2 = Variable(
+        np.linspace(-1, 1, units * 4).reshape(units, 4), dtype="float32", name="d2/kernel"
+    )
     with scope("d1"):
         h = ops.tanh(x @ w1)
     with scope("d2"):
@@ -101,7 +105,7 @@ def test_steady_state_allocates_nothing():
     total = Variable(0.0, "total")
     loss = ops.mean(ops.square(y))
     train = compile(Graph((x,), (), (*updates, (total, total + loss))))
-    plan = train.bind({"batch": 64})
+    plan = train.bind({"batch": 1024})
     plan.inputs[0][...] = 0.1
     for _ in range(3):
         plan.run()
@@ -116,8 +120,9 @@ def test_steady_state_allocates_nothing():
         after, peak = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
-    # The smallest array of the step, (64, 4) float32, takes 1 kB; a frame and a loop counter fit.
-    assert peak - before < 1024
+    # NumPy's iterators and errstate take about 2 kB for a moment; no array but the scalars is
+    # smaller than 4 kB, and those of the batch take 16 kB and more.
+    assert peak - before < 3000
     assert after - before < 256
 
 
@@ -144,8 +149,9 @@ def test_wrong_inputs_are_named():
 
 
 def test_a_graph_of_layers_is_not_executable():
-    from kgraph.ir import Stage
     from kgraph.runtime.executable import Executable
+
+    from kgraph.ir import Stage
 
     x, y, _ = mlp()
     with pytest.raises(StageError, match="lower it first"):

@@ -4,12 +4,11 @@ import itertools
 
 from hypothesis import given
 from hypothesis import strategies as st
-
 from kgraph.runtime.memory import ALIGNMENT, Buffer, assign_offsets, lower_bound
 
-lifetimes = st.tuples(
-    st.integers(0, 5000), st.integers(0, 30), st.integers(0, 30)
-).map(lambda t: Buffer(t[0], min(t[1:]), max(t[1:])))
+lifetimes = st.tuples(st.integers(0, 5000), st.integers(0, 30), st.integers(0, 30)).map(
+    lambda t: Buffer(t[0], min(t[1:]), max(t[1:]))
+)
 
 
 @given(st.lists(lifetimes, max_size=40))

@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-
-from kgraph import ops
-from kgraph.ir import Dim, Graph, Variable, const, input_node
 from kgraph.runtime.emit import Plan
 from kgraph.runtime.interp import interpret
 from kgraph.runtime.plan import make_plan
+
+from kgraph import ops
+from kgraph.ir import Dim, Graph, Variable, const, input_node
 
 BATCH = Dim.symbol("batch")
 
@@ -82,7 +82,9 @@ def test_updates_read_old_values():
     a, b = Variable([1.0, 2.0], name="a"), Variable([3.0, 4.0], name="b")
     run_both(Graph((), (("old", a),), ((a, b), (b, a))), [])
     assert a.value.tolist() == [3.0, 4.0]
-    run_both(Graph((), (("old", a), ("view", ops.reshape(a, (2, 1)))), ((a, a + b), (b, a - b))), [])
+    run_both(
+        Graph((), (("old", a), ("view", ops.reshape(a, (2, 1)))), ((a, a + b), (b, a - b))), []
+    )
     assert a.value.tolist() == [4.0, 6.0]
     assert b.value.tolist() == [2.0, 2.0]
 
@@ -128,8 +130,16 @@ def test_every_batch_size_works(n):
     run_both(Graph((x,), (("y", y), ("loss", loss))), [np.ones((n, 4))], batch=n)
 
 
-UNARY = [ops.tanh, ops.exp, ops.abs, ops.transpose, lambda x: x[::-1], lambda x: x * x,
-         lambda x: ops.reshape(x, (-1, x.shape[0])), lambda x: ops.sum(x, axis=0, keepdims=True)]
+UNARY = [
+    ops.tanh,
+    ops.exp,
+    ops.abs,
+    ops.transpose,
+    lambda x: x[::-1],
+    lambda x: x * x,
+    lambda x: ops.reshape(x, (-1, x.shape[0])),
+    lambda x: ops.sum(x, axis=0, keepdims=True),
+]
 BINARY = [ops.add, ops.multiply, ops.maximum, lambda a, b: ops.concatenate([a, b], axis=0)]
 
 

@@ -1,0 +1,98 @@
+"""The configuration of a layer: plain data that make an equal layer, for files and copies."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from kgraph.layers.call_shapes import map_shapes
+from kgraph.registry import custom_object_scope
+
+# Arguments that every layer takes.
+SHAPE_ARGUMENTS = ("input_shape", "batch_input_shape", "batch_size", "input_dim", "input_length")
+COMMON_ARGUMENTS = (
+    *SHAPE_ARGUMENTS, "name", "trainable", "dtype", "input_dtype", "weights",
+    "activity_regularizer", "autocast",
+)  # fmt: skip
+
+
+class Configurable:
+    """The part of a layer that describes it and makes it again."""
+
+    name: str
+    dtype: str
+    built: bool
+    flattened_layers: Callable[[], list[Any]]
+    get_weights: Callable[[], list[np.ndarray]]
+    _trainable: bool
+    _built_for: list[Any] | None
+    _build_for: Callable[[list[Any]], None]
+    _given_arguments: tuple[tuple[Any, ...], dict[str, Any]]
+
+    def __new__(cls, *args: Any, **kwargs: Any) -> Any:
+        """Keeps the arguments for `get_config`."""
+        layer = super().__new__(cls)
+        layer._given_arguments = (args, kwargs)
+        return layer
+
+    def get_config(self) -> dict[str, Any]:
+        """The arguments that make an equal layer, as plain data.
+
+        A subclass that does not override this gets the arguments that it was made with.
+        """
+        found: dict[str, Any] = {"name": self.name, "trainable": self._trainable}
+        if hasattr(self, "batch_input_shape"):
+            found["batch_input_shape"] = self.batch_input_shape
+        found["dtype"] = self.dtype
+        if type(self).get_config is Configurable.get_config:
+            found = {**self._own_arguments(), **found}
+        return found
+
+    def _own_arguments(self) -> dict[str, Any]:
+        """The constructor's arguments besides those of every layer."""
+        args, kwargs = self._given_arguments
+        signature = inspect.signature(type(self).__init__)
+        bound = signature.bind(self, *args, **kwargs).arguments
+        kinds = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
+        names = [n for n, p in signature.parameters.items() if p.kind not in kinds][1:]
+        return {n: bound[n] for n in names if n in bound and n not in COMMON_ARGUMENTS}
+
+    def get_build_config(self) -> dict[str, Any] | None:
+        """The shapes that the layer was built for, None if it was not built by a call."""
+        return None if self._built_for is None else {"input_shapes": self._built_for}
+
+    def build_from_config(self, config: Mapping[str, Any]) -> None:
+        """Builds the layer for the shapes that `get_build_config` returned."""
+        shapes = config["input_shapes"]
+        if not self.built:
+            self._build_for([None if s is None else map_shapes(tuple, s) for s in shapes])
+
+    def __reduce__(self) -> Any:
+        classes = {type(each).__name__: type(each) for each in self.flattened_layers()}
+        state = (self.get_config(), self.get_build_config(), self.get_weights())
+        return _restore, (type(self), classes, *state)
+
+    @classmethod
+    def from_config(cls, config: Mapping[str, Any]) -> Any:
+        """Makes the layer that a configuration describes, with fresh weights."""
+        return cls(**config)
+
+
+def _restore(
+    cls: Any,
+    classes: Mapping[str, Any],
+    settings: Mapping[str, Any],
+    shapes: Mapping[str, Any] | None,
+    weights: Sequence[np.ndarray],
+) -> Any:
+    """Makes a copied or unpickled layer."""
+    with custom_object_scope(classes):
+        layer = cls.from_config(settings)
+    if shapes is not None:
+        layer.build_from_config(shapes)
+    if layer.built:
+        layer.set_weights(weights)
+    return layer

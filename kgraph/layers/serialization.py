@@ -1,0 +1,63 @@
+"""Layers by name: the table that configurations are read with, never a module path."""
+
+from __future__ import annotations
+
+import types
+from collections.abc import Mapping
+from typing import Any
+
+from kgraph.errors import explain
+from kgraph.layers import (
+    core,
+    embeddings,
+    lambda_layer,
+    merge,
+    normalization,
+    reshaping,
+)
+from kgraph.layers import (
+    input as input_module,
+)
+from kgraph.layers.base import Layer
+from kgraph.registry import Registry, custom_object_scope, registered_name
+
+_MODULES: tuple[types.ModuleType, ...] = (
+    core, embeddings, input_module, lambda_layer, merge, normalization, reshaping,
+)  # fmt: skip
+
+# Class name -> class; `kgraph.models` adds Model and Sequential.
+NAMES: dict[str, Any] = {
+    value.__name__: value
+    for module in _MODULES
+    for value in vars(module).values()
+    if isinstance(value, type) and issubclass(value, Layer) and value is not Layer
+}
+REGISTRY = Registry("layer", NAMES)
+
+
+def serialize(layer: Layer) -> dict[str, Any]:
+    """The class and arguments of a layer, in Keras 2.3's layout.
+
+    Example:
+        >>> from kgraph.layers import Flatten
+        >>> serialize(Flatten(name="flat"))["class_name"]
+        'Flatten'
+    """
+    return {"class_name": registered_name(type(layer)), "config": layer.get_config()}
+
+
+def deserialize(config: Mapping[str, Any], custom_objects: Mapping[str, Any] | None = None) -> Any:
+    """The layer that a configuration in Keras 2's or Keras 3's layout describes.
+
+    Args:
+        config: has `class_name` and `config`.
+        custom_objects: classes and functions besides the built-in ones.
+
+    Raises:
+        ValueError: the class is unknown or the layout wrong.
+    """
+    with custom_object_scope(custom_objects or {}):
+        made = REGISTRY.deserialize(config)
+    if not isinstance(made, Layer):
+        raise ValueError(explain(f"{config['class_name']} is not a layer", got=type(made).__name__))
+    return made

@@ -1,0 +1,113 @@
+"""Models from configurations and JSON, and copies with fresh weights."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from kgraph.errors import explain
+from kgraph.ir.strict_json import read_json
+from kgraph.layers.input import InputLayer
+from kgraph.layers.serialization import deserialize
+from kgraph.layers.structure import unpack_singleton
+from kgraph.models.connect import replay
+from kgraph.models.model import Model
+from kgraph.models.reading import read_network
+from kgraph.models.sequential import Sequential
+from kgraph.registry import custom_object_scope
+
+
+def model_from_config(
+    config: Mapping[str, Any], custom_objects: Mapping[str, Any] | None = None
+) -> Any:
+    """Makes the model that `{"class_name": ..., "config": ...}` describes, with fresh weights.
+
+    Args:
+        config: in the layout of Keras 1, 2 or 3.
+        custom_objects: classes and functions besides the built-in ones.
+
+    Raises:
+        TypeError: it is a list.
+        ValueError: it is wrong or names something unknown.
+    """
+    if isinstance(config, list):
+        raise TypeError(
+            "model_from_config expects a dictionary, not a list. Maybe you meant to use "
+            "Sequential.from_config(config)?"
+        )
+    return deserialize(config, custom_objects)
+
+
+def model_from_json(
+    json_string: str | bytes, custom_objects: Mapping[str, Any] | None = None
+) -> Any:
+    """Makes the model that `to_json` wrote, with fresh weights.
+
+    Args:
+        json_string: JSON in the layout of Keras 1, 2 or 3.
+        custom_objects: classes and functions besides the built-in ones.
+
+    Raises:
+        ParseError: it is not JSON.
+        ValueError: it is wrong or names something unknown.
+
+    Example:
+        >>> from kgraph.layers import Dense
+        >>> model = Sequential([Dense(2, input_shape=(3,))])
+        >>> model_from_json(model.to_json()).output_shape
+        (None, 2)
+    """
+    return model_from_config(read_json(json_string), custom_objects)
+
+
+def clone_model(
+    model: Model,
+    input_tensors: Any = None,
+    clone_function: Callable[[Any], Any] | None = None,
+) -> Any:
+    """Copies a model: new layers of the same names, fresh weights, the same shared structure.
+
+    Args:
+        model: a functional or sequential model.
+        input_tensors: tensors to build the copy on, instead of new inputs.
+        clone_function: layer -> its copy; default an equal layer with fresh weights.
+
+    Returns:
+        The copy.
+
+    Raises:
+        ValueError: it is not such a model, or the input tensors do not fit.
+    """
+    if not isinstance(model, Model):
+        raise ValueError(
+            explain("Expected `model` argument to be a `Model` instance", got=type(model).__name__)
+        )
+    classes = {type(each).__name__: type(each) for each in model.flattened_layers()}
+    with custom_object_scope(classes):
+        if clone_function is None:
+            copy = type(model).from_config(model.get_config())
+        else:
+            copy = _clone_with(model, clone_function)
+    if input_tensors is None:
+        return copy
+    given = input_tensors if isinstance(input_tensors, (list, tuple)) else [input_tensors]
+    outputs = replay(copy.outputs, dict(zip(copy.inputs, given, strict=True)))
+    return Model(unpack_singleton(given), unpack_singleton(outputs), name=model.name)
+
+
+def _clone_with(model: Model, clone_function: Callable[[Any], Any]) -> Model:
+    """The copy whose layers are what `clone_function` returns."""
+
+    def make(entry: Mapping[str, Any]) -> Any:
+        layer = model.get_layer(entry["config"]["name"])
+        return deserialize(entry) if isinstance(layer, InputLayer) else clone_function(layer)
+
+    if isinstance(model, Sequential):
+        copy = Sequential(name=model.name)
+        if model.built:
+            copy.add(InputLayer(batch_input_shape=model.input_shape, dtype=model.inputs[0].dtype))
+        for layer in model.layers:
+            copy.add(clone_function(layer))
+        return copy
+    inputs, outputs = read_network(model.get_config(), make)
+    return Model(inputs, outputs, name=model.name)

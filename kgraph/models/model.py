@@ -1,0 +1,453 @@
+"""Model: a graph of layer calls with names for its inputs and outputs, and itself a layer.
+
+Calling a model on tensors adds one call; what is inside is inlined when a graph is lowered. The
+graph is the truth: `layers`, the order of weights and the configuration are read from it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from kgraph.errors import explain
+from kgraph.ir.context import CallContext, calling, current_context
+from kgraph.ir.graph import Graph, Stage, toposort
+from kgraph.ir.leaves import INPUT
+from kgraph.ir.node import Node
+from kgraph.ir.op import as_node, cast_to
+from kgraph.ir.variable import Variable
+from kgraph.layers.base import Layer
+from kgraph.layers.node import keras_shape
+from kgraph.layers.structure import flatten, is_node, leaves_of, pack, unpack_singleton
+from kgraph.layers.weights import assign_weights
+from kgraph.models.config import model_document, network_config, to_json
+from kgraph.models.connect import connect, note_inputs
+from kgraph.models.reading import read_network
+from kgraph.models.topology import Topology, map_network
+from kgraph.passes.lower import inline
+from kgraph.registry import custom_object_scope
+from kgraph.training.trainer import Trainer
+
+NOT_BUILT = (
+    "This model has not yet been built. Build the model first by calling build() or calling fit() "
+    "with some data. Or specify input_shape or batch_input_shape in the first layer for automatic "
+    "build. "
+)
+
+
+class Network:
+    """The graph of a model and the structures that its inputs and outputs come in.
+
+    Args:
+        inputs: tensors, alone or in lists, tuples and dictionaries.
+        outputs: likewise.
+    """
+
+    def __init__(self, inputs: Any, outputs: Any) -> None:
+        given, self.input_structure = flatten(inputs, _is_leaf)
+        wanted, self.output_structure = flatten(outputs, _is_leaf)
+        self.inputs, self.outputs = connect(given, wanted)
+        self.topology: Topology = map_network(self.inputs, self.outputs)
+        self.input_names = _keys(inputs) or [n.name for n in self.inputs]
+        produced = [self.topology.reference(n)[0] for n in self.outputs]
+        self.output_names = _keys(outputs) or _distinct(produced)
+        named = tuple(zip(self.output_names, self.outputs, strict=True))
+        self.graph = Graph(self.inputs, named, (), Stage.LAYERS)
+
+
+class GraphCall:
+    """Record 0 of a model: the graph that it was made of, which Keras 2 counts as a call."""
+
+    index = 0
+    arguments: tuple[tuple[Any, ...], dict[str, Any]] = ((), {})
+
+    def __init__(self, layer: Any, inputs: tuple[Node, ...]) -> None:
+        self.layer, self.inputs = layer, inputs
+
+
+class Model(Trainer, Layer):
+    """A graph of layers between inputs and outputs.
+
+    Args:
+        inputs: `Input` tensors, alone or in a list or dictionary. Intermediate tensors also work.
+        outputs: tensors that depend on them, alone or in a list or dictionary.
+        name: default `model_1`, `model_2` and so on.
+        **kwargs: `trainable`, and Keras 1's `input` and `output`.
+
+    Raises:
+        ValueError: the outputs need another input, or two layers have one name.
+
+    Example:
+        >>> from kgraph.layers import Dense, Input
+        >>> x = Input((3,))
+        >>> model = Model(x, Dense(2, kernel_initializer="ones")(x))
+        >>> model(np.ones((1, 3), "float32")).tolist()
+        [[3.0, 3.0]]
+    """
+
+    # Keras 2 counts the calls of a model from 1.
+    first_call = 1
+    _network: Network | None = None
+
+    def __init__(
+        self, inputs: Any = None, outputs: Any = None, name: str | None = None, **kwargs: Any
+    ) -> None:
+        inputs = kwargs.pop("input", inputs)
+        outputs = kwargs.pop("output", outputs)
+        if inputs is None or outputs is None:
+            raise TypeError(
+                explain(
+                    f"{type(self).__name__} needs `inputs` and `outputs`",
+                    hint="a model that is written as a class with its own `call` is a Layer",
+                )
+            )
+        super().__init__(name=name, **kwargs)
+        self._set_network(Network(inputs, outputs))
+
+    def _set_network(self, network: Network | None) -> None:
+        self._network = network
+        self._graph_losses: list[Node] = []
+        self.built = network is not None
+        own_inputs = network.inputs if network else ()
+        own = (GraphCall(self, own_inputs), network.outputs if network else ())
+        self._inbound_nodes = [own, *self._inbound_nodes[1:]]
+        self._eager.clear()
+        note_inputs(self, own_inputs)
+
+    # -- structure -----------------------------------------------------------------------------
+    @property
+    def network(self) -> Network:
+        """The graph with its order and names.
+
+        Raises:
+            ValueError: the model has no input shape yet.
+        """
+        network = self._known_network()
+        if network is None:
+            raise ValueError(NOT_BUILT)
+        return network
+
+    def _known_network(self) -> Network | None:
+        return self._network
+
+    @property
+    def graph(self) -> Graph | None:
+        """The graph of layer calls, None before the model has an input shape."""
+        network = self._known_network()
+        return network.graph if network is not None else None
+
+    @property
+    def inputs(self) -> list[Node]:
+        """The input tensors."""
+        return list(self.network.inputs)
+
+    @property
+    def outputs(self) -> list[Node]:
+        """The output tensors."""
+        return list(self.network.outputs)
+
+    @property
+    def input(self) -> Any:
+        """The input tensor(s), in the structure that the model was made with."""
+        self._require_network("input")
+        return pack(self.network.input_structure, self.network.inputs)
+
+    @property
+    def output(self) -> Any:
+        """The output tensor(s), in the structure that the model was made with."""
+        self._require_network("output")
+        return pack(self.network.output_structure, self.network.outputs)
+
+    @property
+    def input_shape(self) -> Any:
+        """The shape(s) of the inputs."""
+        self._require_network("input shape")
+        return unpack_singleton([keras_shape(n) for n in self.inputs])
+
+    @property
+    def output_shape(self) -> Any:
+        """The shape(s) of the outputs."""
+        self._require_network("output shape")
+        return unpack_singleton([keras_shape(n) for n in self.outputs])
+
+    @property
+    def input_names(self) -> list[str]:
+        """The keys under which the inputs are fed."""
+        return list(self.network.input_names)
+
+    @property
+    def output_names(self) -> list[str]:
+        """The names of the outputs, under which losses and metrics go."""
+        return list(self.network.output_names)
+
+    @property
+    def layers(self) -> list[Any]:
+        """The layers, inputs included, in Keras's order."""
+        return self.network.topology.layers
+
+    def get_layer(self, name: str | None = None, index: int | None = None) -> Any:
+        """The layer of that name or position; the index wins.
+
+        Raises:
+            ValueError: there is none.
+        """
+        layers = self.layers
+        if index is not None:
+            if not -len(layers) <= index < len(layers):
+                raise ValueError(
+                    f"Was asked to retrieve layer at index {index} "
+                    f"but model only has {len(layers)} layers."
+                )
+            return layers[index]
+        if not name:
+            raise ValueError("Provide either a layer name or layer index.")
+        for layer in layers:
+            if layer.name == name:
+                return layer
+        raise ValueError(
+            explain(f"No such layer: {name}", expected=", ".join(each.name for each in layers))
+        )
+
+    def _require_network(self, what: str) -> None:
+        if self._known_network() is None:
+            raise AttributeError(
+                f"The layer {self.name} has never been called and thus has no defined {what}."
+            )
+
+    # -- meaning -------------------------------------------------------------------------------
+    def build(self, input_shape: Any) -> None:
+        """Nothing to do: the layers inside were built when they were called."""
+        del input_shape
+
+    def call(self, inputs: Any, training: bool | None = None, mask: Any = None) -> Any:
+        """Inlines the graph on other inputs.
+
+        Args:
+            inputs: tensors in the structure of `input`, or in a flat list in their order.
+            training: whether dropout and batch statistics are on; default the caller's.
+            mask: masks of the inputs.
+
+        Returns:
+            Tensors in the structure of `output`; one output comes alone.
+        """
+        context = current_context()
+        if context is None:
+            return self(inputs, training=training, mask=mask)
+        given = self._arrange(inputs)
+        masks = leaves_of(mask, _is_leaf) if mask is not None else ()
+        network = self.network
+        env, known = {}, {}
+        for i, (node, value) in enumerate(zip(network.inputs, given, strict=True)):
+            env[node] = cast_to(value, node.dtype)
+            if i < len(masks) and masks[i] is not None:
+                known[node] = masks[i]
+        roots = (*network.outputs, *self._graph_losses)
+        results, out_masks = inline(roots, context, env, known)
+        count = len(network.outputs)
+        context.losses.extend(results[count:])
+        context.masks = {
+            n: m for n, m in zip(results[:count], out_masks, strict=False) if m is not None
+        }
+        return self._pack_outputs(results[:count])
+
+    def _arrange(self, inputs: Any) -> tuple[Node, ...]:
+        """The inputs of a call in the order of `self.inputs`; dictionaries go by key."""
+        if isinstance(inputs, Mapping):
+            names = self.input_names
+            if set(names) - set(inputs):
+                names = [n.name for n in self.inputs]
+            missing = [name for name in names if name not in inputs]
+            if missing:
+                raise ValueError(
+                    explain(
+                        f"Model {self.name} was called without inputs {missing}",
+                        expected=names,
+                        got=list(inputs),
+                    )
+                )
+            return tuple(as_node(inputs[name]) for name in names)
+        given = leaves_of(inputs, _is_leaf)
+        if len(given) != len(self.inputs):
+            raise ValueError(
+                explain(
+                    f"Model {self.name} takes {len(self.inputs)} inputs, got {len(given)}",
+                    expected=self.input_names,
+                )
+            )
+        return tuple(as_node(value) for value in given)
+
+    def _pack_outputs(self, results: Sequence[Any]) -> Any:
+        structure = self.network.output_structure
+        if isinstance(structure, (list, tuple)) and len(results) == 1:
+            return results[0]
+        return pack(structure, results)
+
+    def _masks_of_outputs(self, inputs: Any, mask: Any, outputs: tuple[Node, ...]) -> Any:
+        if type(self).call is not Model.call:
+            return self.compute_mask(inputs, mask)
+        context = current_context()
+        assert context is not None
+        return [context.masks.get(n) for n in outputs]
+
+    def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
+        """The masks of the outputs for inputs with these masks."""
+        context = CallContext(training=False)
+        with calling(context):
+            outputs = leaves_of(self.call(inputs, mask=mask), is_node)
+        return unpack_singleton([context.masks.get(n) for n in outputs])
+
+    @property
+    def supports_masking(self) -> bool:
+        """The layers inside decide."""
+        return True
+
+    @supports_masking.setter
+    def supports_masking(self, value: bool) -> None:
+        del value
+
+    # -- configuration -------------------------------------------------------------------------
+    def get_config(self) -> dict[str, Any]:
+        """The layers and their calls in Keras 2.3's layout."""
+        return network_config(self.name, self.network)
+
+    def get_build_config(self) -> None:
+        """Nothing: the configuration holds the shapes."""
+
+    @classmethod
+    def from_config(
+        cls, config: Mapping[str, Any], custom_objects: Mapping[str, Any] | None = None
+    ) -> Any:
+        """Makes the model that a configuration describes, with fresh weights.
+
+        Args:
+            config: in Keras 2's or Keras 3's layout.
+            custom_objects: classes and functions besides the built-in ones.
+
+        Raises:
+            ValueError: the configuration is wrong or names something unknown.
+        """
+        with custom_object_scope(custom_objects or {}):
+            inputs, outputs = read_network(config)
+        given = {"trainable": False} if config.get("trainable") is False else {}
+        return cls(inputs, outputs, name=config.get("name"), **given)
+
+    def to_json(self, **options: Any) -> str:
+        """The model without weights as JSON in Keras 2.3's layout.
+
+        Args:
+            **options: for `json.dumps`, such as `indent`.
+        """
+        return to_json(model_document(self), **options)
+
+    # -- weights and losses --------------------------------------------------------------------
+    def _children(self) -> Iterator[Any]:
+        if self._known_network() is not None:
+            yield from self.layers
+
+    def _held_variables(self) -> Sequence[Variable]:
+        """Variables that raw ops between the layers read."""
+        network = self._known_network()
+        return network.graph.states if network is not None else ()
+
+    def get_weights(self) -> list[np.ndarray]:
+        """Copies of the weights, layer by layer (`weights` has the trainable ones first)."""
+        return [v.numpy() for v in self._weights_by_layer()]
+
+    def set_weights(self, weights: Sequence[Any]) -> None:
+        """Writes the weights, in the order of `get_weights`.
+
+        Raises:
+            ValueError: their number or a shape differs.
+        """
+        assign_weights(self.name, self._weights_by_layer(), weights)
+
+    def _weights_by_layer(self) -> list[Variable]:
+        found = [*self._held_variables(), *(v for each in self.layers for v in each.weights)]
+        return list(dict.fromkeys(found))
+
+    def add_loss(self, losses: Any, inputs: Any = None) -> None:
+        """Adds scalars to the loss, which may depend on tensors of the model.
+
+        Args:
+            losses: a scalar tensor or several.
+            inputs: accepted for Keras 2.
+
+        Raises:
+            ValueError: a loss depends on an input that the model does not have.
+        """
+        given = losses if isinstance(losses, (list, tuple)) else [losses]
+        for loss in given:
+            below = toposort([loss]) if is_node(loss) else ()
+            needed = [n for n in below if n.op is INPUT]
+            if current_context() is not None or not needed:
+                super().add_loss(loss, inputs)
+                continue
+            strangers = [n.name for n in needed if n not in self.network.inputs]
+            if strangers:
+                raise ValueError(
+                    explain(
+                        f"A loss added to model {self.name} depends on other inputs",
+                        expected=self.input_names,
+                        got=strangers,
+                    )
+                )
+            self._graph_losses.append(loss)
+            self._eager.clear()
+
+    def penalties(self) -> list[Node]:
+        """Weight penalties, each weight once, and what `add_loss` of this model added."""
+        return [*super().penalties(), *self._graph_losses]
+
+    @property
+    def losses(self) -> list[Node]:
+        """Weight penalties, added losses, and what the layers' calls add."""
+        return [*self.penalties(), *self._replay(training=False).losses]
+
+    def _replay(self, training: bool) -> CallContext:
+        context = CallContext(training)
+        inline((*self.outputs, *self._graph_losses), context)
+        return context
+
+    @property
+    def stateful(self) -> bool:
+        """Whether a layer keeps state from batch to batch."""
+        return any(layer.stateful for layer in self._children())
+
+    @stateful.setter
+    def stateful(self, value: bool) -> None:
+        del value
+
+    @property
+    def state_updates(self) -> list[Any]:
+        """The changes of state of a prediction."""
+        return self._replay(training=False).updates
+
+    def reset_states(self) -> None:
+        """Sets the state of all stateful layers back."""
+        for layer in self.layers:
+            if layer.stateful and hasattr(layer, "reset_states"):
+                layer.reset_states()
+
+
+def _is_leaf(value: Any) -> bool:
+    return not isinstance(value, (list, tuple, dict))
+
+
+def _keys(structure: Any) -> list[str]:
+    """The keys of a flat dictionary, else none."""
+    flat = isinstance(structure, dict) and all(map(_is_leaf, structure.values()))
+    return [str(key) for key in structure] if flat else []
+
+
+def _distinct(names: Sequence[str]) -> list[str]:
+    """The names, with `_1`, `_2` on those that come again."""
+    found: list[str] = []
+    for name in names:
+        unused, count = name, 0
+        while unused in found:
+            count += 1
+            unused = f"{name}_{count}"
+        found.append(unused)
+    return found

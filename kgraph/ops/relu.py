@@ -1,0 +1,250 @@
+"""Activations made of straight lines: relu and its family, and the class of all activations.
+
+A row's `make(zeros, number, **attrs)` returns the kernel, a function of (x, out, *work). When a
+plan is made `zeros` is a buffer of x's shape, because NumPy's maximum is several times faster
+between full arrays than with a scalar.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from kgraph.ir.node import Node
+from kgraph.ir.op import Sample, register
+from kgraph.ir.types import TensorType
+from kgraph.ops.base import Elementwise, Vjp
+from kgraph.ops.comparison import greater
+from kgraph.ops.extremes import maximum, minimum
+from kgraph.ops.select import cast, where
+
+Kernel = Callable[..., None]
+Number = Callable[[float], np.ndarray]
+Make = Callable[..., Kernel]
+
+_BITS = {2: np.dtype("int16"), 4: np.dtype("int32"), 8: np.dtype("int64")}
+
+
+class Activation(Elementwise):
+    """An elementwise function of one tensor.
+
+    Args:
+        name: the op's name.
+        make: (zeros, number, **attrs) -> kernel.
+        vjp: (g, y, x, **attrs) -> (cotangent,).
+        doc: one sentence.
+        reference: the same meaning in simpler ops.
+        work: buffers like x that the kernel needs.
+        defaults: attributes and their default values.
+        in_place: whether `out` may be x.
+        integers: whether integers stay integers instead of becoming float32.
+        variants: attributes of further samples.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        make: Make,
+        vjp: Vjp,
+        *,
+        doc: str,
+        reference: Callable[..., Any],
+        work: int = 0,
+        defaults: Mapping[str, Any] | None = None,
+        in_place: bool = False,
+        integers: bool = False,
+        variants: Sequence[Mapping[str, Any]] = (),
+        flops: int = 4,
+    ) -> None:
+        super().__init__(
+            name,
+            self.evaluate,
+            vjp,
+            doc=doc,
+            floating=not integers,
+            reference=reference,
+            reuse=(0,) if in_place else (),
+            dtypes="if" if integers else "f",
+            flops=flops,
+        )
+        self.make, self.work = make, work
+        self.defaults, self.variants = dict(defaults or {}), tuple(variants)
+
+    def __call__(self, x: Any, *values: Any, **attrs: Any) -> Any:
+        return self.apply((x,), **dict(zip(self.defaults, values)), **attrs)
+
+    def normalize(self, inputs: tuple[Node, ...], attrs: dict[str, Any]) -> dict[str, Any]:
+        full = {**self.defaults, **attrs}
+        return {name: type(self.defaults[name])(value) for name, value in full.items()}
+
+    def scratch(self, *types: TensorType, **attrs: Any) -> tuple[TensorType, ...]:
+        return (types[0],) * self.work
+
+    def evaluate(self, x: np.ndarray, out: np.ndarray, *work: np.ndarray, **attrs: Any) -> None:
+        """Writes the function of x to `out`; `work` are the buffers of `scratch`."""
+        self.build_kernel(x.dtype, (), attrs)(x, out, *work)
+
+    def kernel(self, *arrays: np.ndarray, out: Any = None, work: Any = None, **attrs: Any) -> Any:
+        (x,) = arrays
+        out = np.empty(x.shape, x.dtype) if out is None else out
+        types = self.scratch(TensorType(x.shape, x.dtype.name), **attrs)
+        buffers = work or [np.empty(t.shape, t.dtype) for t in types]
+        self.evaluate(x, out, *buffers, **attrs)
+        return out
+
+    def build_kernel(self, dtype: Any, shape: tuple[int, ...], attrs: Mapping[str, Any]) -> Kernel:
+        """The kernel with attributes built in, and zeros of `shape`."""
+
+        def number(value: float) -> np.ndarray:
+            return np.array(value, dtype)
+
+        return self.make(np.zeros(shape, dtype), number, **attrs)
+
+    def specialize(
+        self, inputs: Sequence[TensorType], outputs: Sequence[TensorType], attrs: Mapping[str, Any]
+    ) -> Callable[..., Any]:
+        return self.build_kernel(inputs[0].dtype, inputs[0].shape, attrs)
+
+    def samples(self) -> Iterable[Sample]:
+        for sample in super().samples():
+            yield Sample(sample.inputs, dict(self.defaults))
+        for attrs in self.variants:
+            yield Sample((lambda rng: rng.uniform(-3, 3, (2, 5)).astype("float32"),), attrs)
+
+
+class ReluGrad(Elementwise):
+    """`g` where `y` is positive, else 0: also where `g` is infinite or NaN."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "relu_grad",
+            self.evaluate,
+            lambda h, _, g, y: (relu_grad(h, y), None),
+            doc="`g` where `y` is positive, else 0, also where `g` is infinite or NaN.",
+            arity=2,
+            dtypes="f",
+            reference=lambda g, y: where(greater(y, 0), g, 0),
+            reuse=(1,),
+            flops=2,
+        )
+
+    def scratch(self, *types: TensorType, **attrs: Any) -> tuple[TensorType, ...]:
+        return (types[1].with_dtype("bool"),)
+
+    def evaluate(self, g: np.ndarray, y: np.ndarray, out: np.ndarray, mask: np.ndarray) -> None:
+        """Writes the masked `g`; `mask` is a bool buffer like y."""
+        bits = _BITS[out.itemsize]
+        np.greater(y, np.zeros((), y.dtype), mask)
+        # The product of g's bits with 0 or 1 is exact, and several times as fast as a masked copy.
+        chosen = out.view(bits)
+        np.copyto(chosen, mask)
+        np.multiply(chosen, g.view(bits), chosen)
+
+    def kernel(self, *arrays: np.ndarray, out: Any = None, work: Any = None, **attrs: Any) -> Any:
+        g, y = arrays
+        if out is None:
+            out = np.empty(np.broadcast_shapes(g.shape, y.shape), g.dtype)
+        self.evaluate(g, y, out, work[0] if work else np.empty(y.shape, bool))
+        return out
+
+    def specialize(
+        self, inputs: Sequence[TensorType], outputs: Sequence[TensorType], attrs: Mapping[str, Any]
+    ) -> Callable[..., Any]:
+        zero, bits = np.zeros((), inputs[0].dtype), _BITS[inputs[0].itemsize]
+        positive, copy, multiply = np.greater, np.copyto, np.multiply
+
+        def masked(g: np.ndarray, y: np.ndarray, out: np.ndarray, mask: np.ndarray) -> None:
+            positive(y, zero, mask)
+            chosen = out.view(bits)
+            copy(chosen, mask)
+            multiply(chosen, g.view(bits), chosen)
+
+        return masked
+
+
+def step(x: Node) -> Node:
+    """1 where x is positive, else 0."""
+    return cast(greater(x, 0), x.dtype)
+
+
+def _make_relu(zeros: np.ndarray, number: Number) -> Kernel:
+    maximum = np.maximum
+    return lambda x, out: maximum(x, zeros, out=out)
+
+
+def _make_relu6(zeros: np.ndarray, number: Number) -> Kernel:
+    clip, low, high = np.clip, number(0), number(6)
+    return lambda x, out: clip(x, low, high, out=out)
+
+
+def _make_leaky_relu(zeros: np.ndarray, number: Number, negative_slope: float) -> Kernel:
+    slope = number(negative_slope)
+    larger = np.maximum if negative_slope <= 1 else np.minimum
+
+    def kernel(x: np.ndarray, out: np.ndarray) -> None:
+        np.multiply(x, slope, out)
+        larger(x, out, out=out)
+
+    # 0 * inf would be NaN.
+    return kernel if negative_slope else _make_relu(zeros, number)
+
+
+def _make_hard_sigmoid(zeros: np.ndarray, number: Number) -> Kernel:
+    slope, half, low, high = number(0.2), number(0.5), number(0), number(1)
+
+    def kernel(x: np.ndarray, out: np.ndarray) -> None:
+        np.multiply(x, slope, out)
+        np.add(out, half, out)
+        np.clip(out, low, high, out=out)
+
+    return kernel
+
+
+def _leaky_relu_vjp(g: Node, y: Node, x: Node, negative_slope: float) -> tuple[Node]:
+    return (g * (step(x) * (1 - negative_slope) + negative_slope),)
+
+
+relu_grad = ReluGrad()
+relu = Activation(
+    "relu",
+    _make_relu,
+    lambda g, y, x: (relu_grad(g, y),),
+    doc="x where it is positive, else 0.",
+    reference=lambda x: maximum(x, 0),
+    in_place=True,
+    integers=True,
+    flops=1,
+)
+relu6 = Activation(
+    "relu6",
+    _make_relu6,
+    lambda g, y, x: (relu_grad(relu_grad(g, y), 6 - y),),
+    doc="x moved into [0, 6].",
+    reference=lambda x: minimum(maximum(x, 0), 6),
+    in_place=True,
+    integers=True,
+    flops=2,
+)
+leaky_relu = Activation(
+    "leaky_relu",
+    _make_leaky_relu,
+    _leaky_relu_vjp,
+    doc="x where it is positive, else x times `negative_slope`.",
+    reference=lambda x, negative_slope: where(greater(x, 0), x, negative_slope * x),
+    defaults={"negative_slope": 0.2},
+    variants=({"negative_slope": 0.0}, {"negative_slope": 1.5}, {"negative_slope": -0.5}),
+    flops=2,
+)
+hard_sigmoid = Activation(
+    "hard_sigmoid",
+    _make_hard_sigmoid,
+    lambda g, y, x: (relu_grad(relu_grad(0.2 * g, y), 1 - y),),
+    doc="0.2 x + 0.5 moved into [0, 1].",
+    reference=lambda x: minimum(maximum(0.2 * x + 0.5, 0), 1),
+    in_place=True,
+    flops=4,
+)
+for _op in (relu_grad, relu, relu6, leaky_relu, hard_sigmoid):
+    register(_op)

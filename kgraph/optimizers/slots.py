@@ -1,0 +1,106 @@
+"""Slots: the arrays that an optimizer keeps for each weight, one vector for all small weights.
+
+A step on a few thousand numbers costs the calls, not the arithmetic. So small weights of one dtype
+share their slots: their gradients are joined into one vector, the formula runs once over it, and
+the change is cut apart again. Every element sees the same operations in the same order as it would
+alone. The slot of a single weight is a window on the vector.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from kgraph import ops
+from kgraph.ir import Node, Variable
+
+# Elements up to which joining (one more copy) is cheaper than a formula of its own (~8 calls).
+SMALL = 4096
+
+Slots = dict[str, Variable]
+
+
+@dataclass(frozen=True)
+class Group:
+    """Weights that one application of the formula updates.
+
+    Args:
+        weights: one weight of any size, or several small ones.
+        slots: of the weight's shape, or vectors over all the weights.
+        windows: for each weight its part of the slots, in its shape.
+    """
+
+    weights: tuple[Variable, ...]
+    slots: Slots
+    windows: dict[Variable, Slots]
+
+    def join(self, gradients: Sequence[Node]) -> Node:
+        """The gradients as one tensor of the slots' shape."""
+        if len(gradients) == 1:
+            return gradients[0]
+        return ops.concatenate([ops.reshape(g, (-1,)) for g in gradients], axis=0)
+
+    def cut(self, change: Node) -> list[Node]:
+        """One tensor for each weight from one of the slots' shape."""
+        if len(self.weights) == 1:
+            return [change]
+        ends = np.cumsum([w.value.size for w in self.weights]).tolist()
+        parts = ops.split(change, ends[:-1])
+        return [ops.reshape(p, w.shape) for p, w in zip(parts, self.weights, strict=True)]
+
+
+def make_groups(
+    variables: Sequence[Variable],
+    names: Sequence[str],
+    prefix: str,
+    known: Mapping[Variable, Slots],
+) -> list[Group]:
+    """Groups the weights and makes their slots.
+
+    Args:
+        variables: the weights to train.
+        names: the optimizer's slots; without any, joining would save nothing.
+        prefix: of the slots' names.
+        known: slots from before, whose values go on.
+    """
+    small: dict[str, list[Variable]] = {}
+    for weight in variables:
+        if names and weight.value.size <= SMALL:
+            small.setdefault(weight.dtype, []).append(weight)
+    joined = [tuple(group) for group in small.values() if len(group) > 1]
+    inside = {weight for group in joined for weight in group}
+    alone = [(weight,) for weight in variables if weight not in inside]
+    return [_make_group(weights, names, prefix, known) for weights in (*alone, *joined)]
+
+
+def _make_group(
+    weights: tuple[Variable, ...],
+    names: Sequence[str],
+    prefix: str,
+    known: Mapping[Variable, Slots],
+) -> Group:
+    first, several = weights[0], len(weights) > 1
+    shape = (sum(w.value.size for w in weights),) if several else first.value.shape
+    path = f"{prefix}/joined" if several else f"{prefix}/{first.name}"
+    slots = {n: _zeros(shape, first.dtype, f"{path}/{n}") for n in names}
+    windows: dict[Variable, Slots] = {}
+    start = 0
+    for weight in weights:
+        stop = start + weight.value.size
+        windows[weight] = own = {}
+        for name, slot in slots.items():
+            own[name] = slot
+            if several:
+                own[name] = _zeros(weight.value.shape, weight.dtype, f"{prefix}/{weight.name}/{name}")
+                own[name].value = slot.value[start:stop].reshape(weight.value.shape)
+            if weight in known:
+                own[name].assign(known[weight][name].value)
+        start = stop
+    return Group(weights, slots, windows)
+
+
+def _zeros(shape: tuple[Any, ...], dtype: str, name: str) -> Variable:
+    return Variable(np.zeros(shape, dtype), name, dtype, trainable=False)

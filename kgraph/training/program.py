@@ -1,0 +1,186 @@
+"""The compiled steps of one model: one executable for each kind of step and type of data."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from kgraph import config
+from kgraph.ir import Graph, Node, TensorType, Variable
+from kgraph.runtime.binding import bind_shapes
+from kgraph.runtime.executable import Executable, compile
+from kgraph.training.compilation import Compilation
+from kgraph.training.data import as_arrays, check_counts
+from kgraph.training.step import (
+    NO_LOSS,
+    Forward,
+    Signature,
+    evaluation_graph,
+    forward,
+    training_graph,
+)
+from kgraph.training.targets import (
+    sample_weights,
+    target_arrays,
+    target_type,
+    weight_type,
+    with_class_weights,
+)
+from kgraph.training.totals import Totals
+
+
+@dataclass
+class Data:
+    """Checked arrays.
+
+    Attributes:
+        inputs: one an input of the model.
+        targets: one a head.
+        weights: one a head, None where it has none.
+        samples: their length.
+    """
+
+    inputs: list[np.ndarray]
+    targets: list[np.ndarray]
+    weights: list[np.ndarray | None]
+    samples: int
+
+    @property
+    def arrays(self) -> list[np.ndarray]:
+        """What a step is fed, in the order of its inputs."""
+        return [*self.inputs, *self.targets, *(w for w in self.weights if w is not None)]
+
+    @property
+    def key(self) -> tuple[Any, ...]:
+        """Equal for data that one step can take."""
+        return tuple(
+            None if a is None else (a.shape[1:], a.dtype.char)
+            for a in (*self.targets, *self.weights)
+        )
+
+    def part(self, rows: slice) -> Data:
+        """Some of the samples."""
+        weights = [None if w is None else w[rows] for w in self.weights]
+        inputs, targets = [a[rows] for a in self.inputs], [a[rows] for a in self.targets]
+        return Data(inputs, targets, weights, len(range(self.samples)[rows]))
+
+
+class Step:
+    """An executable with its plans, found by the shapes of the arrays."""
+
+    def __init__(self, executable: Executable) -> None:
+        self.executable = executable
+        self._plans: dict[tuple[tuple[int, ...], ...], Any] = {}
+
+    def plan(self, shapes: tuple[tuple[int, ...], ...]) -> Any:
+        """The plan for arrays of these shapes."""
+        found = self._plans.get(shapes)
+        if found is None:
+            if len(self._plans) >= config.plan_cache_size:
+                self._plans.clear()
+            inputs = self.executable.graph.inputs
+            found = self._plans[shapes] = self.executable.bind(bind_shapes(inputs, shapes))
+        return found
+
+    def run(self, arrays: Sequence[np.ndarray]) -> Any:
+        """Runs on one batch; returns the plan, which holds the outputs until the next run."""
+        plan = self.plan(tuple([a.shape for a in arrays]))
+        for buffer, array in zip(plan.inputs, arrays):
+            buffer[...] = array
+        plan.run()
+        return plan
+
+
+class Program:
+    """Everything that belongs to one `compile` of one model.
+
+    Args:
+        model: the model; what its layers do in training is fixed here.
+        compiled: losses, metrics, optimizer.
+        rng_step: the model's counter of random ops.
+
+    Attributes:
+        totals: the variables behind the logs.
+
+    Raises:
+        ValueError: there is no loss at all.
+    """
+
+    def __init__(self, model: Any, compiled: Compilation, rng_step: Variable) -> None:
+        self.compiled, self.rng_step = compiled, rng_step
+        self.graph: Graph = model.graph
+        self.input_names = list(model.input_names)
+        self.input_types: list[TensorType] = [n.type for n in model.inputs]
+        self.outputs: list[Node] = list(model.outputs)
+        self.totals = Totals(compiled.names)
+        self._model = model
+        self._sources: dict[str, Forward] = {"train": forward(model, training=True)}
+        self._steps: dict[Any, Step] = {}
+        if not compiled.heads and not self._sources["train"].penalties:
+            raise ValueError(NO_LOSS)
+
+    def data(
+        self, x: Any, y: Any, sample_weight: Any = None, class_weight: Any = None
+    ) -> Data:
+        """Checks and casts what the user passed.
+
+        Raises:
+            ValueError: it does not fit the model.
+            TypeError: it holds no arrays.
+        """
+        heads = self.compiled.heads
+        inputs = as_arrays(x, self.input_names, self.input_types, "input")
+        targets = target_arrays(y, heads, self.outputs)
+        weights = sample_weights(sample_weight, heads, targets)
+        samples = check_counts(inputs, targets, weights)
+        weights = with_class_weights(weights, class_weight, heads, targets)
+        return Data(inputs, targets, weights, samples)
+
+    def weigh_classes(self, data: Data, class_weight: Any) -> Data:
+        """The same data with class weights."""
+        weights = with_class_weights(
+            data.weights, class_weight, self.compiled.heads, data.targets
+        )
+        return Data(data.inputs, data.targets, weights, data.samples)
+
+    def step(self, kind: str, data: Data) -> Step:
+        """The compiled step of a kind for data like these, built when it is first needed.
+
+        Args:
+            kind: "train" or "evaluate".
+            data: decides the types of targets and weights.
+        """
+        key = (kind, data.key)
+        found = self._steps.get(key)
+        if found is None:
+            found = self._steps[key] = Step(self._build(kind, data))
+        return found
+
+    def _build(self, kind: str, data: Data) -> Executable:
+        outputs = [self.outputs[head.index] for head in self.compiled.heads]
+        signature = Signature(
+            tuple(target_type(a, n) for a, n in zip(data.targets, outputs, strict=True)),
+            tuple(weight_type(w, n) for w, n in zip(data.weights, outputs, strict=True)),
+        )
+        if kind not in self._sources:
+            self._sources[kind] = forward(self._model, training=False)
+        make: Callable[..., Graph] = training_graph if kind == "train" else evaluation_graph
+        graph = make(self._sources[kind], self.compiled, signature, self.totals)
+        return compile(graph, rng_step=self.rng_step)
+
+    def run_once(self, kind: str, data: Data, reset: bool = True) -> dict[str, float]:
+        """One step on one batch, and the means of the logged values.
+
+        Args:
+            kind: "train" or "evaluate".
+            data: the batch.
+            reset: whether the means start with this batch.
+        """
+        step = self.step(kind, data)
+        if reset:
+            self.totals.reset()
+        step.run(data.arrays)
+        return self.totals.results()

@@ -1,0 +1,212 @@
+"""Runs of batches with callbacks around them: the epochs of `fit`, `evaluate`, `predict`."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Container
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from kgraph.callbacks import CallbackList, Logs, ProgbarLogger
+from kgraph.callbacks.progress import ProgressBar
+from kgraph.ir import Dim
+from kgraph.training.loop import Batches, epoch_order
+from kgraph.training.program import Data, Program, Step
+
+DEFAULT_BATCH = 32
+
+
+@dataclass
+class Fit:
+    """One call of `fit`, after its arguments were checked.
+
+    Args:
+        model: only its `stop_training` is used.
+        program: the compiled steps.
+        train: training data.
+        validation: validation data or None.
+        batch_size: samples in a batch.
+        validation_batch_size: the same for validation.
+        shuffle: True, False or "batch".
+        callbacks: all callbacks.
+        frequency: validation runs each so many epochs, or after the epochs listed (from 1).
+    """
+
+    model: Any
+    program: Program
+    train: Data
+    validation: Data | None
+    batch_size: int
+    validation_batch_size: int
+    shuffle: bool | str
+    callbacks: CallbackList
+    frequency: int | Container[int] = 1
+
+    def run(self, first: int, epochs: int) -> None:
+        """Runs the epochs from `first` (counted from 0) up to `epochs`."""
+        train = Batches(self.program.step("train", self.train), self.train.arrays, self.batch_size)
+        check = None
+        if self.validation is not None:
+            step = self.program.step("evaluate", self.validation)
+            check = Batches(step, self.validation.arrays, self.validation_batch_size)
+        self.callbacks.call("on_train_begin", Logs())
+        logs = Logs()
+        for epoch in range(first, epochs):
+            logs = Logs()
+            self.callbacks.call("on_epoch_begin", epoch, logs)
+            self.program.totals.reset()
+            whole = self._batches(train)
+            logs.update(self.program.totals.results())
+            if check is not None and whole and due(epoch, self.frequency):
+                measured = run_test(self.program, check, self.callbacks)
+                logs.update({f"val_{name}": value for name, value in measured.items()})
+            self.callbacks.call("on_epoch_end", epoch, logs)
+            if self.model.stop_training:
+                break
+        self.callbacks.call("on_train_end", logs)
+
+    def _batches(self, batches: Batches) -> bool:
+        """Runs an epoch's batches; False if training was stopped before the last."""
+        order = epoch_order(batches.samples, self.batch_size, self.shuffle)
+        bar = find_bar(self.callbacks)
+        if self.callbacks.watches_batches("train"):
+            return self._watched(batches, order, bar)
+        run, results, clock = batches.run, self.program.totals.results, time.perf_counter
+        if bar is None or not bar.live:
+            for index in range(len(batches)):
+                run(index, order)
+            return True
+        for index, (_, stop) in enumerate(batches.bounds):
+            run(index, order)
+            if clock() >= bar.due:
+                bar.refresh(stop, results())
+        return True
+
+    def _watched(
+        self, batches: Batches, order: np.ndarray | None, bar: ProgressBar | None
+    ) -> bool:
+        """The same with batch hooks: losses in the logs are the batch's, metrics the epoch's."""
+        totals = self.program.totals
+        names = ["loss", *(h.log for h in self.program.compiled.heads if h.log is not None)]
+        seen, sums = totals.snapshot(names)
+        for index, (start, stop) in enumerate(batches.bounds):
+            logs = Logs(batch=index, size=stop - start)
+            self.callbacks.call("on_train_batch_begin", index, logs)
+            batches.run(index, order)
+            logs.update(totals.results())
+            old, (seen, sums) = (seen, sums), totals.snapshot(names)
+            for name, now, before in zip(names, sums, old[1], strict=True):
+                logs[name] = (now - before) / (seen - old[0])
+            self.callbacks.call("on_train_batch_end", index, logs)
+            if bar is not None and time.perf_counter() >= bar.due:
+                bar.refresh(stop, totals.results())
+            if self.model.stop_training:
+                return stop == batches.samples
+        return True
+
+
+def due(epoch: int, frequency: int | Container[int]) -> bool:
+    """Whether an epoch, counted from 0, is followed by validation.
+
+    Example:
+        >>> [due(e, 2) for e in range(4)], due(4, [1, 5])
+        ([False, True, False, True], True)
+    """
+    if isinstance(frequency, int):
+        return (epoch + 1) % frequency == 0
+    return epoch + 1 in frequency
+
+
+def run_test(
+    program: Program,
+    batches: Batches,
+    callbacks: CallbackList,
+    bar: ProgressBar | None = None,
+) -> dict[str, float]:
+    """Measures all batches; the means of the logged values."""
+    program.totals.reset()
+    callbacks.call("on_test_begin", Logs())
+    run_batches(batches, callbacks, "test", program.totals.results, bar)
+    found = program.totals.results()
+    callbacks.call("on_test_end", Logs(found))
+    return found
+
+
+def run_batches(
+    batches: Batches,
+    callbacks: CallbackList,
+    mode: str,
+    read: Any,
+    bar: ProgressBar | None = None,
+    take: Any = None,
+) -> None:
+    """Runs all batches in their order.
+
+    Args:
+        batches: what to run.
+        callbacks: whose hooks are called, if there are any.
+        mode: "test" or "predict".
+        read: gives the logs of a batch.
+        bar: progress to show, or None.
+        take: function of (plan, first row, row after the last), called after each batch, or None.
+    """
+    watched = callbacks.watches_batches(mode)
+    for index, (start, stop) in enumerate(batches.bounds):
+        if watched:
+            callbacks.call(f"on_{mode}_batch_begin", index, Logs(batch=index, size=stop - start))
+        plan = batches.run(index)
+        if take is not None:
+            take(plan, start, stop)
+        if watched:
+            logs = Logs({"batch": index, "size": stop - start, **read()})
+            callbacks.call(f"on_{mode}_batch_end", index, logs)
+        if bar is not None and bar.live and time.perf_counter() >= bar.due:
+            bar.refresh(stop, {})
+
+
+def predict(
+    step: Step,
+    arrays: list[np.ndarray],
+    batch_size: int,
+    callbacks: CallbackList,
+    bar: ProgressBar | None,
+) -> list[np.ndarray]:
+    """The outputs for all rows, each batch written straight into its place.
+
+    Raises:
+        ValueError: an output does not have one row a sample.
+    """
+    results: list[np.ndarray] = []
+
+    def take(plan: Any, start: int, stop: int) -> None:
+        if not results:
+            results.extend(
+                np.empty((len(arrays[0]), *out.shape[1:]), out.dtype) for out in plan.outputs
+            )
+        for result, output in zip(results, plan.outputs):
+            result[start:stop] = output
+
+    callbacks.call("on_predict_begin", Logs())
+    batches = Batches(step, arrays, batch_size)
+    run_batches(batches, callbacks, "predict", dict, bar, take)
+    callbacks.call("on_predict_end", Logs())
+    return results
+
+
+def choose_batch_size(given: int | None, batch: int | Dim) -> int:
+    """The batch size that the user asked for, else the model's fixed one, else 32."""
+    if given is None:
+        return batch if isinstance(batch, int) else DEFAULT_BATCH
+    if given < 1:
+        raise ValueError(f"`batch_size` must be at least 1. Received: {given}")
+    return int(given)
+
+
+def find_bar(callbacks: CallbackList) -> ProgressBar | None:
+    """The bar that shows the present epoch, or None."""
+    for callback in callbacks.callbacks:
+        if isinstance(callback, ProgbarLogger):
+            return callback.bar
+    return None

@@ -1,0 +1,473 @@
+"""compile, fit, evaluate, predict and their one-batch forms, as a mixin of models.
+
+The model provides `graph`, `inputs`, `outputs`, `input_names`, `output_names`,
+`trainable_weights`, `penalties()` and `flattened_layers()`; nothing here knows how it is made.
+"""
+
+from __future__ import annotations
+
+import threading
+import warnings
+from collections.abc import Container, Sequence
+from typing import Any
+
+import numpy as np
+
+from kgraph import optimizers
+from kgraph.callbacks import Callback, CallbackList, History, ProgbarLogger
+from kgraph.callbacks.progress import ProgressBar
+from kgraph.ir import Graph, Node, Variable
+from kgraph.optimizers import Optimizer
+from kgraph.runtime.executable import compile as compile_graph
+from kgraph.training.compilation import Compilation, as_list, looks_like_weights, make_heads
+from kgraph.training.data import as_array, as_arrays, split_point
+from kgraph.training.loop import Batches
+from kgraph.training.program import Data, Program, Step
+from kgraph.training.running import Fit, choose_batch_size, predict, run_test
+
+NOT_COMPILED = (
+    "You must compile a model before training/testing. Use `model.compile(optimizer, loss)`."
+)
+DISCREPANCY = (
+    "Discrepancy between trainable weights and collected trainable weights, did you set "
+    "`model.trainable` without calling `model.compile` after ?"
+)
+# Arguments of other versions of Keras that change nothing about the result here.
+COMPILE_HINTS = ("run_eagerly", "steps_per_execution", "jit_compile", "auto_scale_loss")
+FIT_HINTS = ("max_queue_size", "workers", "use_multiprocessing")
+
+
+class Trainer:
+    """The part of a model that trains, measures and predicts.
+
+    Attributes:
+        optimizer: what `compile` was given.
+        loss, loss_weights, metrics: likewise.
+        history: the `History` of the last `fit`.
+        stop_training: set by callbacks to end training after the present batch.
+    """
+
+    graph: Graph | None
+    inputs: list[Node]
+    outputs: list[Node]
+    input_names: list[str]
+    output_names: list[str]
+    trainable_weights: list[Variable]
+
+    optimizer: Optimizer | None = None
+    loss: Any = None
+    loss_weights: Any = None
+    metrics: Any = None
+    weighted_metrics: Any = None
+    history: History | None = None
+    stop_training = False
+    _program: Program | None = None
+    _predictor: tuple[Graph, Step] | None = None
+    _rng_step: Variable | None = None
+    _predicting = threading.RLock()
+
+    # -- compile -------------------------------------------------------------------------------
+    def compile(
+        self,
+        optimizer: Any = "rmsprop",
+        loss: Any = None,
+        metrics: Any = None,
+        loss_weights: Any = None,
+        sample_weight_mode: Any = None,
+        weighted_metrics: Any = None,
+        **hints: Any,
+    ) -> None:
+        """Says how the model is trained; the trained weights are those trainable now.
+
+        Args:
+            optimizer: a name or an optimizer.
+            loss: a name, a function of (y_true, y_pred) or a `Loss`; one for all outputs, a list
+                with one (or None) an output, or a dict by output name.
+            metrics: names or functions; a list for all outputs, a list an output, or a dict.
+            loss_weights: factors of the outputs' losses; a number, a list or a dict.
+            sample_weight_mode: accepted; the weights' shape says it.
+            weighted_metrics: metrics that see sample weights.
+            **hints: `run_eagerly`, `jit_compile`, `steps_per_execution`, `auto_scale_loss`
+                change nothing about the results and are ignored.
+
+        Raises:
+            ValueError: a name is unknown, a list has the wrong length, or there is no loss.
+            TypeError: an argument is unknown.
+        """
+        del sample_weight_mode
+        check_hints(hints, COMPILE_HINTS)
+        if looks_like_weights(metrics):  # Keras 3 has the weights before the metrics
+            metrics, loss_weights = loss_weights, metrics
+        self.optimizer = optimizers.get(optimizer)
+        self.loss, self.loss_weights = loss, loss_weights
+        self.metrics, self.weighted_metrics = metrics, weighted_metrics
+        self._program = None
+        if getattr(self, "graph", None) is not None:
+            self._program = self._make_program()
+
+    def _make_program(self) -> Program:
+        assert self.optimizer is not None
+        heads = make_heads(
+            self.output_names, self.loss, self.loss_weights, self.metrics, self.weighted_metrics
+        )
+        flags = tuple((layer, layer.trainable) for layer in self.flattened_layers())
+        compiled = Compilation(self.optimizer, heads, tuple(self.trainable_weights), flags)
+        if self._rng_step is None:
+            self._rng_step = Variable(0, "rng_step", "int64", trainable=False)
+        return Program(self, compiled, self._rng_step)
+
+    def _compiled(self, x: Any = None) -> Program:
+        """The compiled steps; those of a graph that has changed since are made anew.
+
+        Args:
+            x: data that a model without an input shape takes it from.
+        """
+        if self.optimizer is None:
+            raise RuntimeError(NOT_COMPILED)
+        self._build_for(x)
+        if self._program is None or self._program.graph is not self.graph:
+            self._program = self._make_program()
+        return self._program
+
+    def _build_for(self, x: Any) -> None:
+        """Gives a model without an input shape that of the data."""
+        if self.graph is None and x is not None:
+            first = as_array(x[0] if isinstance(x, (list, tuple)) and x else x, "input")
+            self.build((None, *(first.shape[1:] or (1,))))
+
+    def _check_trainable(self, program: Program) -> None:
+        if any(layer.trainable != flag for layer, flag in program.compiled.flags):
+            warnings.warn(DISCREPANCY, stacklevel=3)
+
+    @property
+    def metrics_names(self) -> list[str]:
+        """Names of what `evaluate` and `train_on_batch` return, in their order."""
+        return self._compiled().compiled.names
+
+    # -- whole data sets -----------------------------------------------------------------------
+    def fit(
+        self,
+        x: Any = None,
+        y: Any = None,
+        batch_size: int | None = None,
+        epochs: int = 1,
+        verbose: Any = 1,
+        callbacks: Callback | Sequence[Callback] | None = None,
+        validation_split: float = 0.0,
+        validation_data: Any = None,
+        shuffle: bool | str = True,
+        class_weight: Any = None,
+        sample_weight: Any = None,
+        initial_epoch: int = 0,
+        validation_freq: int | Container[int] = 1,
+        validation_batch_size: int | None = None,
+        **hints: Any,
+    ) -> History:
+        """Trains for a number of epochs.
+
+        Args:
+            x: inputs: an array, a list of arrays, or a dict by input name.
+            y: targets, likewise by output.
+            batch_size: samples in a step; default 32. The last batch may be smaller.
+            epochs: number of the last epoch.
+            verbose: 0 silent, 1 a progress bar, 2 a line an epoch.
+            callbacks: called in their order, after the bar and before the `History`.
+            validation_split: fraction at the end of the data that is measured, not trained on.
+            validation_data: (x, y) or (x, y, sample_weight) to measure after each epoch.
+            shuffle: whether each epoch has a new order; "batch" keeps batches together.
+            class_weight: {class: weight}; a list or a dict of these for several outputs.
+            sample_weight: weights of the samples (n,) or of their steps (n, steps).
+            initial_epoch: number of epochs that were done before.
+            validation_freq: validate each so many epochs, or after the epochs listed (from 1).
+            validation_batch_size: default `batch_size`.
+            **hints: `nb_epoch` is Keras 1's `epochs`; `max_queue_size`, `workers` and
+                `use_multiprocessing` are ignored.
+
+        Returns:
+            The `History` of the epochs.
+
+        Raises:
+            RuntimeError: the model is not compiled.
+            ValueError: the data does not fit the model.
+        """
+        epochs = hints.pop("nb_epoch", epochs)
+        check_hints(hints, FIT_HINTS)
+        program = self._compiled(x)
+        self._check_trainable(program)
+        train, validation = self._fit_data(
+            program, (x, y, sample_weight), class_weight, validation_data, validation_split
+        )
+        size = choose_batch_size(batch_size, self.inputs[0].shape[0])
+        verbose = as_verbosity(verbose)
+        self.history, self.stop_training = History(), False
+        called = self._callbacks(
+            [*([ProgbarLogger()] if verbose else []), *_flat(callbacks), self.history],
+            epochs=epochs,
+            samples=train.samples,
+            batch_size=size,
+            verbose=verbose,
+            validation=validation,
+        )
+        if verbose:
+            print(_announce(train, validation))
+        run = Fit(
+            self,
+            program,
+            train,
+            validation,
+            size,
+            choose_batch_size(validation_batch_size or size, 0),
+            shuffle,
+            called,
+            validation_freq,
+        )
+        run.run(initial_epoch, epochs)
+        return self.history
+
+    def _fit_data(
+        self,
+        program: Program,
+        given: tuple[Any, Any, Any],
+        class_weight: Any,
+        validation_data: Any,
+        split: float,
+    ) -> tuple[Data, Data | None]:
+        """Training and validation data; class weights are those of training alone."""
+        train = program.data(*given)
+        if not train.samples:
+            raise ValueError("Empty training data.")
+        validation = None
+        if validation_data is not None:
+            validation = program.data(*_validation_tuple(validation_data))
+        elif split:
+            at = split_point(train.samples, split)
+            validation, train = train.part(slice(at, None)), train.part(slice(None, at))
+        return program.weigh_classes(train, class_weight), validation
+
+    def _callbacks(
+        self,
+        callbacks: Sequence[Callback],
+        *,
+        epochs: int,
+        samples: int,
+        batch_size: int,
+        verbose: int,
+        validation: Data | None = None,
+    ) -> CallbackList:
+        names = self._compiled().compiled.names if self.optimizer is not None else []
+        params = {
+            "batch_size": batch_size,
+            "epochs": epochs,
+            "steps": -(-samples // batch_size),
+            "samples": samples,
+            "verbose": verbose,
+            "do_validation": validation is not None,
+            "metrics": [*names, *(f"val_{n}" for n in names if validation is not None)],
+        }
+        for callback in callbacks:
+            callback.validation_data = None if validation is None else validation.arrays
+        return CallbackList(callbacks, self, params)
+
+    def evaluate(
+        self,
+        x: Any = None,
+        y: Any = None,
+        batch_size: int | None = None,
+        verbose: Any = 1,
+        sample_weight: Any = None,
+        callbacks: Callback | Sequence[Callback] | None = None,
+        return_dict: bool = False,
+        **hints: Any,
+    ) -> Any:
+        """Measures the loss and the metrics.
+
+        Args:
+            x: inputs, as for `fit`.
+            y: targets, as for `fit`.
+            batch_size: samples in a step; default 32.
+            verbose: 0 silent, else a progress bar.
+            sample_weight: as for `fit`.
+            callbacks: get the `on_test_` hooks.
+            return_dict: whether to return a dict by name.
+            **hints: `max_queue_size`, `workers` and `use_multiprocessing` are ignored.
+
+        Returns:
+            The loss, or a list in the order of `metrics_names`; penalties are part of the loss.
+        """
+        check_hints(hints, FIT_HINTS)
+        program = self._compiled(x)
+        data = program.data(x, y, sample_weight)
+        size = choose_batch_size(batch_size, self.inputs[0].shape[0])
+        verbose = as_verbosity(verbose)
+        called = self._callbacks(
+            _flat(callbacks), epochs=1, samples=data.samples, batch_size=size, verbose=verbose
+        )
+        bar = ProgressBar(data.samples, verbose) if verbose == 1 else None
+        batches = Batches(program.step("evaluate", data), data.arrays, size)
+        found = run_test(program, batches, called, bar)
+        if bar is not None:
+            bar.finish({})
+        return _result(found, return_dict)
+
+    def predict(
+        self,
+        x: Any,
+        batch_size: int | None = None,
+        verbose: Any = 0,
+        callbacks: Callback | Sequence[Callback] | None = None,
+        **hints: Any,
+    ) -> Any:
+        """The model's outputs, with dropout off and batch normalisation by its moving statistics.
+
+        Args:
+            x: inputs, as for `fit`.
+            batch_size: samples in a step; default 32.
+            verbose: 0 silent, 1 a progress bar.
+            callbacks: get the `on_predict_` hooks.
+            **hints: `max_queue_size`, `workers` and `use_multiprocessing` are ignored.
+
+        Returns:
+            An array with one row a sample, or a list of them for several outputs.
+        """
+        check_hints(hints, FIT_HINTS)
+        self._build_for(x)
+        arrays, step = self._input_arrays(x), self._predict_step()
+        size = choose_batch_size(batch_size, self.inputs[0].shape[0])
+        if len(arrays[0]) <= size and not verbose and not callbacks:
+            return self._predict_batch(step, arrays)
+        verbose = as_verbosity(verbose)
+        called = self._callbacks(
+            _flat(callbacks), epochs=1, samples=len(arrays[0]), batch_size=size, verbose=verbose
+        )
+        bar = ProgressBar(len(arrays[0]), verbose) if verbose == 1 else None
+        with self._predicting:
+            results = predict(step, arrays, size, called, bar)
+        if bar is not None:
+            bar.finish({})
+        return results[0] if len(results) == 1 else results
+
+    def predict_classes(self, x: Any, batch_size: int | None = None, verbose: int = 0) -> Any:
+        """The classes that a model with one output predicts.
+
+        Returns:
+            The index of the largest of several outputs, or whether a single one exceeds 0.5,
+            shape (n, 1).
+        """
+        found = self.predict(x, batch_size=batch_size, verbose=verbose)
+        if isinstance(found, list):
+            raise ValueError("predict_classes needs a model with one output.")
+        return found.argmax(axis=-1) if found.shape[-1] > 1 else (found > 0.5).astype("int32")
+
+    def predict_proba(self, x: Any, batch_size: int | None = None, verbose: int = 0) -> Any:
+        """`predict`, with a warning if the outputs cannot be probabilities."""
+        found = self.predict(x, batch_size=batch_size, verbose=verbose)
+        arrays = found if isinstance(found, list) else [found]
+        if any(a.size and (a.min() < 0.0 or a.max() > 1.0) for a in arrays):
+            warnings.warn(
+                "Network returning invalid probability values. The last layer might not normalize "
+                "predictions into probabilities (like softmax or sigmoid would).",
+                stacklevel=2,
+            )
+        return found
+
+    # -- single batches ------------------------------------------------------------------------
+    def train_on_batch(
+        self,
+        x: Any,
+        y: Any = None,
+        sample_weight: Any = None,
+        class_weight: Any = None,
+        reset_metrics: bool = True,
+        return_dict: bool = False,
+    ) -> Any:
+        """One training step on one batch.
+
+        Args:
+            x: inputs, as for `fit`.
+            y: targets, as for `fit`.
+            sample_weight: as for `fit`.
+            class_weight: as for `fit`.
+            reset_metrics: whether the returned means are those of this batch alone.
+            return_dict: whether to return a dict by name.
+
+        Returns:
+            The loss, or a list in the order of `metrics_names`.
+        """
+        program = self._compiled(x)
+        self._check_trainable(program)
+        data = program.data(x, y, sample_weight, class_weight)
+        return _result(program.run_once("train", data, reset_metrics), return_dict)
+
+    def test_on_batch(
+        self,
+        x: Any,
+        y: Any = None,
+        sample_weight: Any = None,
+        reset_metrics: bool = True,
+        return_dict: bool = False,
+    ) -> Any:
+        """Measures one batch; arguments and result as for `train_on_batch`."""
+        program = self._compiled(x)
+        data = program.data(x, y, sample_weight)
+        return _result(program.run_once("evaluate", data, reset_metrics), return_dict)
+
+    def predict_on_batch(self, x: Any) -> Any:
+        """The model's outputs for one batch of any size."""
+        self._build_for(x)
+        arrays = self._input_arrays(x)
+        return self._predict_batch(self._predict_step(), arrays)
+
+    def _input_arrays(self, x: Any) -> list[np.ndarray]:
+        return as_arrays(x, self.input_names, [n.type for n in self.inputs], "input")
+
+    def _predict_step(self) -> Step:
+        """The compiled graph of the outputs; it belongs to the graph, not to `compile`."""
+        graph = self.graph
+        assert graph is not None, "`_input_arrays` refuses a model that is not built"
+        if self._predictor is None or self._predictor[0] is not graph:
+            self._predictor = (graph, Step(compile_graph(graph)))
+        return self._predictor[1]
+
+    def _predict_batch(self, step: Step, arrays: list[np.ndarray]) -> Any:
+        with self._predicting:
+            results = [output.copy() for output in step.run(arrays).outputs]
+        return results[0] if len(results) == 1 else results
+
+
+def check_hints(given: dict[str, Any], known: Sequence[str]) -> None:
+    """Refuses keyword arguments that no version of Keras has."""
+    unknown = {key: value for key, value in given.items() if key not in known}
+    if unknown:
+        raise TypeError(f"Unrecognized keyword arguments: {unknown}")
+
+
+def as_verbosity(verbose: Any) -> int:
+    """Keras 3's "auto" as a number."""
+    return 1 if verbose == "auto" else int(verbose)
+
+
+def _flat(callbacks: Any) -> list[Any]:
+    return callbacks.callbacks if isinstance(callbacks, CallbackList) else as_list(callbacks)
+
+
+def _result(found: dict[str, float], return_dict: bool) -> Any:
+    if return_dict:
+        return found
+    values = list(found.values())
+    return values[0] if len(values) == 1 else values
+
+
+def _validation_tuple(data: Any) -> tuple[Any, ...]:
+    if not isinstance(data, (tuple, list)) or len(data) not in (2, 3):
+        raise ValueError(
+            "When passing a `validation_data` argument, it must contain either 2 items "
+            "(x_val, y_val), or 3 items (x_val, y_val, val_sample_weights). However we received "
+            f"`validation_data={str(data)[:200]}`"
+        )
+    return tuple(data)
+
+
+def _announce(train: Data, validation: Data | None) -> str:
+    if validation is None:
+        return f"Train on {train.samples} samples"
+    return f"Train on {train.samples} samples, validate on {validation.samples} samples"

@@ -1,0 +1,64 @@
+"""Nothing in the IR recurses over the graph, and nothing is slower than linear."""
+
+from __future__ import annotations
+
+import gc
+import time
+import weakref
+
+import pytest
+from ir_graphs import tower
+
+from kgraph import ops
+from kgraph.ir import Graph, input_node
+from kgraph.ir.parser import parse
+from kgraph.ir.printer import anchors
+from kgraph.ir.serialize import dumps, load, loads, save
+from kgraph.ir.verify import verify
+
+DEPTH = 100_000
+
+
+@pytest.fixture(scope="module")
+def chain() -> Graph:
+    return tower(DEPTH)
+
+
+def test_building_is_quick():
+    """Around 8 us a node on the machine this was written on; the bound leaves room for a slow one."""
+    best = float("inf")
+    for _ in range(5):
+        y = input_node((3,), name="x")
+        start = time.perf_counter()
+        for _ in range(2000):
+            y = ops.tanh(y)
+        best = min(best, time.perf_counter() - start)
+    assert best / 2000 < 40e-6
+
+
+def test_walks(chain):
+    assert len(chain) == DEPTH + 1
+    assert len(chain.users) == DEPTH + 1
+    assert chain.symbols == ("batch",)
+    verify(chain)
+    assert chain.rewrite(lambda node: node) is chain
+
+
+def test_text(chain):
+    text = str(chain)
+    assert text.count("\n") == DEPTH + 2
+    assert parse(text, anchors(chain)) == chain
+
+
+def test_json(chain, tmp_path):
+    save(chain, tmp_path / "chain.json")
+    assert dumps(load(tmp_path / "chain.json")) == dumps(chain)
+    assert len(loads(dumps(chain))) == DEPTH + 1
+
+
+def test_a_long_chain_dies_without_overflow():
+    graph = tower(DEPTH)
+    ghosts = [weakref.ref(node) for node in graph.nodes[::1000]]
+    del graph
+    gc.collect()
+    assert all(ghost() is None for ghost in ghosts)

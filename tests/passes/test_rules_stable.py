@@ -1,0 +1,57 @@
+"""Every stabilizing rewrite fires where its table says, and comes nearer to the truth."""
+
+from __future__ import annotations
+
+import pytest
+from kgraph.passes.journal import Journal, keeping
+from kgraph.passes.stabilize import STABILIZE
+from rule_checks import check_close, check_gradient, graph_of, only
+from stable_cases import STABLE
+
+RULES = {r.name: r for r in STABILIZE}
+
+
+def test_every_rule_has_a_case():
+    assert {c.rule for c in STABLE} == set(RULES)
+    assert all(c.keeps for c in STABLE)
+
+
+@pytest.mark.parametrize("case", STABLE, ids=str)
+def test_rule_fires(case):
+    step = only(RULES[case.rule], case.numerics)
+    for inputs in case.variants():
+        graph = graph_of(inputs, case.before(*inputs))
+        with keeping(Journal()) as journal:
+            result = step.run(graph)
+        assert result.outputs[0][1] is case.after(*inputs), inputs
+        assert journal.counts() == {case.rule: case.fires}
+        assert step.run(result) is result
+
+
+@pytest.mark.parametrize("case", STABLE, ids=str)
+def test_rule_keeps(case):
+    step = only(RULES[case.rule], case.numerics)
+    for inputs in case.variants():
+        for keep in case.keeps:
+            graph = graph_of(inputs, keep(*inputs))
+            assert step.run(graph) is graph
+
+
+@pytest.mark.parametrize("case", STABLE, ids=str)
+def test_rule_comes_nearer_to_the_truth(case):
+    for inputs in case.variants():
+        check_close(case, inputs, case.before(*inputs), case.after(*inputs))
+
+
+@pytest.mark.parametrize("case", STABLE, ids=str)
+def test_strict_numerics_leave_the_form_alone(case):
+    if RULES[case.rule].kind == "exact":
+        return
+    inputs = next(case.variants())
+    graph = graph_of(inputs, case.before(*inputs))
+    assert only(RULES[case.rule], "strict").run(graph) is graph
+
+
+@pytest.mark.parametrize("case", [c for c in STABLE if c.smooth], ids=str)
+def test_rule_commutes_with_differentiation(case):
+    check_gradient(case, RULES[case.rule])
