@@ -44,9 +44,9 @@ _NAMES = {
     "Variable": "kgraph.ir",
     "function": "kgraph.runtime.function",
     "gradients": "kgraph.runtime.function",
-    "grad": "kgraph.runtime.tracing",
+    "grad": "kgraph.runtime.transforms",
     "jit": "kgraph.runtime.tracing",
-    "value_and_grad": "kgraph.runtime.tracing",
+    "value_and_grad": "kgraph.runtime.transforms",
 }
 
 __all__ = [*_MODULES, *_NAMES]

@@ -1,8 +1,8 @@
 """Initial values of weights: functions of (shape, dtype) that return NumPy arrays.
 
-Without a seed they draw from NumPy's global state, so `numpy.random.seed(s)` before building a model
-fixes all its weights. With an int seed every call returns the same values: give layers that must
-differ instances of their own.
+Without a seed they draw from NumPy's global state, so `numpy.random.seed(s)` before building a
+model fixes all its weights. With an int seed every call returns the same values: give layers that
+must differ instances of their own.
 """
 
 from __future__ import annotations
@@ -297,7 +297,7 @@ class Identity(Initializer):
     def __call__(self, shape: Sequence[int], dtype: str | None = None) -> np.ndarray:
         if len(shape) != 2:
             raise ValueError("Identity matrix initializer can only be used for 2D matrices.")
-        return np.asarray(self.gain * np.eye(*shape), dtype or config.floatx())
+        return np.asarray(self.gain * np.eye(shape[0], shape[1]), dtype or config.floatx())
 
     def get_config(self) -> dict[str, Any]:
         return {"gain": self.gain}

@@ -116,7 +116,9 @@ mae = MAE = mean_absolute_error
 METRICS = Registry(
     "metric function",
     {
-        **{name: value for name, value in losses.LOSSES.names.items() if not inspect.isclass(value)},
+        **{
+            name: value for name, value in losses.LOSSES.names.items() if not inspect.isclass(value)
+        },
         "binary_accuracy": binary_accuracy,
         "categorical_accuracy": categorical_accuracy,
         "sparse_categorical_accuracy": sparse_categorical_accuracy,

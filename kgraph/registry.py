@@ -84,9 +84,7 @@ def register_keras_serializable(
 
     def decorate(target: Any) -> Any:
         if inspect.isclass(target) and not hasattr(target, "get_config"):
-            raise ValueError(
-                "Cannot register a class that does not have a get_config() method."
-            )
+            raise ValueError("Cannot register a class that does not have a get_config() method.")
         full = f"{package}>{name or target.__name__}"
         _GLOBAL[full], _REGISTERED[target] = target, full
         return target

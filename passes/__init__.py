@@ -10,6 +10,7 @@ from kgraph.passes.manager import (
     Pipeline,
     observing,
 )
+from kgraph.passes.observers import Dump
 from kgraph.passes.pattern import P, unknowns
 from kgraph.passes.pipeline import CORE, Finish, optimize
 from kgraph.passes.rewrite import Rewrite
@@ -22,6 +23,7 @@ __all__ = [
     "CORE",
     "CompileReport",
     "DropMarkers",
+    "Dump",
     "Finish",
     "Fold",
     "FunctionRule",

@@ -14,12 +14,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import ClassVar, Protocol
 
+from kgraph.passes.journal import Firing, Journal, NearMiss, keeping
+from kgraph.passes.report import CompileReport, Cost, PassRecord, estimate
+
 from kgraph import config
 from kgraph.errors import PassError, StageError, explain
 from kgraph.ir.graph import Graph, Stage
 from kgraph.ir.verify import verify
-from kgraph.passes.journal import Firing, Journal, NearMiss, keeping
-from kgraph.passes.report import CompileReport, Cost, PassRecord, estimate
 
 __all__ = [
     "CompileReport", "Cost", "Firing", "NearMiss", "Observer", "Pass", "PassRecord", "Pipeline",
@@ -181,9 +182,7 @@ def _signature(graph: Graph) -> tuple[object, ...]:
     return graph.inputs, outputs, updates
 
 
-def _failure(
-    step: Pass, journal: Journal, earlier: Sequence[Pass], error: Exception
-) -> PassError:
+def _failure(step: Pass, journal: Journal, earlier: Sequence[Pass], error: Exception) -> PassError:
     before = ", ".join(p.name for p in earlier) or "none"
     rules = ", ".join(f"{rule} x{n}" for rule, n in journal.counts().items()) or "none"
     return PassError(

@@ -6,6 +6,11 @@ All are exact. Sizes may be symbolic: two shapes are the same only if their poly
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
+
+from kgraph.passes.pattern import P, unknowns
+from kgraph.passes.rules import FunctionRule, Rule, at, rule
+from kgraph.passes.values import shaped
 
 from kgraph import ops
 from kgraph.errors import InferenceError, UndecidableError
@@ -13,11 +18,8 @@ from kgraph.ir.node import Node, build
 from kgraph.ir.op import Op
 from kgraph.ir.types import broadcast_shapes
 from kgraph.ops.base import Elementwise
-from kgraph.passes.pattern import P, unknowns
-from kgraph.passes.rules import FunctionRule, Rule, at, rule
-from kgraph.passes.values import shaped
 
-a, = unknowns("a", dtypes="bif")
+(a,) = unknowns("a", dtypes="bif")
 p, q, r = unknowns("p q r")
 
 _BOUNDS = ("starts", "stops", "steps")
@@ -32,6 +34,10 @@ def _same_type(a: Node, root: Node) -> bool:
     return a.type == root.type
 
 
+def _in_shape_of_root(a: Node, root: Node) -> Node:
+    return shaped(a, root.type)
+
+
 def _reshape_chains() -> tuple[Rule, ...]:
     """Two reshapes are one, or none where the shape comes back."""
     rules = []
@@ -43,8 +49,7 @@ def _reshape_chains() -> tuple[Rule, ...]:
             # Without a reshape among them they stay the plain views that they are.
             where = None if "reshape" in (outer, inner) else _same_type
             chain = make_outer(make_inner(a, p), q)
-            merged = lambda a, root: shaped(a, root.type)  # noqa: E731
-            rules.append(rule(f"{outer}-{inner}", chain, merged, where=where))
+            rules.append(rule(f"{outer}-{inner}", chain, _in_shape_of_root, where=where))
     return tuple(rules)
 
 
@@ -81,15 +86,13 @@ def _join_slices(node: Node) -> Callable[[], Node] | None:
     position = 0
     for part in parts:
         starts, stops, steps = (part.attrs[name] for name in _BOUNDS)
-        full = all(
-            (starts[i], stops[i]) == (0, d) for i, d in enumerate(whole.shape) if i != axis
-        )
+        full = all((starts[i], stops[i]) == (0, d) for i, d in enumerate(whole.shape) if i != axis)
         if part.inputs[0] is not whole or not full or any(step != 1 for step in steps):
             return None
         if starts[axis] != position:
             return None
         position = stops[axis]
-    return (lambda: whole) if position == whole.shape[axis] else None
+    return partial(_itself, whole) if position == whole.shape[axis] else None
 
 
 def _piece_of_join(node: Node) -> Callable[[], Node] | None:
@@ -103,9 +106,13 @@ def _piece_of_join(node: Node) -> Callable[[], Node] | None:
         end = position + part.shape[axis]
         bounds = tuple((position, end) if i == axis else (0, d) for i, d in enumerate(part.shape))
         if bounds == wanted:
-            return lambda part=part: part
+            return partial(_itself, part)
         position = end
     return None
+
+
+def _itself(node: Node) -> Node:
+    return node
 
 
 def _drop_broadcasts(node: Node) -> Callable[[], Node] | None:

@@ -6,11 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
-from kgraph.ir.graph import Graph, Stage
 from kgraph.passes.manager import CompileReport, Pass, Pipeline
 from kgraph.passes.share import ShareSoftmax
 from kgraph.passes.simplify import DropMarkers, Simplify
 from kgraph.passes.stabilize import Stabilize
+
+from kgraph.ir.graph import Graph, Stage
 
 
 @dataclass(frozen=True)
@@ -60,6 +61,6 @@ def optimize(
     """
     if graph.stage is Stage.FUSED:
         return graph, CompileReport(graph)
-    if not isinstance(pipeline, Pipeline):
-        pipeline = Pipeline(CORE if pipeline is None else tuple(pipeline))
-    return pipeline.run(graph)
+    if isinstance(pipeline, Pipeline):
+        return pipeline.run(graph)
+    return Pipeline(CORE if pipeline is None else tuple(pipeline)).run(graph)

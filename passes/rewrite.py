@@ -12,16 +12,17 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
+from kgraph.passes.journal import Journal, current_journal
+from kgraph.passes.manager import Pass
+from kgraph.passes.matching import Match
+from kgraph.passes.rules import Rule, admitted_kinds
+
 from kgraph import config
 from kgraph.errors import PassError, explain
 from kgraph.ir.graph import Graph, toposort
 from kgraph.ir.node import Node, rebuild
 from kgraph.ir.op import Op
 from kgraph.ir.origin import Lineage, making
-from kgraph.passes.journal import Journal, current_journal
-from kgraph.passes.manager import Pass
-from kgraph.passes.pattern import Match
-from kgraph.passes.rules import Rule, admitted_kinds
 
 MAX_ROUNDS = 50
 # A rule may fire this often for each node that there was, and the graph grow by this factor.
@@ -209,12 +210,12 @@ class _Walk:
         missing = [i for i in node.inputs if i not in done]
         if missing:
             return missing
-        new = rebuild(node, tuple([done[i] for i in node.inputs]))
+        new: Node | None = rebuild(node, tuple([done[i] for i in node.inputs]))
         if new is node:
             new = self.fire(node)
-            if new is None:
-                done[node] = node
-                return None
+        if new is None:
+            done[node] = node
+            return None
         if new in done:
             done[node] = done[new]
             return None

@@ -9,9 +9,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from kgraph import ops
-from kgraph.ir.leaves import const, const_value
-from kgraph.ir.node import Node
 from kgraph.passes.fold import FOLD
 from kgraph.passes.movement import MOVEMENT
 from kgraph.passes.pattern import P, unknowns
@@ -27,13 +24,17 @@ from kgraph.passes.values import (
     stretch,
 )
 
+from kgraph import ops
+from kgraph.ir.leaves import const, const_value
+from kgraph.ir.node import Node
+
 x, y, p, q = unknowns("x y p q")
 n, m = unknowns("n m", dtypes="i")
 a, b, d = unknowns("a b d", dtypes="bif")
 s, t = unknowns("s t", dtypes="if")
 c, e = unknowns("c e", dtypes="b")
 i = unknowns("i", dtypes="bi")[0]
-k, = unknowns("k", constant=True)
+(k,) = unknowns("k", constant=True)
 
 
 def _reciprocal(k: Node) -> Node:
@@ -60,7 +61,7 @@ ARITHMETIC: tuple[Rule, ...] = (
     rule("add-negative", s + -t, lambda s, t: s - t),
     rule("mul-negatives", -s * -t, lambda s, t: s * t),
     rule("div-negatives", -x / -y, lambda x, y: x / y),
-    rule("negative-negative", -(-s), lambda s: s),
+    rule("negative-negative", P.negative(-s), lambda s: s),
     rule("sub-same-int", n - n, lambda root: constant_like(root.type, 0)),
     rule("mul-zero-int", n * 0, lambda root: constant_like(root.type, 0)),
     rule("power-one", s**1, lambda s: s),

@@ -10,13 +10,14 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from kgraph import ops
-from kgraph.ir.node import Node, rebuild
-from kgraph.ir.op import Op
 from kgraph.passes.pattern import Call, P, Pattern, unknowns
 from kgraph.passes.rewrite import Rewrite
 from kgraph.passes.rules import FunctionRule, Rule, at, rule
 from kgraph.passes.values import shaped
+
+from kgraph import ops
+from kgraph.ir.node import Node, rebuild
+from kgraph.ir.op import Op
 
 x, y, z, p, q, r = unknowns("x y z p q r")
 
@@ -25,10 +26,20 @@ x, y, z, p, q, r = unknowns("x y z p q r")
 CLIP = 1e-7
 # Ops that move elements of their first operand and compute nothing.
 MOVES = frozenset(
-    "reshape transpose expand_dims squeeze broadcast_to slice flip take take_along_axis".split()
+    [
+        "reshape",
+        "transpose",
+        "expand_dims",
+        "squeeze",
+        "broadcast_to",
+        "slice",
+        "flip",
+        "take",
+        "take_along_axis",
+    ]
 )
-# Those of them that keep rows together if they keep the last size.
-_RESHAPES = frozenset(["reshape", "expand_dims", "squeeze"])
+# Those of them that may keep the classes of a row together.
+_ARRANGING = frozenset(["transpose", "reshape", "expand_dims", "squeeze"])
 
 
 def _one_axis(x: Node, p: tuple[int, ...]) -> bool | str:
@@ -151,18 +162,30 @@ def _default_clip(root: Node) -> bool:
 _OWN_CLIP = "the clipping of the probabilities is not Keras's default"
 
 
+def _classes_last(chain: Sequence[Node], softmax: Node) -> bool:
+    """Whether the axis of the softmax is the last one after all moves."""
+    axis, shape = softmax.attrs["axis"], softmax.shape
+    for move in reversed(chain):
+        if move.op is ops.transpose:
+            axis = move.attrs["axes"].index(axis)
+        elif axis == len(shape) - 1 and move.shape[-1:] == shape[-1:]:
+            axis = move.ndim - 1
+        else:
+            return False
+        shape = move.shape
+    return bool(axis == len(shape) - 1)
+
+
 def _from_softmax(loss: Callable[[Node, Node], tuple[Node, Node]]) -> Callable[[Node], object]:
-    """loss(target, softmax(z)) from z, also when the probabilities were reshaped."""
+    """loss(target, softmax(z)) from z, also when the probabilities were arranged otherwise."""
 
     def find(node: Node) -> Callable[[], Node] | str | None:
         target, given = node.inputs
-        chain, source = _through(given, _RESHAPES)
+        chain, source = _through(given, _ARRANGING)
         if source.op is not ops.softmax:
             return None
-        if source.attrs["axis"] != source.ndim - 1:
-            return "the softmax is not over the last axis"
-        if any(move.shape[-1:] != source.shape[-1:] for move in chain):
-            return "the probabilities of one row are not in one row any more"
+        if not _classes_last(chain, source):
+            return "the loss is not over the axis of the softmax"
         if not _default_clip(node):
             return _OWN_CLIP
         return lambda: loss(_replay(chain, source.inputs[0]), target)[0]
@@ -198,7 +221,7 @@ LOSSES: tuple[Rule, ...] = (
          lambda y, z: -ops.sigmoid_cross_entropy(z, y), kind="stable"),
     _log_sigmoids("log-sigmoids-negated-target", -y * _OF_ONE - (1 - y) * _OF_ZERO),
     _log_sigmoids("log-sigmoids-negated", -(y * _OF_ONE) - (1 - y) * _OF_ZERO),
-    rule("negative-negative", -(-x), lambda x: x),
+    rule("negative-negative", P.negative(-x), lambda x: x),
 )  # fmt: skip
 
 STABILIZE = (*LOGARITHMS, *EXPONENTIALS, *LOSSES)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,9 @@ from kgraph import ops
 from kgraph.ir.leaves import const, const_value, is_const
 from kgraph.ir.node import Node
 from kgraph.ir.types import DTYPES, INTEGERS, TensorType
+
+# Ops through which a constant is still seen as one.
+STRETCHING = (ops.broadcast_to, ops.reshape, ops.expand_dims)
 
 # Ops whose results are never negative; exp, squares and absolute values are never -0.0 either.
 _NEVER_NEGATIVE = frozenset(["exp", "abs", "square", "sigmoid", "softmax"])
@@ -78,3 +82,35 @@ def powers_of_two(array: np.ndarray) -> bool:
 def size_one(node: Node, axes: Any) -> bool:
     """Whether all these axes have size 1."""
     return all(isinstance(node.shape[a], int) and node.shape[a] == 1 for a in axes)
+
+
+# Constant node -> the one value of its elements; large constants are scanned once.
+_UNIFORM: weakref.WeakKeyDictionary[Node, float | None] = weakref.WeakKeyDictionary()
+
+
+def uniform_value(node: Node) -> float | None:
+    """The value of all elements of a constant, also of a stretched one; None if they differ.
+
+    Example:
+        >>> from kgraph.ir import const
+        >>> print(uniform_value(const([2.0, 2.0])), uniform_value(const([2.0, 3.0])))
+        2.0 None
+    """
+    while node.op in STRETCHING:
+        node = node.inputs[0]
+    if not is_const(node):
+        return None
+    array = const_value(node)
+    if array.size == 1:
+        return array.item()
+    if node not in _UNIFORM:
+        _UNIFORM[node] = _scan(array)
+    return _UNIFORM[node]
+
+
+def _scan(array: np.ndarray) -> float | None:
+    if array.size == 0:
+        return None
+    first = array.flat[0]
+    same = np.all(array == first) and np.all(np.signbit(array) == np.signbit(first))
+    return first.item() if same else None

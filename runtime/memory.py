@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import bisect
+import heapq
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 ALIGNMENT = 64  # one cache line, and the widest vector load
+
+# Above this many buffers the choice by size, whose time grows with the square of what lives at
+# once, gives way to one pass in the order of time.
+MANY = 4000
 
 
 @dataclass
@@ -30,7 +35,8 @@ def assign_offsets(buffers: Sequence[Buffer]) -> int:
     """Places buffers so that two that live at one time never overlap.
 
     Greedy by size: large buffers choose first, each takes the smallest gap that fits between the
-    placed buffers it meets. Lifetimes are closed intervals of steps.
+    placed buffers it meets. Very many buffers choose in the order of time instead. Lifetimes are
+    closed intervals of steps.
 
     Args:
         buffers: lifetimes and sizes; their offsets are set.
@@ -38,6 +44,8 @@ def assign_offsets(buffers: Sequence[Buffer]) -> int:
     Returns:
         Bytes of the arena.
     """
+    if len(buffers) > MANY:
+        return sweep_offsets(buffers)
     placed = _Timeline()
     total = 0
     for buffer in sorted(buffers, key=lambda b: (-b.size, b.start, b.end)):
@@ -45,6 +53,30 @@ def assign_offsets(buffers: Sequence[Buffer]) -> int:
         buffer.offset = _best_gap(placed.meeting(buffer.start, buffer.end), size)
         placed.add(buffer.start, buffer.end, buffer.offset, buffer.offset + size)
         total = max(total, buffer.offset + size)
+    return total
+
+
+def sweep_offsets(buffers: Sequence[Buffer]) -> int:
+    """Places buffers as an allocator would that meets them in the order of time, best fit.
+
+    Args:
+        buffers: lifetimes and sizes; their offsets are set.
+
+    Returns:
+        Bytes of the arena.
+    """
+    holes, total = _Holes(), 0
+    living: list[tuple[int, int, int]] = []  # a heap of (end, low, high)
+    for buffer in sorted(buffers, key=lambda b: (b.start, -b.size)):
+        while living and living[0][0] < buffer.start:
+            holes.free(*heapq.heappop(living)[1:])
+        size = -(-buffer.size // ALIGNMENT) * ALIGNMENT
+        if size:
+            buffer.offset = holes.take(size, total)
+            total = max(total, buffer.offset + size)
+            heapq.heappush(living, (buffer.end, buffer.offset, buffer.offset + size))
+        else:
+            buffer.offset = 0
     return total
 
 
@@ -69,6 +101,48 @@ def _best_gap(taken: list[tuple[int, int]], size: int) -> int:
             best, best_size = cursor, low - cursor
         cursor = max(cursor, high)
     return cursor if best < 0 else best
+
+
+@dataclass
+class _Holes:
+    """Free ranges, of which no two touch, by place and by size."""
+
+    highs: dict[int, int] = field(default_factory=dict)  # low -> high
+    lows: dict[int, int] = field(default_factory=dict)  # high -> low
+    sizes: list[tuple[int, int]] = field(default_factory=list)  # sorted (size, low)
+
+    def take(self, size: int, total: int) -> int:
+        """The start of the smallest hole that fits, or of new memory at the arena's end."""
+        at = bisect.bisect_left(self.sizes, (size, 0))
+        if at < len(self.sizes):
+            low = self.sizes[at][1]
+            high = self._remove(low)
+            self._insert(low + size, high)
+            return low
+        last = self.lows.get(total, total)
+        if last < total:
+            self._remove(last)
+        return last
+
+    def free(self, low: int, high: int) -> None:
+        """Gives a range back, joined with the holes beside it."""
+        if low in self.lows:
+            low = self.lows[low]
+            self._remove(low)
+        if high in self.highs:
+            high = self._remove(high)
+        self._insert(low, high)
+
+    def _insert(self, low: int, high: int) -> None:
+        if low < high:
+            self.highs[low], self.lows[high] = high, low
+            bisect.insort(self.sizes, (high - low, low))
+
+    def _remove(self, low: int) -> int:
+        high = self.highs.pop(low)
+        del self.lows[high]
+        del self.sizes[bisect.bisect_left(self.sizes, (high - low, low))]
+        return high
 
 
 class _Timeline:

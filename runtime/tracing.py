@@ -1,4 +1,4 @@
-"""Plain Python functions of arrays, traced to graphs: `jit`, `grad` and `value_and_grad`.
+"""Plain Python functions of arrays, traced to graphs and compiled: `jit`.
 
 A function is traced once for each structure and types of its arguments: it is called on input
 nodes, and what it returns is compiled. Called on nodes, a transformed function is traced into the
@@ -15,24 +15,21 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+from kgraph.passes.lower import inline
+from kgraph.runtime.executable import Executable, compile
+from kgraph.runtime.structure import Structure, flatten
 
 from kgraph import config
 from kgraph.errors import explain
 from kgraph.ir.attributes import attribute_key
 from kgraph.ir.context import CallContext, calling
-from kgraph.ir.graph import Graph, Stage, substitute
+from kgraph.ir.graph import Graph, Stage
 from kgraph.ir.leaves import input_node
 from kgraph.ir.node import Node
 from kgraph.ir.op import as_array, as_node
-from kgraph.ir.types import TensorType, promote
-from kgraph.ops.shapes import zeros_like
-from kgraph.passes.lower import inline
-from kgraph.runtime.autodiff import grad as differentiate
-from kgraph.runtime.executable import Executable, compile
-from kgraph.runtime.structure import Structure, flatten
+from kgraph.ir.types import DTYPES, promote
 
-NOT_SCALAR = "Gradient only defined for scalar-output functions."
-NOT_FLOAT = "grad requires real-valued {what} (a floating-point dtype), but got {dtype}."
+_NATIVE = frozenset(np.dtype(name) for name in DTYPES)
 
 
 class Static:
@@ -41,7 +38,7 @@ class Static:
     `1`, `True` and `1.0` are three static values.
     """
 
-    __slots__ = ("value", "_key")
+    __slots__ = ("_key", "value")
 
     def __init__(self, value: Any) -> None:
         self.value, self._key = value, attribute_key(value)
@@ -64,7 +61,7 @@ class Signature:
     """
 
     structure: Structure
-    leaves: tuple[Static | tuple[tuple[int, ...], str], ...]
+    leaves: tuple[Static | tuple[tuple[int, ...], np.dtype], ...]
     numerics: str
 
 
@@ -127,17 +124,18 @@ class Traced:
     def _find(self, leaves: list[Any], structure: Structure) -> tuple[Trace, list[np.ndarray]]:
         """The trace for these leaves, and the arrays to run it on."""
         if not self._strict:
-            leaves = [x if _is_array(x) and not isinstance(x, bool) else _static(x) for x in leaves]
-        wide = _widest_float(leaves)
-        read, arrays = [], []
+            leaves = [x if is_array(x) and not isinstance(x, bool) else _static(x) for x in leaves]
+        wide = _widest_float(leaves) if any(isinstance(x, float) for x in leaves) else None
+        read: list[Any] = []
+        arrays: list[np.ndarray] = []
         for index, leaf in enumerate(leaves):
             if isinstance(leaf, Static):
                 read.append(leaf)
                 continue
-            if not _is_array(leaf):
+            if not is_array(leaf):
                 raise self._not_an_array(leaf, self._paths(structure)[index])
             array = _to_array(leaf, wide)
-            read.append((array.shape, array.dtype.name))
+            read.append((array.shape, array.dtype))
             arrays.append(array)
         return self._traces(Signature(structure, tuple(read), config.numerics)), arrays
 
@@ -148,12 +146,12 @@ class Traced:
             if isinstance(leaf, Static):
                 values.append(leaf.value)
                 continue
-            inputs.append(input_node(leaf[0], leaf[1], path))
+            inputs.append(input_node(leaf[0], leaf[1].name, path))
             values.append(inputs[-1])
         args, kwargs = signature.structure.pack(values)
         with calling(None):
             leaves, results = flatten(self._fun(*args, **kwargs))
-        nodes = [_result(x, p) for x, p in zip(leaves, results.paths("out"), strict=True)]
+        nodes = [result_node(x, p) for x, p in zip(leaves, results.paths("out"), strict=True)]
         roots, _ = inline(nodes, CallContext(training=False))
         outputs = tuple(zip(results.paths("out"), roots, strict=True))
         return Trace(compile(Graph(tuple(inputs), outputs, (), Stage.CORE)), results)
@@ -210,127 +208,13 @@ def jit(
     return Traced(fun, [*numbers, *names], strict=True)
 
 
-def grad(
-    fun: Callable[..., Any], argnums: int | Sequence[int] = 0, has_aux: bool = False
-) -> Traced:
-    """The gradient of a function of arrays that returns a scalar.
-
-    Args:
-        fun: as for `jit`; leaves of its arguments that are no arrays, and Python bools, are static.
-        argnums: positions of the arguments to differentiate with respect to.
-        has_aux: whether `fun` returns `(scalar, anything)`.
-
-    Returns:
-        A function of the same arguments that returns the gradient in the structure of the
-        argument (a tuple of gradients for several `argnums`), or `(gradient, anything)`.
+def result_node(leaf: Any, path: str) -> Node:
+    """A leaf of what a traced function returned, as a node.
 
     Raises:
-        TypeError: when called, if the result is no scalar or an argument no float.
-
-    Example:
-        >>> grad(lambda x: np.sum(x**3))(np.array([1.0, 2.0]))
-        array([ 3., 12.])
+        TypeError: it is no tensor.
     """
-    both = _value_and_grad(fun, argnums, has_aux)
-
-    @functools.wraps(fun, updated=())
-    def gradient(*args: Any, **kwargs: Any) -> Any:
-        value, slopes = both(*args, **kwargs)
-        return (slopes, value[1]) if has_aux else slopes
-
-    return Traced(gradient, (), strict=False)
-
-
-def value_and_grad(
-    fun: Callable[..., Any], argnums: int | Sequence[int] = 0, has_aux: bool = False
-) -> Traced:
-    """The value and the gradient of a function of arrays that returns a scalar.
-
-    Args:
-        fun: as for `grad`.
-        argnums: positions of the arguments to differentiate with respect to.
-        has_aux: whether `fun` returns `(scalar, anything)`.
-
-    Returns:
-        A function of the same arguments that returns `(value, gradient)`, or
-        `((value, anything), gradient)`.
-
-    Example:
-        >>> value, slope = value_and_grad(lambda x: x * x)(3.0)
-        >>> float(value), float(slope)
-        (9.0, 6.0)
-    """
-    return Traced(_value_and_grad(fun, argnums, has_aux), (), strict=False)
-
-
-def _value_and_grad(
-    fun: Callable[..., Any], argnums: int | Sequence[int], has_aux: bool
-) -> Callable[..., Any]:
-    single = isinstance(argnums, int)
-    positions = (argnums,) if isinstance(argnums, int) else tuple(argnums)
-
-    @functools.wraps(fun, updated=())
-    def build(*args: Any, **kwargs: Any) -> Any:
-        for position in positions:
-            if not -len(args) <= position < len(args):
-                raise ValueError(
-                    explain(
-                        "differentiating with respect to an argument that is not there",
-                        expected=f"at least {position + 1} positional arguments",
-                        got=len(args),
-                    )
-                )
-        given, structure = flatten(tuple(args[p] for p in positions))
-        # Fresh inputs: a closure over a node that is also passed as the argument stays constant.
-        stand_ins = [_stand_in(x) for x in given]
-        replaced = list(args)
-        for position, value in zip(positions, structure.pack(stand_ins), strict=True):
-            replaced[position] = value
-        value, aux = _split(fun(*replaced, **kwargs), has_aux)
-        leaves, aux_structure = flatten(aux)
-        nodes = [value, *[_result(x, p) for x, p in zip(leaves, aux_structure.paths("aux"))]]
-        roots, _ = inline(nodes, CallContext(training=False))
-        slopes = [
-            zeros_like(x) if g is None else g
-            for x, g in zip(stand_ins, differentiate(roots[0], stand_ins), strict=True)
-        ]
-        table = {s: as_node(x) for s, x in zip(stand_ins, given, strict=True)}
-        done = substitute([*roots, *slopes], table)
-        slope = structure.pack(done[len(roots) :])
-        value = (done[0], aux_structure.pack(done[1 : len(roots)])) if has_aux else done[0]
-        return value, slope[0] if single else slope
-
-    return build
-
-
-def _split(result: Any, has_aux: bool) -> tuple[Node, Any]:
-    """The scalar that a function returned, as a node, and what it returned beside."""
-    if has_aux and not (isinstance(result, tuple) and len(result) == 2):
-        raise TypeError(
-            explain("with has_aux=True the function must return a pair", got=repr(result)[:200])
-        )
-    value, aux = result if has_aux else (result, None)
-    if not (isinstance(value, Node) or _is_array(value)):
-        raise TypeError(f"{NOT_SCALAR} Output was: {value!r}"[:300])
-    node = as_node(value)
-    if node.shape:
-        raise TypeError(f"{NOT_SCALAR} Output had shape: {tuple(node.shape)}.")
-    if not node.type.is_float:
-        raise TypeError(NOT_FLOAT.format(what="outputs", dtype=node.dtype))
-    return node, aux
-
-
-def _stand_in(leaf: Any) -> Node:
-    if not isinstance(leaf, Node) and not _is_array(leaf):
-        raise TypeError(NOT_FLOAT.format(what="inputs", dtype=f"{type(leaf).__name__} {leaf!r}"))
-    type_: TensorType = as_node(leaf).type
-    if not type_.is_float:
-        raise TypeError(NOT_FLOAT.format(what="inputs", dtype=type_.dtype))
-    return input_node(type_.shape, type_.dtype, "stand_in")
-
-
-def _result(leaf: Any, path: str) -> Node:
-    if isinstance(leaf, Node) or _is_array(leaf):
+    if isinstance(leaf, Node) or is_array(leaf):
         return as_node(leaf)
     raise TypeError(
         explain(f"Result {path} of a traced function is not an array", got=f"{type(leaf)} {leaf!r}")
@@ -348,7 +232,8 @@ def _static(value: Any) -> Static:
     return static
 
 
-def _is_array(leaf: Any) -> bool:
+def is_array(leaf: Any) -> bool:
+    """Whether a leaf is an array or a number."""
     return isinstance(leaf, (np.ndarray, np.generic, bool, int, float)) or (
         hasattr(leaf, "__array__") and not isinstance(leaf, type)
     )
@@ -363,6 +248,8 @@ def _widest_float(leaves: Iterable[Any]) -> str | None:
 
 def _to_array(leaf: Any, wide: str | None) -> np.ndarray:
     """A leaf as an array; a Python float takes the dtype of the arrays beside it."""
+    if type(leaf) is np.ndarray and leaf.dtype in _NATIVE:
+        return leaf
     if isinstance(leaf, float):
         alone = "float64" if isinstance(leaf, np.float64) else "float32"
         return np.asarray(leaf, wide or alone)

@@ -13,8 +13,8 @@ def other_spelling(key: Any) -> Any:
     """The key with `acc` for `accuracy` or the other way round, or the key itself.
 
     Example:
-        >>> other_spelling("val_main_output_acc"), other_spelling("accuracy"), other_spelling("loss")
-        ('val_main_output_accuracy', 'acc', 'loss')
+        >>> [other_spelling(key) for key in ("val_main_output_acc", "accuracy", "loss")]
+        ['val_main_output_accuracy', 'acc', 'loss']
     """
     if not isinstance(key, str):
         return key
@@ -42,4 +42,7 @@ class Logs(dict[str, Any]):
 
     def get(self, key: str, default: Any = None) -> Any:
         """The value under either spelling, or the default."""
-        return self[key] if key in self else default
+        try:
+            return self[key]
+        except KeyError:
+            return default

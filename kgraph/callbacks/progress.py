@@ -65,8 +65,10 @@ class ProgressBar:
         bar = "=" * filled if done else "=" * max(filled - 1, 0) + ">" * (filled > 0)
         count = f"{seen:{len(str(self.target))}d}/{self.target}"
         each = elapsed / seen if seen else 0.0
-        took = f"{elapsed:.0f}s {show_time(each)}/step" if done else (
-            f"ETA: {show_duration(each * (self.target - seen))}"
+        took = (
+            f"{elapsed:.0f}s {show_time(each)}/step"
+            if done
+            else (f"ETA: {show_duration(each * (self.target - seen))}")
         )
         return f"{count} [{bar.ljust(WIDTH, '.')}] - {took}{show_values(values)}"
 
@@ -132,5 +134,5 @@ class ProgbarLogger(Callback):
         self.bar = ProgressBar(self.params["samples"], self.params["verbose"])
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        shown = {n: v for n, v in (logs or {}).items() if isinstance(v, numbers.Real)}
+        shown = {n: float(v) for n, v in (logs or {}).items() if isinstance(v, numbers.Real)}
         self.bar.finish(shown)

@@ -28,7 +28,7 @@ class Constant:
         False
     """
 
-    __slots__ = ("array", "_key")
+    __slots__ = ("_key", "array")
 
     def __init__(self, array: np.ndarray) -> None:
         owned = np.array(array, order="C", copy=True)

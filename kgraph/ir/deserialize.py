@@ -34,6 +34,7 @@ from kgraph.ir.verify import verify
 
 VERSIONS = (1,)
 _MAX_STATE_BYTES, _MAX_NESTING = 4 << 30, 16
+_NO_LABEL = Origin()
 _DOCUMENT = {"kgraph", "stage", "layers", "nodes", "inputs", "outputs", "updates"}
 _NODE = {"op", "types", "inputs", "attrs", "call", "weight", "value", "scope", "name"}
 
@@ -41,15 +42,15 @@ _NODE = {"op", "types", "inputs", "attrs", "call", "weight", "value", "scope", "
 ReadArray = Callable[[TensorType, str], np.ndarray]
 
 
-class _Bad(Exception):
+class _FaultError(Exception):
     """A fault at `path` below the value that is being read."""
 
     def __init__(self, message: str, *path: object) -> None:
         super().__init__(message)
         self.message, self.path = message, path
 
-    def under(self, *prefix: object) -> _Bad:
-        return _Bad(self.message, *prefix, *self.path)
+    def under(self, *prefix: object) -> _FaultError:
+        return _FaultError(self.message, *prefix, *self.path)
 
 
 def read_graph(text: str | bytes, arrays: Mapping[str, ReadArray]) -> Graph:
@@ -66,7 +67,7 @@ def read_graph(text: str | bytes, arrays: Mapping[str, ReadArray]) -> Graph:
     try:
         graph = _Reader(document, arrays).graph()
         verify(graph)
-    except _Bad as bad:
+    except _FaultError as bad:
         raise ParseError(explain(bad.message, where=pointer(bad.path) or "/")) from bad.__cause__
     except VerifyError as error:
         raise ParseError(f"the document is not a valid graph: {error}") from None
@@ -122,7 +123,9 @@ class _Reader:
         version = document["kgraph"]
         if type(version) is not int or version not in VERSIONS:
             known = ", ".join(map(str, VERSIONS))
-            raise _Bad(f"version {version!r} is not one that this kgraph reads ({known})", "kgraph")
+            raise _FaultError(
+                f"version {version!r} is not one that this kgraph reads ({known})", "kgraph"
+            )
         self.document, self.arrays = document, arrays
         self.nodes: list[Node] = []
         self.layers: list[Any] = []
@@ -131,7 +134,7 @@ class _Reader:
     def graph(self) -> Graph:
         stages = {stage.value: stage for stage in Stage}
         if self.document["stage"] not in list(stages):
-            raise _Bad(f"unknown stage, expected one of {', '.join(stages)}", "stage")
+            raise _FaultError(f"unknown stage, expected one of {', '.join(stages)}", "stage")
         for index, data in enumerate(_list(self.document.get("layers", []), "layers")):
             self.layers.append(_located(self.layer, data, "layers", index))
         for index, data in enumerate(_list(self.document["nodes"], "nodes")):
@@ -151,7 +154,9 @@ class _Reader:
         if stored is not None:
             weights = codec.weights(layer)
             if len(_list(stored, "weights")) != len(weights):
-                raise _Bad(f"the layer has {len(weights)} weights, not {len(stored)}", "weights")
+                raise _FaultError(
+                    f"the layer has {len(weights)} weights, not {len(stored)}", "weights"
+                )
             for index, (variable, value) in enumerate(zip(weights, stored, strict=True)):
                 variable.assign(_located(self.array, value, "weights", index))
         return layer
@@ -159,15 +164,21 @@ class _Reader:
     def node(self, data: Any) -> Node:
         _keys(data, _NODE, {"op", "types"})
         op = _located(_op, data["op"], "op")
-        operands = _list(data.get("inputs", []), "inputs")
-        inputs = tuple(_located(self.find, n, "inputs", i) for i, n in enumerate(operands))
+        inputs = self.operands(_list(data.get("inputs", []), "inputs"))
         types = _list(data["types"], "types")
-        expected = tuple(_located(_type, t, "types", i) for i, t in enumerate(types))
+        expected = tuple([_located(_type, t, "types", i) for i, t in enumerate(types)])
         node = self.make(op, inputs, data, expected)
         if node.types != expected:
             got = ", ".join(map(str, node.types))
-            raise _Bad(f"the stored type is not the op's, which is {got}", "types")
+            raise _FaultError(f"the stored type is not the op's, which is {got}", "types")
         return node
+
+    def operands(self, numbers: list[Any]) -> tuple[Node, ...]:
+        nodes = self.nodes
+        for index, number in enumerate(numbers):
+            if type(number) is not int or not 0 <= number < len(nodes):
+                _located(self.find, number, "inputs", index)
+        return tuple([nodes[number] for number in numbers])
 
     def make(
         self, op: Op, inputs: tuple[Node, ...], data: Any, types: tuple[TensorType, ...]
@@ -182,24 +193,26 @@ class _Reader:
             _keys(stored, {"name"}, {"name"}, "attrs")
             name = _kind(stored["name"], str, "attrs", "name")
             return input_node(_one(types).shape, _one(types).dtype, name)
-        scope = _kind(data.get("scope", ""), str, "scope")
-        label = Origin(_kind(data["name"], str, "name") if "name" in data else None, scope)
+        label = _NO_LABEL
+        if "scope" in data or "name" in data:
+            scope = _kind(data.get("scope", ""), str, "scope")
+            label = Origin(_kind(data["name"], str, "name") if "name" in data else None, scope)
         return build(op, inputs, attrs, label)
 
     def state(self, data: Any, types: tuple[TensorType, ...]) -> Variable:
         if "weight" in data:
             layer, index = _pair(data["weight"])
             if type(layer) is not int or not 0 <= layer < len(self.layers):
-                raise _Bad("there is no such layer", "weight", 0)
+                raise _FaultError("there is no such layer", "weight", 0)
             weights = layer_codec().weights(self.layers[layer])
             if type(index) is not int or not 0 <= index < len(weights):
-                raise _Bad("there is no such weight", "weight", 1)
+                raise _FaultError("there is no such weight", "weight", 1)
             return weights[index]
         attrs, type_ = data.get("attrs"), _one(types)
         _keys(attrs, {"name", "trainable"}, {"name", "trainable"}, "attrs")
         self.state_bytes += element_count(type_) * type_.itemsize
         if self.state_bytes > _MAX_STATE_BYTES:
-            raise _Bad(f"the variables need more than {_MAX_STATE_BYTES} bytes", "types", 0)
+            raise _FaultError(f"the variables need more than {_MAX_STATE_BYTES} bytes", "types", 0)
         if "value" in data:
             value = _located(self.array, data["value"], "value")
         else:
@@ -212,28 +225,32 @@ class _Reader:
         _keys(call, {"layer", "arguments"}, {"layer", "arguments"}, "call")
         number = call["layer"]
         if type(number) is not int or not 0 <= number < len(self.layers):
-            raise _Bad("there is no such layer", "call", "layer")
+            raise _FaultError("there is no such layer", "call", "layer")
         node = layer_codec().decode_call(self.layers[number], inputs, call["arguments"])
         if node.op is not LAYER_CALL or node.inputs != inputs:
-            raise _Bad("the layer did not make the call that is stored", "call")
+            raise _FaultError("the layer did not make the call that is stored", "call")
         return node
 
     def value(self, value: Any, depth: int = 0) -> Any:
         """An attribute: JSON values as they are, marked objects as what they stand for."""
         if isinstance(value, list):
             if depth == _MAX_NESTING:
-                raise _Bad("nested too deeply")
+                raise _FaultError("nested too deeply")
             return tuple(self.value(v, depth + 1) for v in value)
         if not isinstance(value, dict):
             return value
         if "array" in value:
             return Constant(self.array(value))
         if len(value) != 1:
-            raise _Bad("an object must have one key: float, dim, type or array")
+            raise _FaultError("an object must have one key: float, dim, type or array")
         ((mark, text),) = value.items()
-        readers = {"float": _float, "dim": parse_dim, "type": parse_type}
+        readers: dict[str, Callable[[str], Any]] = {
+            "float": _float,
+            "dim": parse_dim,
+            "type": parse_type,
+        }
         if mark not in readers:
-            raise _Bad("an object must have one key: float, dim, type or array", mark)
+            raise _FaultError("an object must have one key: float, dim, type or array", mark)
         return readers[mark](_kind(text, str, mark))
 
     def array(self, data: Any) -> np.ndarray:
@@ -245,16 +262,16 @@ class _Reader:
             return from_base64(_kind(data["base64"], str, "base64"), type_)
         name = data.get("npz")
         if not isinstance(name, str) or name not in self.arrays:
-            raise _Bad("its array is not in the .npz beside the document", "npz")
+            raise _FaultError("its array is not in the .npz beside the document", "npz")
         return self.arrays[name](type_, name)
 
     def find(self, number: Any) -> Node:
         if type(number) is not int or number < 0:
-            raise _Bad("a node's number is needed")
+            raise _FaultError("a node's number is needed")
         if number >= len(self.nodes):
             count = len(self.document["nodes"])
             where = "comes later (a cycle?)" if number < count else "does not exist"
-            raise _Bad(f"node {number} {where}")
+            raise _FaultError(f"node {number} {where}")
         return self.nodes[number]
 
     def output(self, pair: Any) -> tuple[str, Node]:
@@ -265,7 +282,7 @@ class _Reader:
         state, number = _pair(pair)
         variable = _located(self.find, state, 0)
         if not isinstance(variable, Variable):
-            raise _Bad("not a state", 0)
+            raise _FaultError("not a state", 0)
         return variable, _located(self.find, number, 1)
 
 
@@ -273,26 +290,26 @@ def _located(function: Callable[[Any], Any], value: Any, *path: object) -> Any:
     """Calls `function`; whatever it says against the value is a fault at `path`."""
     try:
         return function(value)
-    except _Bad as bad:
+    except _FaultError as bad:
         raise bad.under(*path) from bad.__cause__
     except (KGraphError, ValueError, OSError) as error:
-        raise _Bad(str(error), *path) from error
+        raise _FaultError(str(error), *path) from error
     except Exception as error:
-        raise _Bad(f"{type(error).__name__}: {error}", *path) from error
+        raise _FaultError(f"{type(error).__name__}: {error}", *path) from error
 
 
 def _keys(data: Any, allowed: set[str], required: set[str], *path: object) -> None:
     for key in sorted(required - set(_kind(data, dict, *path))):
-        raise _Bad(f"key {key!r} is missing", *path)
+        raise _FaultError(f"key {key!r} is missing", *path)
     for key in data:
         if key not in allowed:
-            raise _Bad("unknown key", *path, key)
+            raise _FaultError("unknown key", *path, key)
 
 
 def _kind(value: Any, kind: type, *path: object) -> Any:
     if type(value) is not kind:
         names = {dict: "an object", list: "an array", str: "a string", bool: "true or false"}
-        raise _Bad(f"{names[kind]} is needed, got {value!r}"[:200], *path)
+        raise _FaultError(f"{names[kind]} is needed, got {value!r}"[:200], *path)
     return value
 
 
@@ -302,13 +319,13 @@ def _list(value: Any, *path: object) -> list[Any]:
 
 def _pair(value: Any) -> tuple[Any, Any]:
     if len(_list(value)) != 2:
-        raise _Bad(f"two elements are needed, got {len(value)}")
+        raise _FaultError(f"two elements are needed, got {len(value)}")
     return value[0], value[1]
 
 
 def _one(types: tuple[TensorType, ...]) -> TensorType:
     if len(types) != 1:
-        raise _Bad("one type is needed here", "types")
+        raise _FaultError("one type is needed here", "types")
     return types[0]
 
 
@@ -323,5 +340,5 @@ def _type(text: Any) -> TensorType:
 def _float(text: str) -> float:
     data = bytes.fromhex(text)
     if len(data) != 8:
-        raise _Bad("8 bytes in hexadecimal are needed")
+        raise _FaultError("8 bytes in hexadecimal are needed")
     return float(np.frombuffer(data, ">f8")[0])

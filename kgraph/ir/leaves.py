@@ -1,4 +1,4 @@
-"""Leaves of the graph (input, const, size, rng_step) and `item`, which takes one of several outputs.
+"""Leaves of the graph (input, const, size, rng_step), and `item`: one of several outputs.
 
 `state`, the fifth leaf, is in `variable.py`.
 """

@@ -57,7 +57,7 @@ class Node:
         origin: name, layer path, source line, lineage; never part of the identity.
     """
 
-    __slots__ = ("op", "inputs", "attrs", "types", "origin", "__weakref__")
+    __slots__ = ("__weakref__", "attrs", "inputs", "op", "origin", "types")
 
     op: Op
     inputs: tuple[Node, ...]
@@ -114,8 +114,10 @@ class Node:
 
     def __repr__(self) -> str:
         types = ", ".join(map(str, self.types))
-        return f"<{self.name}: {types}>" if self.name == self.op.name else (
-            f"<{self.name} = {self.op.name}: {types}>"
+        return (
+            f"<{self.name}: {types}>"
+            if self.name == self.op.name
+            else (f"<{self.name} = {self.op.name}: {types}>")
         )
 
     def __copy__(self) -> Node:

@@ -200,15 +200,18 @@ def as_array(value: Any, like: str | None = None) -> np.ndarray:
     array = np.asarray(value)
     if array.dtype.kind not in "bif":
         raise InferenceError(f"not a tensor: {type(value).__name__} {value!r}"[:200])
-    if like is not None and (array.dtype.kind != "f" or like.startswith("float")):
+    if like is not None and _fits(array.dtype.kind, like):
         return array.astype(like)
     natural = {"b": "bool", "f": "float32"}.get(array.dtype.kind, "int32")
     limits = np.iinfo("int32")
-    if natural == "int32" and array.size and (
-        array.max() > limits.max or array.min() < limits.min
-    ):
+    if natural == "int32" and array.size and (array.max() > limits.max or array.min() < limits.min):
         natural = "int64"
     return array.astype(natural)
+
+
+def _fits(kind: str, dtype: str) -> bool:
+    """Whether a Python number of this kind may take the dtype: bool < integer < float."""
+    return kind == "b" or dtype.startswith("float") or (kind == "i" and dtype != "bool")
 
 
 def as_node(value: Any, like: str | None = None) -> Node:
@@ -245,10 +248,9 @@ def promote_operands(operands: Sequence[Any], floating: bool = False) -> tuple[N
         return tuple(operands)
     nodes = [as_node(x) if _is_tensor(x) else x for x in operands]
     tensors = [n.dtype for n in nodes if isinstance(n, Node)]
-    dtype = promote(*tensors) if tensors else None
-    if len(tensors) < len(nodes):
-        nodes = [as_node(x, dtype) for x in nodes]
-        dtype = promote(*[n.dtype for n in nodes])
+    beside = promote(*tensors) if tensors else None
+    nodes = [as_node(x, beside) for x in nodes]
+    dtype = promote(*[n.dtype for n in nodes])
     if floating and dtype not in FLOATS:
         dtype = "float32"
     return tuple([n if n.dtype == dtype else cast_to(n, dtype) for n in nodes])
@@ -266,5 +268,3 @@ def _value(node: Node) -> np.ndarray:
     if node.op.name == "const":
         return node.attrs["value"].array
     return node.op.kernel(*[_value(n) for n in node.inputs], **node.attrs)
-
-

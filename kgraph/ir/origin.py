@@ -29,7 +29,8 @@ class Lineage:
     sources: tuple[str, ...] = ()
 
     def __str__(self) -> str:
-        return f"{self.pass_name}/{self.rule} from {', '.join(self.sources)}"
+        sources = f" from {', '.join(self.sources)}" if self.sources else ""
+        return f"{self.pass_name}/{self.rule}{sources}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -54,6 +54,7 @@ _INT = re.compile(r"-?[0-9]{1,20}")
 _FLOAT = re.compile(r"-?(?:[0-9]+\.[0-9]*(?:e[-+]?[0-9]+)?|[0-9]+e[-+]?[0-9]+|inf|nan)")
 _WORDS = {"None": None, "True": True, "False": False}
 _MAX_STATE_BYTES, _MAX_NESTING = 4 << 30, 32
+_NO_LABEL = Origin()
 
 
 def parse(text: str, leaves: Mapping[str, Node] | None = None) -> Graph:
@@ -162,7 +163,7 @@ class _Reader:
         text = match["operands"] or ""
         if op is CONST and "<" not in text:
             (type_,) = self.types(match, one=True)
-            node = build(CONST, (), {"value": Constant(_array(text, type_))}, Origin())
+            node = build(CONST, (), {"value": Constant(_array(text, type_))}, _NO_LABEL)
         else:
             operands = () if op is CONST else tuple(map(self.find, _references(text)))
             node = self.build(match, operands, attrs)
@@ -176,7 +177,7 @@ class _Reader:
                 raise ParseError(f"only a table of leaves that holds {match['ref']} can give it")
             return node
         try:
-            return build(op, operands, _attributes(attrs), Origin())
+            return build(op, operands, _attributes(attrs), _NO_LABEL)
         except ParseError:
             raise
         except Exception as error:

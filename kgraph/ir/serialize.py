@@ -85,11 +85,12 @@ def save(graph: Graph, path: str | os.PathLike[str], *, labels: bool = True) -> 
         path: the JSON file, for instance `model.json`; the arrays go to `model.npz`.
         labels: as for `dumps`.
     """
-    target, arrays = Path(path), {}
+    target = Path(path)
+    arrays: dict[str, np.ndarray] = {}
     document = _Writer(graph, arrays, labels).document()
     if arrays:
         with atomic_write(target.with_suffix(".npz")) as file:
-            np.savez(file, **arrays)
+            np.savez(file, **arrays)  # type: ignore[arg-type]
     with atomic_write(target) as file:
         file.write(document.encode("ascii"))
 
@@ -128,13 +129,16 @@ class _Writer:
     def document(self) -> str:
         ids, graph = self.ids, self.graph
         head = {"kgraph": VERSION, "stage": graph.stage.value}
-        parts = [f"{key}: {value}" for key, value in (
-            ('"layers"', _rows([self.layer(layer) for layer in self.layers])),
-            ('"nodes"', _rows([self.node(node) for node in self.nodes])),
-            ('"inputs"', _dump([ids[n] for n in graph.inputs])),
-            ('"outputs"', _dump([[name, ids[n]] for name, n in graph.outputs])),
-            ('"updates"', _dump([[ids[v], ids[n]] for v, n in graph.updates])),
-        )]
+        parts = [
+            f"{key}: {value}"
+            for key, value in (
+                ('"layers"', _rows([self.layer(layer) for layer in self.layers])),
+                ('"nodes"', _rows([self.node(node) for node in self.nodes])),
+                ('"inputs"', _dump([ids[n] for n in graph.inputs])),
+                ('"outputs"', _dump([[name, ids[n]] for name, n in graph.outputs])),
+                ('"updates"', _dump([[ids[v], ids[n]] for v, n in graph.updates])),
+            )
+        ]
         return _dump(head)[:-1] + ",\n" + ",\n".join(parts) + "}\n"
 
     def layer(self, layer: Any) -> dict[str, Any]:
@@ -165,7 +169,8 @@ class _Writer:
         # Leaves without a uid are shared by all models of the process, so their labels would
         # depend on what was built before.
         if self.labels and node.inputs:
-            data |= {k: v for k, v in (("scope", node.origin.scope), ("name", node.origin.name)) if v}
+            labels = {"scope": node.origin.scope, "name": node.origin.name}
+            data |= {key: label for key, label in labels.items() if label}
         return data
 
     def state(self, state: Variable) -> dict[str, Any]:

@@ -102,8 +102,10 @@ def _locate(document: Any) -> tuple[tuple[object, ...], str]:
         value, path = stack.pop()
         if isinstance(value, _Fault):
             return path, value.message
-        inner = value.items() if isinstance(value, dict) else ()
-        if isinstance(value, list):
-            inner = enumerate(value)
-        stack.extend((child, (*path, key)) for key, child in reversed(list(inner)))
+        inner: list[tuple[Any, Any]] = []
+        if isinstance(value, dict):
+            inner = list(value.items())
+        elif isinstance(value, list):
+            inner = list(enumerate(value))
+        stack.extend((child, (*path, key)) for key, child in reversed(inner))
     raise AssertionError("a fault vanished from the document")

@@ -27,7 +27,7 @@ DTYPES = {
 LONG_NAMES = {short: name for name, short in DTYPES.items()}
 # NumPy takes over a microsecond to name a dtype, so the usual spellings are looked up.
 _SPELLINGS: dict[object, str] = {
-    **LONG_NAMES, **{name: name for name in DTYPES}, **{np.dtype(name): name for name in DTYPES}
+    spelling: name for name, short in DTYPES.items() for spelling in (name, short, np.dtype(name))
 }
 FLOATS = ("float16", "float32", "float64")
 INTEGERS = ("uint8", "int32", "int64")
@@ -171,5 +171,7 @@ def broadcast_shapes(*shapes: Shape) -> Shape:
                 result[axis] = size
             elif known != size:
                 texts = " ".join("(" + ", ".join(map(str, s)) + ")" for s in shapes)
-                raise InferenceError(f"Operands could not be broadcast together with shapes {texts}")
+                raise InferenceError(
+                    f"Operands could not be broadcast together with shapes {texts}"
+                )
     return tuple(result)

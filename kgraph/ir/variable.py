@@ -48,7 +48,7 @@ class Variable(Node):
         array([3., 4.], dtype=float32)
     """
 
-    __slots__ = ("value", "trainable", "regularizer", "constraint")
+    __slots__ = ("constraint", "regularizer", "trainable", "value")
 
     value: np.ndarray
     trainable: bool
@@ -81,8 +81,13 @@ class Variable(Node):
         """
         array = np.asarray(value)
         if array.shape != self.value.shape:
-            raise ValueError(explain(f"Cannot assign to variable {self.name}",
-                                     expected=self.value.shape, got=array.shape))
+            raise ValueError(
+                explain(
+                    f"Cannot assign to variable {self.name}",
+                    expected=self.value.shape,
+                    got=array.shape,
+                )
+            )
         self.value[...] = array
         return self
 

@@ -1,6 +1,8 @@
 """Layers: Keras's building blocks, each a function from tensors to tensors with its own weights."""
 
+from kgraph.ir.layer_codec import register_layer_codec
 from kgraph.layers.base import InputSpec, Layer
+from kgraph.layers.codec import Codec
 from kgraph.layers.core import Activation, ActivityRegularization, Dense, Dropout, Masking
 from kgraph.layers.embeddings import Embedding
 from kgraph.layers.input import Input, InputLayer
@@ -25,6 +27,7 @@ from kgraph.layers.merge import (
 )
 from kgraph.layers.normalization import BatchNormalization, LayerNormalization
 from kgraph.layers.reshaping import Flatten, Permute, RepeatVector, Reshape
+from kgraph.layers.serialization import deserialize, serialize
 
 __all__ = [
     "Activation",
@@ -55,9 +58,13 @@ __all__ = [
     "add",
     "average",
     "concatenate",
+    "deserialize",
     "dot",
     "maximum",
     "minimum",
     "multiply",
+    "serialize",
     "subtract",
 ]
+
+register_layer_codec(Codec())

@@ -68,6 +68,9 @@ class Layer(CallHistory, Configurable, EffectOwner, WeightOwner):
         array([2., 2., 2.], dtype=float32)
     """
 
+    # Number of the first call in `inbound_nodes`; Keras 2 counts the calls of models from 1.
+    first_call = 0
+
     def __init__(self, **kwargs: Any) -> None:
         for key in kwargs:
             if key not in COMMON_ARGUMENTS:

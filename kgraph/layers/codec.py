@@ -7,7 +7,6 @@ from typing import Any
 
 from kgraph.errors import KGraphError, explain
 from kgraph.ir.leaves import ITEM
-from kgraph.ir.layer_codec import register_layer_codec
 from kgraph.ir.node import Node
 from kgraph.ir.variable import Variable
 from kgraph.layers.serialization import deserialize, serialize
@@ -74,6 +73,3 @@ def _decode(value: Any) -> Any:
     if set(value) == {"slot"}:
         return Slot(value["slot"])
     return {k: _decode(v) for k, v in value.get("dict", value).items()}
-
-
-register_layer_codec(Codec())

@@ -37,6 +37,9 @@ class Embedding(Layer):
         (1, 3, 4)
     """
 
+    # What a Sequential model feeds to a first layer of this kind.
+    input_dtype = "int32"
+
     def __init__(
         self,
         input_dim: int,

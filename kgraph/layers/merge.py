@@ -1,7 +1,7 @@
 """Layers that make one tensor of several, and functions that make and call such a layer.
 
-Masks follow Keras 2: a step of the result is valid where it is valid in every input that has a mask.
-(Keras 3 lets one valid input suffice.)
+Masks follow Keras 2: a step of the result is valid where it is valid in every input that has a
+mask. (Keras 3 lets one valid input suffice.)
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import Any
 
 from kgraph import ops
 from kgraph.errors import explain
-from kgraph.ir.dim import product
+from kgraph.ir.dim import Dim, product
 from kgraph.layers.base import Layer
 
 Shape = tuple[int | None, ...]
@@ -44,7 +44,7 @@ class Merge(Layer):
             ops.expand_dims(x, tuple(range(1, 1 + rank - x.ndim))) if x.ndim < rank else x
             for x in inputs
         ]
-        return self._merge_function(spread)
+        return self._merge_function(_agree(spread))
 
     def _merge_function(self, inputs: list[Any]) -> Any:
         return reduce(self.merge, inputs)
@@ -178,7 +178,7 @@ class Concatenate(Merge):
 
     def call(self, inputs: Any) -> Any:
         _require_list(inputs)
-        return ops.concatenate(list(inputs), axis=self.axis)
+        return ops.concatenate(_agree(inputs, self.axis % inputs[0].ndim), axis=self.axis)
 
     def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
         masks = _masks(inputs, mask)
@@ -191,7 +191,7 @@ class Concatenate(Merge):
             ops.full(x.shape[:rank], True) if m is None else m
             for x, m in zip(inputs, masks, strict=True)
         ]
-        return ops.concatenate(full, axis=axis)
+        return ops.concatenate(_agree(full, axis), axis=axis)
 
     def compute_output_shape(self, input_shape: Any) -> Shape:
         shapes = _shapes(input_shape, "A `Concatenate` layer")
@@ -235,8 +235,7 @@ class Dot(Merge):
         super().__init__(**kwargs)
         if not isinstance(axes, (int, list, tuple)):
             raise TypeError(
-                "Invalid type for `axes` - should be a list or an int. "
-                f"Received: axes={axes}"
+                f"Invalid type for `axes` - should be a list or an int. Received: axes={axes}"
             )
         if not isinstance(axes, int):
             if len(axes) != 2:
@@ -258,9 +257,11 @@ class Dot(Merge):
         if self.normalize:
             a, b = _unit(a, i), _unit(b, j)
         if a.ndim == b.ndim == 2:
+            a, b = _agree([a, b])
             return ops.sum(a * b, axis=1, keepdims=True)
         batch, count = a.shape[0], a.shape[i]
         left, right = ops.moveaxis(a, i, -1), ops.moveaxis(b, j, 1)
+        right = ops.ensure_shape(right, (batch, count, *right.shape[2:]))
         rows, columns = left.shape[1:-1], right.shape[2:]
         outputs = ops.matmul(
             ops.reshape(left, (batch, product(rows), count)),
@@ -315,8 +316,7 @@ def _shapes(input_shape: Any, who: str) -> list[Shape]:
         raise ValueError(f"{who} should be called on a list of inputs.")
     if len(input_shape) < 2:
         raise ValueError(
-            f"{who} should be called on a list of at least 2 inputs. "
-            f"Got {len(input_shape)} inputs."
+            f"{who} should be called on a list of at least 2 inputs. Got {len(input_shape)} inputs."
         )
     return [tuple(s) for s in input_shape]
 
@@ -346,7 +346,29 @@ def _masks(inputs: Any, mask: Any) -> list[Any]:
 
 def _all_valid(masks: list[Any]) -> Any:
     given = [m for m in masks if m is not None]
-    return reduce(ops.logical_and, given) if given else None
+    return reduce(ops.logical_and, _agree(given)) if given else None
+
+
+def _agree(tensors: Sequence[Any], free_axis: int | None = None) -> list[Any]:
+    """Takes unknown sizes on the same axis for one, as Keras does; the run checks it.
+
+    Args:
+        tensors: of equal rank.
+        free_axis: the axis along which sizes may differ.
+    """
+    common = []
+    for sizes in zip(*[x.shape for x in tensors], strict=True):
+        numbers = [d for d in sizes if isinstance(d, int) and d != 1]
+        symbols = [d for d in sizes if isinstance(d, Dim)]
+        common.append([*numbers, *symbols, 1][0])
+    agreed = []
+    for x in tensors:
+        shape = [
+            same if isinstance(d, Dim) and axis != free_axis else d
+            for axis, (d, same) in enumerate(zip(x.shape, common, strict=True))
+        ]
+        agreed.append(ops.ensure_shape(x, shape))
+    return agreed
 
 
 def _unit(x: Any, axis: int) -> Any:

@@ -1,7 +1,8 @@
-"""Layers that move or repeat elements without computing: Flatten, Reshape, Permute, RepeatVector."""
+"""Layers that move or repeat elements: Flatten, Reshape, Permute, RepeatVector."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -40,8 +41,8 @@ class Flatten(Layer):
         return ops.reshape(inputs, (inputs.shape[0], product(inputs.shape[1:])))
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
-        sizes = input_shape[1:]
-        return (input_shape[0], None if None in sizes else product(sizes))  # type: ignore[arg-type]
+        known = [d for d in input_shape[1:] if d is not None]
+        return (input_shape[0], math.prod(known) if len(known) == len(input_shape) - 1 else None)
 
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "data_format": self.data_format}
@@ -75,7 +76,8 @@ class Reshape(Layer):
 
     def _resolve(self, sizes: tuple[Any, ...]) -> tuple[Any, ...]:
         """The target with -1 replaced; sizes may be symbolic."""
-        total, known = product(sizes), product(d for d in self.target_shape if d != -1)
+        total: Any = product(sizes)
+        known = math.prod(d for d in self.target_shape if d != -1)
         try:
             rest = total // known if -1 in self.target_shape and known else 1
         except UndecidableError:

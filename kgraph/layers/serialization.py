@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import types
 from collections.abc import Mapping
 from typing import Any
@@ -19,7 +20,8 @@ from kgraph.layers import (
     input as input_module,
 )
 from kgraph.layers.base import Layer
-from kgraph.registry import Registry, custom_object_scope, registered_name
+from kgraph.layers.dialects import translate
+from kgraph.registry import Registry, custom_object_scope, find_custom, registered_name
 
 _MODULES: tuple[types.ModuleType, ...] = (
     core, embeddings, input_module, lambda_layer, merge, normalization, reshaping,
@@ -56,8 +58,15 @@ def deserialize(config: Mapping[str, Any], custom_objects: Mapping[str, Any] | N
     Raises:
         ValueError: the class is unknown or the layout wrong.
     """
+    if not isinstance(config, Mapping) or not {"class_name", "config"} <= set(config):
+        raise ValueError(explain("Improper config format", got=f"{config!r}"[:200]))
+    registered, name = config.get("registered_name"), config["class_name"]
     with custom_object_scope(custom_objects or {}):
-        made = REGISTRY.deserialize(config)
-    if not isinstance(made, Layer):
-        raise ValueError(explain(f"{config['class_name']} is not a layer", got=type(made).__name__))
-    return made
+        cls = find_custom(registered) if registered else None
+        cls = REGISTRY.find(name) if cls is None else cls
+        if not (inspect.isclass(cls) and issubclass(cls, Layer)):
+            raise ValueError(explain(f"{name} is not a layer", got=repr(cls)))
+        settings = config["config"]
+        if NAMES.get(name) is cls and not cls.first_call:
+            settings = translate(cls, settings)
+        return cls.from_config(settings)

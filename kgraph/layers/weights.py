@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -19,6 +19,12 @@ _NAME_FIRST = ("name", "shape", "dtype", "initializer", "regularizer", "trainabl
 _SHAPE_FIRST = ("shape", "initializer", "dtype", "trainable")
 # Keras 3's arguments that mean nothing here.
 _IGNORED = ("autocast", "aggregation", "overwrite_with_gradient", "layout", "getter")
+
+# Attributes of every layer that hold no weights or layers of its own.
+_RECORDS = (
+    "_own_weights", "_inbound_nodes", "_added_losses", "_added_updates", "_eager",
+    "_given_arguments", "_built_for", "batch_input_shape",
+)  # fmt: skip
 
 
 class WeightOwner:
@@ -106,14 +112,21 @@ class WeightOwner:
             found = f"{base}_{count}"
         return found
 
-    def _children(self) -> Iterator[WeightOwner]:
+    def _children(self) -> Iterator[Any]:
         """The layers that this one holds, in the order of its attributes."""
-        for value in list(vars(self).values()):
-            yield from leaves_of(value, lambda v: isinstance(v, WeightOwner))
+        return self._held(WeightOwner)
 
-    def _held_variables(self) -> Sequence[Variable]:
+    def _held_variables(self) -> Iterable[Variable]:
         """The variables in the layer's attributes."""
-        return leaves_of(list(vars(self).values()), lambda v: isinstance(v, Variable))
+        return self._held(Variable)
+
+    def _held(self, kind: type) -> Iterator[Any]:
+        """What the attributes hold of a kind, also in lists, tuples and dictionaries."""
+        for name, value in list(vars(self).items()):
+            if isinstance(value, kind):
+                yield value
+            elif isinstance(value, (list, tuple, dict)) and value and name not in _RECORDS:
+                yield from leaves_of(value, lambda v: isinstance(v, kind))
 
     def flattened_layers(self) -> list[Any]:
         """The layer itself and all layers inside it, each once, outer ones first."""

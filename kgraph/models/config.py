@@ -15,7 +15,6 @@ from typing import Any
 import numpy as np
 
 from kgraph.errors import explain
-from kgraph.ir.dim import Dim
 from kgraph.ir.graph import Graph, Stage
 from kgraph.ir.leaves import INPUT, LEAVES, input_node, items
 from kgraph.ir.node import Node

@@ -201,10 +201,10 @@ def _path(topology: Any, outputs: Sequence[Node], start: Node) -> str:
 
 
 def _ambiguity(missing: Node) -> str:
-    models = [m.name for m in _MODELS_OF.get(missing, ())]
+    models = {model.name for model, _ in _calls_around(missing)}
     if not models:
         return "add that Input to `inputs`"
     return (
-        f"the Input belongs to model {', '.join(sorted(models))}, which is not called exactly "
-        "once on tensors that depend on the given inputs"
+        f"the Input belongs to model {', '.join(sorted(models))}, which is called several times "
+        "or on tensors that need other inputs, so it is not clear what stands for it"
     )

@@ -6,7 +6,7 @@ graph is the truth: `layers`, the order of weights and the configuration are rea
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -25,9 +25,11 @@ from kgraph.layers.weights import assign_weights
 from kgraph.models.config import model_document, network_config, to_json
 from kgraph.models.connect import connect, note_inputs
 from kgraph.models.reading import read_network
+from kgraph.models.summary import print_summary
 from kgraph.models.topology import Topology, map_network
 from kgraph.passes.lower import inline
 from kgraph.registry import custom_object_scope
+from kgraph.saving.weights import load_weights, save_weights
 from kgraph.training.trainer import Trainer
 
 NOT_BUILT = (
@@ -87,7 +89,6 @@ class Model(Trainer, Layer):
         [[3.0, 3.0]]
     """
 
-    # Keras 2 counts the calls of a model from 1.
     first_call = 1
     _network: Network | None = None
 
@@ -215,6 +216,24 @@ class Model(Trainer, Layer):
             raise AttributeError(
                 f"The layer {self.name} has never been called and thus has no defined {what}."
             )
+
+    def summary(
+        self,
+        line_length: int | None = None,
+        positions: Sequence[float] | None = None,
+        print_fn: Callable[[str], Any] | None = None,
+    ) -> None:
+        """Prints a table of the layers with their output shapes and numbers of parameters.
+
+        Args:
+            line_length: width of the table; default as wide as needed.
+            positions: ends of the columns, as fractions of the width or in characters.
+            print_fn: called once a line; default `print`.
+
+        Raises:
+            ValueError: the model is not built.
+        """
+        print_summary(self, line_length, positions, print_fn)
 
     # -- meaning -------------------------------------------------------------------------------
     def build(self, input_shape: Any) -> None:
@@ -346,7 +365,7 @@ class Model(Trainer, Layer):
         if self._known_network() is not None:
             yield from self.layers
 
-    def _held_variables(self) -> Sequence[Variable]:
+    def _held_variables(self) -> Iterable[Variable]:
         """Variables that raw ops between the layers read."""
         network = self._known_network()
         return network.graph.states if network is not None else ()
@@ -366,6 +385,48 @@ class Model(Trainer, Layer):
     def _weights_by_layer(self) -> list[Variable]:
         found = [*self._held_variables(), *(v for each in self.layers for v in each.weights)]
         return list(dict.fromkeys(found))
+
+    def require_built(self) -> Model:
+        """The model itself.
+
+        Raises:
+            ValueError: it has no input shape yet, and so no weights.
+        """
+        assert self.network is not None
+        return self
+
+    def save_weights(self, filepath: Any, overwrite: bool = True) -> None:
+        """Writes the weights to HDF5 in Keras 2.3's layout, whole or not at all.
+
+        Args:
+            filepath: a path, a binary file, or an open h5py group.
+            overwrite: whether to replace a file without asking.
+
+        Raises:
+            ValueError: the model is not built.
+        """
+        save_weights(self, filepath, overwrite)
+
+    def load_weights(
+        self,
+        filepath: Any,
+        by_name: bool = False,
+        skip_mismatch: bool = False,
+        reshape: bool = False,
+    ) -> None:
+        """Reads weights that `save_weights` of kgraph or Keras 2 wrote; all or, on error, none.
+
+        Args:
+            filepath: a path, a binary file, or an open h5py group.
+            by_name: match layers by their names instead of their order.
+            skip_mismatch: with `by_name`, warn of weights that do not fit and go on.
+            reshape: take weights of another shape with as many elements.
+
+        Raises:
+            ValueError: the file does not fit the model, or the model is not built.
+            OSError: there is no such file, or it is not HDF5.
+        """
+        load_weights(self, filepath, by_name, skip_mismatch, reshape)
 
     def add_loss(self, losses: Any, inputs: Any = None) -> None:
         """Adds scalars to the loss, which may depend on tensors of the model.

@@ -127,7 +127,7 @@ class _Replay:
         if str(entry.get("module", "")).startswith(("keras.src.ops", "keras.ops")):
             return lambda call: _call(_keras_op(entry), *self._arguments(call))
         layer = self.make(entry)
-        if getattr(layer, "first_call", 0):
+        if layer.first_call:
             self.first[name] = 1
         if isinstance(layer, InputLayer):
             self.results[name].append((layer.output,))

@@ -186,8 +186,10 @@ class Sequential(Model):
                 )
             shape, dtype = first.input_shape, first.inputs[0].dtype
         if shape is not None:
-            dtype = dtype or getattr(layer, "input_dtype", None) or layer.dtype
-            self._tensors = [Input(batch_shape=shape, name=f"{layer.name}_input", dtype=dtype)]
+            name = f"{layer.name}_input"
+            # An Embedding reads ids: floats could not hold large ones.
+            dtype = dtype or getattr(layer, "input_dtype", layer.dtype)
+            self._tensors = [Input(batch_shape=shape, name=name, dtype=dtype)]
 
     def _replay_from(self, tensor: Node) -> None:
         """Calls all layers again, starting from an input."""

@@ -47,7 +47,7 @@ class Topology:
         """Keras's [layer name, node index, tensor index], counting only the model's own calls."""
         unit = unit_of(tensor)
         owner = owner_of(unit)
-        index = self.units[owner].index(unit) + getattr(owner, "first_call", 0)
+        index = self.units[owner].index(unit) + (0 if isinstance(owner, Node) else owner.first_call)
         return self.names[owner], index, tensor.attrs["index"] if tensor.op is ITEM else 0
 
 

@@ -69,6 +69,9 @@ from kgraph.ops.elementwise import (
     tan,
     tanh,
 )
+from kgraph.ops.ensure_shape import (
+    ensure_shape,
+)
 from kgraph.ops.erf import (
     erf,
 )
@@ -207,6 +210,7 @@ __all__ = [
     "divide",
     "einsum",
     "elu",
+    "ensure_shape",
     "equal",
     "erf",
     "exp",

@@ -12,7 +12,7 @@ import numpy as np
 
 from kgraph.errors import InferenceError, explain
 from kgraph.ir.node import Node
-from kgraph.ir.op import Op, Sample, as_node, promote_operands, register
+from kgraph.ir.op import Sample, as_node, promote_operands, register
 from kgraph.ir.types import INTEGERS, TensorType
 from kgraph.ops.base import Elementwise
 from kgraph.ops.elementwise import abs, exp, log1p, sigmoid
@@ -20,7 +20,8 @@ from kgraph.ops.extremes import maximum
 from kgraph.ops.indexing import one_hot
 from kgraph.ops.reductions import sum as reduce_sum
 from kgraph.ops.shapes import draw, expand_dims
-from kgraph.ops.softmax import Rows, allocate, log_softmax, row_buffers, softmax
+from kgraph.ops.softmax import Rows, log_softmax, row_buffers, softmax
+from kgraph.ops.specialized import Specialized
 
 
 def column(x: Any) -> Any:
@@ -71,17 +72,8 @@ def require_ids(ids: TensorType) -> None:
         raise InferenceError(f"class ids must be integers, not {ids.dtype}")
 
 
-class RowLoss(Op):
+class RowLoss(Specialized):
     """An op that turns rows of classes and their targets into one loss a row."""
-
-    def kernel(self, *arrays: np.ndarray, out: Any = None, work: Any = None, **attrs: Any) -> Any:
-        inputs = [TensorType(a.shape, a.dtype.name) for a in arrays]
-        inferred = self.infer(*inputs, **attrs)
-        outputs = inferred if isinstance(inferred, tuple) else (inferred,)
-        buffers = allocate(outputs) if out is None else out if isinstance(out, tuple) else [out]
-        work = work or allocate(self.scratch(*inputs, **attrs))
-        self.specialize(inputs, outputs, attrs)(*arrays, *buffers, *work)
-        return tuple(buffers) if len(outputs) > 1 else buffers[0]
 
     def specialize(
         self, inputs: Sequence[TensorType], outputs: Sequence[TensorType], attrs: Mapping[str, Any]
@@ -243,13 +235,13 @@ class SparseSoftmaxCrossEntropy(RowLoss):
         yield Sample((draw(2, 3, 5), draw_classes(5, 2, 3)))
 
 
-class SigmoidCrossEntropy(Elementwise):
+class SigmoidCrossEntropy(Specialized, Elementwise):
     """-target * log(s) - (1 - target) * log(1 - s) with s = sigmoid(logits), elementwise."""
 
     def __init__(self) -> None:
         super().__init__(
             "sigmoid_cross_entropy",
-            self.evaluate,
+            self.kernel,
             lambda g, y, z, t: (g * (sigmoid(z) - t), g * -z),
             doc="Binary cross-entropy of logits and target, elementwise and without overflow.",
             arity=2,
@@ -262,28 +254,23 @@ class SigmoidCrossEntropy(Elementwise):
     def scratch(self, *types: TensorType, **attrs: Any) -> tuple[TensorType, ...]:
         return (self.infer(*types),)
 
-    def evaluate(self, z: np.ndarray, t: np.ndarray, out: np.ndarray, work: np.ndarray) -> None:
-        """Writes max(z, 0) - z * t + log(1 + exp(-|z|)); `work` is a buffer like `out`."""
-        np.multiply(z, t, work)
-        np.maximum(z, np.zeros((), z.dtype), out=out)
-        np.subtract(out, work, work)
-        np.absolute(z, out)
-        np.negative(out, out)
-        np.exp(out, out)
-        np.log1p(out, out)
-        np.add(out, work, out)
-
-    def kernel(self, *arrays: np.ndarray, out: Any = None, work: Any = None, **attrs: Any) -> Any:
-        z, t = arrays
-        shape = np.broadcast_shapes(z.shape, t.shape)
-        out = np.empty(shape, z.dtype) if out is None else out
-        self.evaluate(z, t, out, work[0] if work else np.empty(shape, z.dtype))
-        return out
-
     def specialize(
         self, inputs: Sequence[TensorType], outputs: Sequence[TensorType], attrs: Mapping[str, Any]
     ) -> Callable[..., Any]:
-        return self.evaluate
+        zero = np.zeros((), inputs[0].dtype)
+
+        def kernel(z: np.ndarray, t: np.ndarray, out: np.ndarray, work: np.ndarray) -> None:
+            # max(z, 0) - z * t + log(1 + exp(-|z|))
+            np.multiply(z, t, work)
+            np.maximum(z, zero, out=out)
+            np.subtract(out, work, work)
+            np.absolute(z, out)
+            np.negative(out, out)
+            np.exp(out, out)
+            np.log1p(out, out)
+            np.add(out, work, out)
+
+        return kernel
 
 
 softmax_cross_entropy = SoftmaxCrossEntropy()

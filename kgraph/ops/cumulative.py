@@ -16,7 +16,12 @@ from kgraph.ops.shapes import flip, reshape
 
 
 class CumSum(Op):
-    """Sums of the elements up to each place; bool and uint8 give int32."""
+    """Sums of the elements up to each place; bool and uint8 give int32.
+
+    Example:
+        >>> cumsum([1.0, 2.0, 3.0])
+        array([1., 3., 6.], dtype=float32)
+    """
 
     name = "cumsum"
 

@@ -1,6 +1,8 @@
 """Sums of products over named axes.
 
-A letter has one size wherever it stands, also behind an ellipsis: size 1 does not stretch.
+A letter has one size wherever it stands, also behind an ellipsis: size 1 does not stretch. Two
+operands that share one summed letter become one `matmul` of views; anything else goes through
+`np.einsum`, which allocates on every call.
 """
 
 from __future__ import annotations
@@ -23,7 +25,12 @@ from kgraph.ops.shapes import broadcast_to, expand_dims, transpose
 
 
 class Einsum(Op):
-    """Sum of products of the operands' elements; `subscripts` names the axes as in NumPy."""
+    """Sum of products of the operands' elements; `subscripts` names the axes as in NumPy.
+
+    Example:
+        >>> einsum("ij,j->i", [[1.0, 2.0], [3.0, 4.0]], [1.0, 10.0])
+        array([21., 43.], dtype=float32)
+    """
 
     name = "einsum"
 
@@ -93,8 +100,9 @@ class Einsum(Op):
                 return lambda a, b, out: matmul(left(a), right(b), result(out))
         path: Any = False
         if len(inputs) > 1:
-            shapes = [np.broadcast_to(np.zeros((), t.dtype), t.shape) for t in inputs]
-            path = np.einsum_path(subscripts, *shapes, optimize="greedy")[0]
+            shapes: list[Any] = [t.shape for t in inputs]
+            stand_ins = [np.broadcast_to(np.zeros(()), s) for s in shapes]
+            path = np.einsum_path(subscripts, *stand_ins, optimize="greedy")[0]
         einsum = np.einsum
         return lambda *buffers: einsum(subscripts, *buffers[:-1], out=buffers[-1], optimize=path)
 

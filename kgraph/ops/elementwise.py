@@ -108,7 +108,7 @@ power = _row(
 )
 negative = _row("negative", np.negative, lambda g, y, x: (-g,), "Negative.", dtypes="if")
 abs = _row("abs", np.absolute, lambda g, y, x: (g * sign(x),), "Absolute value; slope 0 at 0.")
-sign = _row("sign", np.sign, None, "-1, 0 or 1.", dtypes="if")
+sign: Elementwise = _row("sign", np.sign, None, "-1, 0 or 1.", dtypes="if")
 square = _row("square", np.square, lambda g, y, x: (g * (2 * x),), "Square.", dtypes="if")
 reciprocal = _floating(
     "reciprocal",
@@ -177,7 +177,7 @@ sigmoid = _floating(
 
 # -- trigonometric and hyperbolic --------------------------------------------------------------
 sin = _floating("sin", np.sin, lambda g, y, x: (g * cos(x),), "Sine.", flops=10)
-cos = _floating("cos", np.cos, lambda g, y, x: (-g * sin(x),), "Cosine.", flops=10)
+cos: Elementwise = _floating("cos", np.cos, lambda g, y, x: (-g * sin(x),), "Cosine.", flops=10)
 tan = _floating(
     "tan", np.tan, lambda g, y, x: (g * (1 + y * y),), "Tangent.", domain=(-1.2, 1.2), flops=10
 )
@@ -209,7 +209,9 @@ arctan2 = _floating(
     flops=20,
 )
 sinh = _floating("sinh", np.sinh, lambda g, y, x: (g * cosh(x),), "Hyperbolic sine.", flops=10)
-cosh = _floating("cosh", np.cosh, lambda g, y, x: (g * sinh(x),), "Hyperbolic cosine.", flops=10)
+cosh: Elementwise = _floating(
+    "cosh", np.cosh, lambda g, y, x: (g * sinh(x),), "Hyperbolic cosine.", flops=10
+)
 tanh = _floating(
     "tanh", np.tanh, lambda g, y, x: (g * (1 - y * y),), "Hyperbolic tangent.", flops=10
 )

@@ -76,7 +76,16 @@ class Extreme(Elementwise):
 
 
 class Clip(Op):
-    """The elements moved into [min, max]; half the gradient passes at a bound, as in JAX."""
+    """The elements moved into [min, max]; half the gradient passes at a bound, as in JAX.
+
+    Args:
+        x: a tensor.
+        min, max: a number, a tensor, or None for no bound.
+
+    Example:
+        >>> clip([-1.0, 0.5, 2.0], 0, 1)
+        array([0. , 0.5, 1. ], dtype=float32)
+    """
 
     name = "clip"
     reuse = (0,)

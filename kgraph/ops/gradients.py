@@ -13,13 +13,10 @@ from kgraph.ir.types import TensorType
 from kgraph.ops.base import View
 
 
-class Identity(View):
-    """The tensor itself, as a node of its own; another `tag` makes another node."""
+class Same(View):
+    """An op whose output is its operand."""
 
-    name = "identity"
-
-    def __call__(self, x: Any, tag: int = 0) -> Any:
-        return self.apply((x,), tag=tag)
+    differentiable = True
 
     def infer(self, *types: TensorType, **attrs: Any) -> TensorType:
         return types[0]
@@ -27,31 +24,40 @@ class Identity(View):
     def view(self, array: np.ndarray, **attrs: Any) -> np.ndarray | None:
         return array
 
-    def vjp(self, g: Any, y: Any, *inputs: Node, **attrs: Any) -> tuple[Node | None, ...]:
-        return (g,)
-
     def samples(self) -> Iterable[Sample]:
         def draw(rng: np.random.Generator) -> np.ndarray:
             return rng.uniform(-3.0, 3.0, (2, 3)).astype("float32")
 
-        yield Sample((draw,))
+        yield Sample((draw,), differentiable=self.differentiable)
         yield Sample((np.arange(4, dtype="int32"),), differentiable=False)
 
 
-class StopGradient(Identity):
+class Identity(Same):
+    """The tensor itself, as a node of its own; another `tag` makes another node."""
+
+    name = "identity"
+
+    def __call__(self, x: Any, tag: int = 0) -> Any:
+        return self.apply((x,), tag=tag)
+
+    def normalize(self, inputs: tuple[Node, ...], attrs: dict[str, Any]) -> dict[str, Any]:
+        return {"tag": int(attrs.get("tag", 0))}
+
+    def vjp(self, g: Any, y: Any, *inputs: Node, **attrs: Any) -> tuple[Node | None, ...]:
+        return (g,)
+
+
+class StopGradient(Same):
     """The tensor itself, through which no gradient flows back."""
 
     name = "stop_gradient"
+    differentiable = False
 
     def __call__(self, x: Any) -> Any:
         return self.apply((x,))
 
     def vjp(self, g: Any, y: Any, *inputs: Node, **attrs: Any) -> tuple[Node | None, ...]:
         return (None,)
-
-    def samples(self) -> Iterable[Sample]:
-        for sample in super().samples():
-            yield Sample(sample.inputs, differentiable=False)
 
 
 identity, stop_gradient = register(Identity()), register(StopGradient())

@@ -6,17 +6,18 @@ Ids outside an axis raise IndexError when the kernel runs; negative ones count f
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from kgraph.errors import InferenceError, explain
 from kgraph.ir.node import Node
-from kgraph.ir.op import Op, Sample, register
+from kgraph.ir.op import Sample, register
 from kgraph.ir.types import INTEGERS, TensorType, canonical_dtype
 from kgraph.ops.base import normalize_axis
 from kgraph.ops.shapes import draw, reshape, zeros_like
+from kgraph.ops.specialized import Specialized
 
 
 def ids(bound: int, *shape: int) -> Any:
@@ -49,7 +50,7 @@ def require_ids(type_: TensorType) -> None:
         raise InferenceError(f"ids must be integers, not {type_.dtype}")
 
 
-class Take(Op):
+class Take(Specialized):
     """The slices of `x` along an axis that `indices` names, in its shape.
 
     Negative ids count from the end; with `wrap=False` they are errors, as too large ones are.
@@ -74,15 +75,23 @@ class Take(Op):
     def scratch(self, *types: TensorType, **attrs: Any) -> tuple[TensorType, ...]:
         return (types[1].with_dtype("int64"),)
 
-    def kernel(self, *arrays: np.ndarray, out: Any = None, work: Any = None, **attrs: Any) -> Any:
-        (x, indices), axis = arrays, attrs["axis"]
-        buffer = work[0] if work else np.empty(indices.shape, np.int64)
-        places = check_ids("take", indices, buffer, x.shape[axis], attrs["wrap"])
-        if x.shape[axis] == 0:  # NumPy refuses any take from an empty axis, even of no ids
-            shape = (*x.shape[:axis], *indices.shape, *x.shape[axis + 1 :])
-            return np.empty(shape, x.dtype) if out is None else out
-        # Ids are in bounds; with mode="raise" NumPy would go through a buffer.
-        return np.take(x, places, axis, out, "clip")
+    def specialize(
+        self, inputs: Sequence[TensorType], outputs: Sequence[TensorType], attrs: Mapping[str, Any]
+    ) -> Callable[..., Any]:
+        axis, wrap, name = attrs["axis"], attrs["wrap"], self.name
+        bound: Any = inputs[0].shape[axis]
+
+        def kernel(x: np.ndarray, ids: np.ndarray, out: np.ndarray, work: np.ndarray) -> None:
+            check_ids(name, ids, work, bound, wrap)
+            # Ids are in bounds; with mode="raise" NumPy would go through a buffer.
+            np.take(x, work, axis, out, "clip")
+
+        # NumPy refuses any take from an empty axis, even of no ids.
+        return kernel if bound else self.check_only(bound, wrap)
+
+    def check_only(self, bound: int, wrap: bool) -> Callable[..., Any]:
+        """The kernel for an axis without elements."""
+        return lambda x, ids, out, work: check_ids(self.name, ids, work, bound, wrap)
 
     def vjp(self, g: Any, y: Any, *inputs: Node, **attrs: Any) -> tuple[Node | None, ...]:
         x, indices = inputs
@@ -95,7 +104,7 @@ class Take(Op):
         yield Sample((draw(5, 3), np.array([[4, 0], [1, 4]], "int32")), {"axis": 0, "wrap": False})
 
 
-class ScatterAdd(Op):
+class ScatterAdd(Specialized):
     """`x` with `updates` added to its slices along an axis that `indices` names."""
 
     name = "scatter_add"
@@ -118,11 +127,23 @@ class ScatterAdd(Op):
     def scratch(self, *types: TensorType, **attrs: Any) -> tuple[TensorType, ...]:
         return tuple(t.with_dtype("int64") for t in types[1:])
 
-    def kernel(self, *arrays: np.ndarray, out: Any = None, work: Any = None, **attrs: Any) -> Any:
-        (x, indices, updates), axis = arrays, attrs["axis"]
-        work = work or (np.empty(indices.shape, np.int64), np.empty(updates.shape, np.int64))
-        places = check_ids(self.name, indices, work[0], x.shape[axis])
-        return add_at(x, flat_index(places.reshape(1, -1, 1), x.shape, axis, work[1]), updates, out)
+    def specialize(
+        self, inputs: Sequence[TensorType], outputs: Sequence[TensorType], attrs: Mapping[str, Any]
+    ) -> Callable[..., Any]:
+        place, name = Places(inputs[0].shape, attrs["axis"]), self.name
+
+        def kernel(
+            x: np.ndarray,
+            ids: np.ndarray,
+            updates: np.ndarray,
+            out: np.ndarray,
+            checked: np.ndarray,
+            index: np.ndarray,
+        ) -> None:
+            check_ids(name, ids, checked, place.size)
+            add_at(x, place.flat(checked.reshape(1, -1, 1), index), updates, out)
+
+        return kernel
 
     def vjp(self, g: Any, y: Any, *inputs: Node, **attrs: Any) -> tuple[Node | None, ...]:
         return g, None, take(g, inputs[1], attrs["axis"])
@@ -133,33 +154,36 @@ class ScatterAdd(Op):
         yield Sample((draw(5), ids(5), draw()))
 
 
-def flat_index(
-    places: np.ndarray, shape: tuple[int, ...], axis: int, out: np.ndarray
-) -> np.ndarray:
-    """Positions, in an array of `shape` laid flat, of its elements at `places` along an axis.
+class Places:
+    """Turns ids along an axis of an array of `shape` into positions in the array laid flat."""
 
-    `places` has three axes, the middle one along `axis`, the outer ones stretching from 1.
-    """
-    before, size, after = math.prod(shape[:axis]), shape[axis], math.prod(shape[axis + 1 :])
-    if out.size:
-        index = out.reshape(before, -1, after)
-        np.multiply(places, after, index)
-        np.add(index, np.arange(before)[:, None, None] * (size * after), index)
-        np.add(index, np.arange(after), index)
-    return out.reshape(-1)
+    def __init__(self, shape: Any, axis: int) -> None:
+        self.before, self.size, self.after = (
+            math.prod(shape[:axis]),
+            shape[axis],
+            math.prod(shape[axis + 1 :]),
+        )
+        corners = np.arange(self.before)[:, None, None] * (self.size * self.after)
+        self.corners = corners + np.arange(self.after)
+
+    def flat(self, ids: np.ndarray, out: np.ndarray) -> np.ndarray:
+        """Writes the positions to `out`; the middle one of the three axes of `ids` is `axis`."""
+        if out.size:
+            index = out.reshape(self.before, -1, self.after)
+            np.multiply(ids, self.after, index)
+            np.add(index, self.corners, index)
+        return out.reshape(-1)
 
 
-def add_at(x: np.ndarray, index: np.ndarray, updates: np.ndarray, out: Any) -> np.ndarray:
+def add_at(x: np.ndarray, index: np.ndarray, updates: np.ndarray, out: np.ndarray) -> None:
     """Copies x to `out` and adds the updates at flat positions, equal ones one after the other."""
-    out = np.empty(x.shape, x.dtype) if out is None else out
     if not np.may_share_memory(out, x):
         np.copyto(out, x)
     # Flat `add.at` has a fast loop in NumPy; that over rows is ten times slower.
     np.add.at(out.reshape(-1), index, updates.reshape(-1))
-    return out
 
 
-class AlongAxis(Op):
+class AlongAxis(Specialized):
     """An op whose ids have the rank of `x` and name elements along one axis."""
 
     def normalize(self, inputs: tuple[Node, ...], attrs: dict[str, Any]) -> dict[str, Any]:
@@ -173,12 +197,16 @@ class AlongAxis(Op):
             raise InferenceError(f"ids must have the shape of x except along axis {axis}")
         return x.with_shape(expected)
 
-    def index(self, x: np.ndarray, indices: np.ndarray, axis: int, work: Any) -> np.ndarray:
-        """Flat positions of the elements that the ids name."""
-        places, out = work or [np.empty(indices.shape, np.int64) for _ in range(2)]
-        check_ids(self.name, indices, places, x.shape[axis])
-        sides = math.prod(x.shape[:axis]), indices.shape[axis], math.prod(x.shape[axis + 1 :])
-        return flat_index(places.reshape(sides), x.shape, axis, out)
+    def finder(self, shape: Any, axis: int) -> Callable[..., np.ndarray]:
+        """A function of (ids, checked, index) that returns flat positions in an array of `shape`."""
+        place, name = Places(shape, axis), self.name
+
+        def find(ids: np.ndarray, checked: np.ndarray, index: np.ndarray) -> np.ndarray:
+            check_ids(name, ids, checked, place.size)
+            sides = place.before, ids.shape[axis], place.after
+            return place.flat(checked.reshape(sides), index)
+
+        return find
 
     def scratch(self, *types: TensorType, **attrs: Any) -> tuple[TensorType, ...]:
         return (types[1].with_dtype("int64"),) * 2
@@ -192,13 +220,17 @@ class TakeAlongAxis(AlongAxis):
     def __call__(self, x: Any, indices: Any, axis: int = -1) -> Any:
         return self.apply((x, indices), axis=axis)
 
-    def kernel(self, *arrays: np.ndarray, out: Any = None, work: Any = None, **attrs: Any) -> Any:
-        x, indices = arrays
-        out = np.empty(indices.shape, x.dtype) if out is None else out
-        index = self.index(x, indices, attrs["axis"], work)
-        if out.size:
-            np.take(x.reshape(-1), index, None, out.reshape(-1), "clip")
-        return out
+    def specialize(
+        self, inputs: Sequence[TensorType], outputs: Sequence[TensorType], attrs: Mapping[str, Any]
+    ) -> Callable[..., Any]:
+        find = self.finder(inputs[0].shape, attrs["axis"])
+
+        def kernel(x: np.ndarray, ids: np.ndarray, out: np.ndarray, *work: np.ndarray) -> None:
+            index = find(ids, *work)
+            if out.size:
+                np.take(x.reshape(-1), index, None, out.reshape(-1), "clip")
+
+        return kernel
 
     def vjp(self, g: Any, y: Any, *inputs: Node, **attrs: Any) -> tuple[Node | None, ...]:
         x, indices = inputs
@@ -224,9 +256,21 @@ class AddAlongAxis(AlongAxis):
             raise InferenceError(f"updates must be {expected}")
         return types[0]
 
-    def kernel(self, *arrays: np.ndarray, out: Any = None, work: Any = None, **attrs: Any) -> Any:
-        x, indices, updates = arrays
-        return add_at(x, self.index(x, indices, attrs["axis"], work), updates, out)
+    def specialize(
+        self, inputs: Sequence[TensorType], outputs: Sequence[TensorType], attrs: Mapping[str, Any]
+    ) -> Callable[..., Any]:
+        find = self.finder(inputs[0].shape, attrs["axis"])
+
+        def kernel(
+            x: np.ndarray,
+            ids: np.ndarray,
+            updates: np.ndarray,
+            out: np.ndarray,
+            *work: np.ndarray,
+        ) -> None:
+            add_at(x, find(ids, *work), updates, out)
+
+        return kernel
 
     def vjp(self, g: Any, y: Any, *inputs: Node, **attrs: Any) -> tuple[Node | None, ...]:
         return g, None, take_along_axis(g, inputs[1], attrs["axis"])
@@ -236,7 +280,7 @@ class AddAlongAxis(AlongAxis):
         yield Sample((draw(2, 5, 3), ids(5, 2, 4, 3), draw(2, 4, 3)), {"axis": 1})
 
 
-class OneHot(Op):
+class OneHot(Specialized):
     """Rows of zeros with a one at each id; an id outside [0, num_classes) gives only zeros."""
 
     name = "one_hot"
@@ -252,12 +296,19 @@ class OneHot(Op):
         require_ids(types[0])
         return TensorType((*types[0].shape, attrs["num_classes"]), attrs["dtype"])
 
-    def kernel(self, *arrays: np.ndarray, out: Any = None, **attrs: Any) -> Any:
-        (x,) = arrays
-        classes = np.arange(attrs["num_classes"], dtype=x.dtype)
-        if out is None:
-            out = np.empty((*x.shape, len(classes)), attrs["dtype"])
-        return np.equal(x[..., None], classes, out, casting="unsafe")
+    def scratch(self, *types: TensorType, **attrs: Any) -> tuple[TensorType, ...]:
+        return (self.infer(*types, **attrs).with_dtype("bool"),)
+
+    def specialize(
+        self, inputs: Sequence[TensorType], outputs: Sequence[TensorType], attrs: Mapping[str, Any]
+    ) -> Callable[..., Any]:
+        classes = np.arange(attrs["num_classes"], dtype=inputs[0].dtype)
+
+        def kernel(x: np.ndarray, out: np.ndarray, hits: np.ndarray) -> None:
+            np.equal(x[..., None], classes, hits)
+            np.copyto(out, hits)
+
+        return kernel
 
     def vjp(self, g: Any, y: Any, *inputs: Node, **attrs: Any) -> tuple[Node | None, ...]:
         return (None,)

@@ -34,7 +34,7 @@ class Concatenate(Op):
         return self.apply(tuple(xs), axis=axis)
 
     def lift(self, operands: Sequence[Any]) -> tuple[Node, ...]:
-        return promote_operands(operands)
+        return promote_operands(operands) if operands else ()
 
     def normalize(self, inputs: tuple[Node, ...], attrs: dict[str, Any]) -> dict[str, Any]:
         if not inputs:
@@ -195,8 +195,10 @@ def unstack(x: Any, axis: int = 0) -> list[Any]:
     """
     shape = shape_of(x)
     axis = normalize_axis(axis, len(shape))
-    rest = shape[:axis] + shape[axis + 1 :]
-    return [reshape(part, rest) for part in split(x, shape[axis], axis)]
+    count, rest = shape[axis], shape[:axis] + shape[axis + 1 :]
+    if isinstance(count, Dim):
+        raise InferenceError(f"unstack: axis {axis} has size {count}, which is no number yet")
+    return [reshape(part, rest) for part in split(x, count, axis)]
 
 
 def tile(x: Any, reps: Any) -> Any:

@@ -6,7 +6,7 @@ of `crossentropy.py` where the probabilities come from softmax or sigmoid.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -31,6 +31,7 @@ from kgraph.ops.indexing import one_hot
 from kgraph.ops.reductions import sum as reduce_sum
 from kgraph.ops.relu import relu_grad
 from kgraph.ops.softmax import Rows, row_buffers
+from kgraph.ops.specialized import Specialized
 
 EPSILON = 1e-7
 
@@ -75,7 +76,7 @@ class CategoricalCrossentropy(RowLoss):
         ) -> None:
             sums(x, total)
             np.divide(x, total[:, None], q)
-            np.clip(q, low, high, out=q)
+            q.clip(low, high, q)
             np.log(q, q)
             np.vecdot(target, q, loss)
             np.negative(loss, loss)
@@ -137,7 +138,7 @@ class SparseCategoricalCrossentropy(RowLoss):
             np.take(x.reshape(-1), places, None, loss, "clip")
             sums(x, total)
             np.divide(loss, total, loss)
-            np.clip(loss, low, high, out=loss)
+            loss.clip(low, high, loss)
             np.log(loss, loss)
             np.negative(loss, loss)
 
@@ -161,13 +162,13 @@ class SparseCategoricalCrossentropy(RowLoss):
         yield Sample((draw_classes(5, 2, 3), draw_distribution(2, 3, 5)), {"epsilon": 1e-3})
 
 
-class BinaryCrossentropy(Elementwise):
+class BinaryCrossentropy(Specialized, Elementwise):
     """-target * log(output) - (1 - target) * log(1 - output), output clipped, elementwise."""
 
     def __init__(self) -> None:
         super().__init__(
             "binary_crossentropy",
-            self.evaluate,
+            self.kernel,
             self.pull_back,
             doc="Binary cross-entropy of target and clipped probabilities, elementwise.",
             arity=2,
@@ -187,33 +188,26 @@ class BinaryCrossentropy(Elementwise):
     def scratch(self, *types: TensorType, **attrs: Any) -> tuple[TensorType, ...]:
         return (self.infer(*types),) * 2
 
-    def evaluate(
-        self,
-        target: np.ndarray,
-        x: np.ndarray,
-        out: np.ndarray,
-        part: np.ndarray,
-        q: np.ndarray,
-        epsilon: float,
-    ) -> None:
-        """Writes -(t * (log q - log(1 - q)) + log(1 - q)), q the clipped output."""
-        low, high = np.array(epsilon, x.dtype), np.array(1 - epsilon, x.dtype)
-        np.clip(x, low, high, out=q)
-        np.negative(q, part)
-        np.log1p(part, part)
-        np.log(q, q)
-        np.subtract(q, part, q)
-        np.multiply(target, q, out)
-        np.add(out, part, out)
-        np.negative(out, out)
+    def specialize(
+        self, inputs: Sequence[TensorType], outputs: Sequence[TensorType], attrs: Mapping[str, Any]
+    ) -> Callable[..., Any]:
+        dtype, epsilon = inputs[0].dtype, attrs["epsilon"]
+        low, high = np.array(epsilon, dtype), np.array(1 - epsilon, dtype)
 
-    def kernel(self, *arrays: np.ndarray, out: Any = None, work: Any = None, **attrs: Any) -> Any:
-        target, x = arrays
-        shape = np.broadcast_shapes(target.shape, x.shape)
-        out = np.empty(shape, x.dtype) if out is None else out
-        buffers = work or (np.empty_like(out), np.empty_like(out))
-        self.evaluate(target, x, out, *buffers, **attrs)
-        return out
+        def kernel(
+            target: np.ndarray, x: np.ndarray, out: np.ndarray, part: np.ndarray, q: np.ndarray
+        ) -> None:
+            # -(t * (log q - log(1 - q)) + log(1 - q)), q the clipped output
+            np.clip(x, low, high, out=q)
+            np.negative(q, part)
+            np.log1p(part, part)
+            np.log(q, q)
+            np.subtract(q, part, q)
+            np.multiply(target, q, out)
+            np.add(out, part, out)
+            np.negative(out, out)
+
+        return kernel
 
     @staticmethod
     def in_simpler_ops(target: Any, output: Any, epsilon: float) -> Any:

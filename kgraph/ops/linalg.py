@@ -20,7 +20,12 @@ def _draw(*shape: int) -> Callable[[np.random.Generator], np.ndarray]:
 
 
 class Matmul(Op):
-    """Matrix product over the last two axes; leading axes broadcast, vectors are rows, columns."""
+    """Matrix product over the last two axes; leading axes broadcast, vectors are rows, columns.
+
+    Example:
+        >>> matmul([[1.0, 2.0]], [[3.0], [4.0]])
+        array([[11.]], dtype=float32)
+    """
 
     name = "matmul"
 
@@ -47,7 +52,8 @@ class Matmul(Op):
         return TensorType((*lead, *rows, *columns), a.dtype)
 
     def kernel(self, *arrays: np.ndarray, out: Any = None, **attrs: Any) -> Any:
-        return np.matmul(*arrays) if out is None else np.matmul(*arrays, out)
+        a, b = arrays
+        return np.asarray(np.matmul(a, b)) if out is None else np.matmul(a, b, out)
 
     def vjp(self, g: Any, y: Any, *inputs: Node, **attrs: Any) -> tuple[Node | None, ...]:
         a, b = inputs

@@ -20,7 +20,12 @@ from kgraph.ops.shapes import reshape
 
 
 class LogSumExp(Op):
-    """log(sum(exp(x))) over axes; -inf where all elements are -inf, with gradient 0 there."""
+    """log(sum(exp(x))) over axes; -inf where all elements are -inf, with gradient 0 there.
+
+    Example:
+        >>> float(logsumexp([1000.0, 1000.0])) - 1000
+        0.693...
+    """
 
     name = "logsumexp"
 
@@ -52,7 +57,12 @@ class LogSumExp(Op):
             work = np.empty_like(x), np.empty(reduced_shape(x.shape, axis, True), x.dtype)
         if out is None:
             out = np.empty(reduced_shape(x.shape, axis, keepdims), x.dtype)
-        _evaluate(short_axis(axis), keepdims, np.array(np.finfo(x.dtype).max), x, out, *work)
+        limit = np.array(np.finfo(x.dtype).max)
+
+        def total(shifted: np.ndarray, out: np.ndarray) -> None:
+            sum.kernel(shifted, out=out, axis=axis, keepdims=keepdims)
+
+        _evaluate(total, short_axis(axis), limit, x, out, *work)
         return out
 
     def vjp(self, g: Any, y: Any, *inputs: Node, **attrs: Any) -> tuple[Node | None, ...]:
@@ -75,9 +85,9 @@ class LogSumExp(Op):
     def specialize(
         self, inputs: Sequence[TensorType], outputs: Sequence[TensorType], attrs: Mapping[str, Any]
     ) -> Callable[..., Any]:
-        axis, keepdims = short_axis(attrs["axis"]), attrs["keepdims"]
-        limit = np.array(np.finfo(inputs[0].dtype).max)
-        return lambda *buffers: _evaluate(axis, keepdims, limit, *buffers)
+        total = sum.specialize(inputs, outputs, attrs)
+        axis, limit = short_axis(attrs["axis"]), np.array(np.finfo(inputs[0].dtype).max)
+        return lambda *buffers: _evaluate(total, axis, limit, *buffers)
 
     def samples(self) -> Iterable[Sample]:
         def draw(*shape: int) -> Callable[[np.random.Generator], np.ndarray]:
@@ -90,9 +100,13 @@ class LogSumExp(Op):
         yield Sample((masked,), {"axis": 1, "keepdims": False}, differentiable=False)
 
 
+# NumPy's type hints do not know reduce's positional arguments.
+_largest: Any = np.maximum.reduce
+
+
 def _evaluate(
+    total: Callable[..., Any],
     axis: Any,
-    keepdims: bool,
     limit: np.ndarray,
     x: np.ndarray,
     out: np.ndarray,
@@ -101,12 +115,12 @@ def _evaluate(
 ) -> None:
     # An infinite maximum becomes the largest number, so that no inf - inf arises and the sum of
     # exponentials is still exactly 0 or inf.
-    np.maximum.reduce(x, axis, None, top, True)
+    _largest(x, axis, None, top, True)
     np.minimum(top, limit, out=top)
     np.maximum(top, -limit, out=top)
     np.subtract(x, top, shifted)
     np.exp(shifted, shifted)
-    np.add.reduce(shifted, axis, None, out, keepdims)
+    total(shifted, out)
     np.log(out, out)
     np.add(out, top.reshape(out.shape), out)
 

@@ -21,6 +21,7 @@ from kgraph.ir.node import Node, build
 from kgraph.ir.op import Op, Sample, register
 from kgraph.ir.types import TensorType, canonical_dtype
 from kgraph.ops.shapes import as_shape
+from kgraph.ops.specialized import Specialized
 
 Fill = Callable[[np.random.Generator, np.ndarray], None]
 _WORD = 1 << 64
@@ -43,12 +44,12 @@ class Stream:
 
     def at(self, step: int) -> np.random.Generator:
         """The generator at the start of a step."""
-        self.counter[2] = step
+        self.counter[2] = step % _WORD
         self.bits.state = self.state
         return self.generator
 
 
-class RandomOp(Op):
+class RandomOp(Specialized):
     """A float tensor drawn anew at each step; `defaults` are the distribution's parameters."""
 
     defaults: Mapping[str, float] = {}
@@ -78,12 +79,6 @@ class RandomOp(Op):
         # NumPy's generators fill float32 and float64 only.
         half = attrs["dtype"] == "float16"
         return (TensorType(tuple(attrs["shape"]), "float32"),) if half else ()
-
-    def kernel(self, *arrays: np.ndarray, out: Any = None, work: Any = None, **attrs: Any) -> Any:
-        out = np.empty(attrs["shape"], attrs["dtype"]) if out is None else out
-        buffers = work or [np.empty(t.shape, t.dtype) for t in self.scratch(**attrs)]
-        self.specialize([], [], attrs)(*arrays, out, *buffers)
-        return out
 
     def specialize(
         self, inputs: Sequence[TensorType], outputs: Sequence[TensorType], attrs: Mapping[str, Any]

@@ -38,7 +38,7 @@ def count(x: Node, axis: tuple[int, ...]) -> Any:
 
 
 class Reduction(Op):
-    """A ufunc's `reduce` over axes.
+    """A ufunc's `reduce` over axes: None for all of them, an int or several.
 
     Args:
         name: NumPy's name.
@@ -49,6 +49,11 @@ class Reduction(Op):
             None for the operand's own.
         widens: whether small integers become int32.
         empty: whether there is a result for no elements.
+
+    Example:
+        >>> sum([[1.0, 2.0], [3.0, 4.0]], axis=1, keepdims=True)
+        array([[3.],
+               [7.]], dtype=float32)
     """
 
     def __init__(
@@ -95,7 +100,8 @@ class Reduction(Op):
         if out is None:
             dtype = WIDENED.get(x.dtype.name, x.dtype) if self.widens else x.dtype
             out = np.empty(reduced_shape(x.shape, axis, keepdims), dtype)
-        self.ufunc.reduce(x, axis, out.dtype, out, keepdims)
+        reduce: Any = self.ufunc.reduce
+        reduce(x, axis, out.dtype, out, keepdims)
         return out
 
     @property
@@ -116,7 +122,8 @@ class Reduction(Op):
     def specialize(
         self, inputs: Sequence[TensorType], outputs: Sequence[TensorType], attrs: Mapping[str, Any]
     ) -> Callable[..., Any]:
-        reduce, axis, keepdims = self.ufunc.reduce, short_axis(attrs["axis"]), attrs["keepdims"]
+        axis, keepdims = short_axis(attrs["axis"]), attrs["keepdims"]
+        reduce: Any = self.ufunc.reduce
         dtype = np.dtype(outputs[0].dtype)
         return lambda x, out: reduce(x, axis, dtype, out, keepdims)
 

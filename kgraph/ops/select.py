@@ -14,7 +14,12 @@ from kgraph.ir.types import TensorType, broadcast_shapes, canonical_dtype
 
 
 class Cast(Op):
-    """The elements in another dtype; numbers become bools by being nonzero."""
+    """The elements in another dtype; numbers become bools by being nonzero.
+
+    Example:
+        >>> cast([0.0, 2.5], "int32")
+        array([0, 2], dtype=int32)
+    """
 
     name = "cast"
 
@@ -55,7 +60,12 @@ class Cast(Op):
 
 
 class Where(Op):
-    """`x` where the bool `condition` holds, `y` elsewhere."""
+    """`x` where the bool `condition` holds, `y` elsewhere.
+
+    Example:
+        >>> where([True, False], 1.0, 2.0)
+        array([1., 2.], dtype=float32)
+    """
 
     name = "where"
 
@@ -114,7 +124,12 @@ class Where(Op):
 # Masked copies branch at each element, and masks are random: from this size on arithmetic on the
 # bits is faster, up to five times.
 _BRANCHES = 1024
-_BITS = {1: np.dtype("int8"), 2: np.dtype("int16"), 4: np.dtype("int32"), 8: np.dtype("int64")}
+_BITS: dict[int, Any] = {
+    1: np.dtype("int8"),
+    2: np.dtype("int16"),
+    4: np.dtype("int32"),
+    8: np.dtype("int64"),
+}
 
 
 def _select_bits(condition: np.ndarray, x: np.ndarray, y: np.ndarray, out: np.ndarray) -> None:

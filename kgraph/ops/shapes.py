@@ -49,12 +49,13 @@ class Reshape(View):
         return self.apply((x,), shape=shape)
 
     def normalize(self, inputs: tuple[Node, ...], attrs: dict[str, Any]) -> dict[str, Any]:
-        shape, total = as_shape(attrs["shape"]), inputs[0].size
+        shape = as_shape(attrs["shape"])
+        total: Any = inputs[0].size
         unknown = [i for i, d in enumerate(shape) if isinstance(d, int) and d == -1]
         if len(unknown) > 1:
             raise InferenceError(f"only one size may be -1, not those of {show(shape)}")
         if unknown:
-            rest = product(d for i, d in enumerate(shape) if i != unknown[0])
+            rest: Any = product(d for i, d in enumerate(shape) if i != unknown[0])
             try:
                 exact = not (isinstance(rest, int) and rest == 0) and total % rest == 0
             except UndecidableError:

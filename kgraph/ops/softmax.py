@@ -14,7 +14,7 @@ import numpy as np
 
 from kgraph.errors import InferenceError
 from kgraph.ir.node import Node
-from kgraph.ir.op import Op, Sample, promote_operands, register
+from kgraph.ir.op import Sample, promote_operands, register
 from kgraph.ir.types import TensorType
 from kgraph.ops.base import normalize_axis, reduced_shape
 from kgraph.ops.elementwise import divide, exp, log, sqrt, square
@@ -22,6 +22,7 @@ from kgraph.ops.extremes import maximum
 from kgraph.ops.reductions import max as reduce_max
 from kgraph.ops.reductions import sum as reduce_sum
 from kgraph.ops.shapes import draw
+from kgraph.ops.specialized import Specialized
 
 
 class Rows:
@@ -33,7 +34,7 @@ class Rows:
         self.ones = np.ones(columns, dtype)
 
     @classmethod
-    def of(cls, shape: Sequence[int], dtype: Any) -> Rows:
+    def of(cls, shape: Any, dtype: Any) -> Rows:
         """The constants for an array of any rank, its leading axes taken as one."""
         return cls(int(np.prod(shape[:-1])), shape[-1], dtype)
 
@@ -54,12 +55,7 @@ def row_buffers(type_: TensorType, dtypes: Sequence[str]) -> tuple[TensorType, .
     return tuple(TensorType((rows,), d) for d in dtypes)
 
 
-def allocate(types: Iterable[TensorType]) -> list[np.ndarray]:
-    """Scratch buffers for a kernel that was given none."""
-    return [np.empty(t.shape, t.dtype) for t in types]
-
-
-class AlongAxis(Op):
+class AlongAxis(Specialized):
     """A float function of one tensor that works along an axis, in place."""
 
     reuse = (0,)
@@ -83,14 +79,6 @@ class AlongAxis(Op):
         if axis == x.ndim - 1:
             return row_buffers(x, (x.dtype, "int64"))
         return (x.with_shape(reduced_shape(x.shape, (axis,), True)),)
-
-    def kernel(self, *arrays: np.ndarray, out: Any = None, work: Any = None, **attrs: Any) -> Any:
-        (x,) = arrays
-        out = np.empty(x.shape, x.dtype) if out is None else out
-        type_ = TensorType(x.shape, x.dtype.name)
-        buffers = work or allocate(self.scratch(type_, **attrs))
-        self.specialize([type_], [type_], attrs)(x, out, *buffers)
-        return out
 
     def specialize(
         self, inputs: Sequence[TensorType], outputs: Sequence[TensorType], attrs: Mapping[str, Any]
@@ -142,10 +130,10 @@ class Softmax(AlongAxis):
 
     def across(self, axis: int) -> Callable[..., None]:
         def kernel(z: np.ndarray, out: np.ndarray, level: np.ndarray) -> None:
-            np.maximum.reduce(z, axis, None, level, True)
+            np.maximum.reduce(z, axis, None, level, keepdims=True)
             np.subtract(z, level, out)
             np.exp(out, out)
-            np.add.reduce(out, axis, None, level, True)
+            np.add.reduce(out, axis, None, level, keepdims=True)
             np.divide(out, level, out)
 
         return kernel
@@ -184,10 +172,10 @@ class LogSoftmax(AlongAxis):
 
     def across(self, axis: int) -> Callable[..., None]:
         def kernel(z: np.ndarray, out: np.ndarray, e: np.ndarray, level: np.ndarray) -> None:
-            np.maximum.reduce(z, axis, None, level, True)
+            np.maximum.reduce(z, axis, None, level, keepdims=True)
             np.subtract(z, level, out)
             np.exp(out, e)
-            np.add.reduce(e, axis, None, level, True)
+            np.add.reduce(e, axis, None, level, keepdims=True)
             np.log(level, level)
             np.subtract(out, level, out)
 

@@ -1,7 +1,8 @@
 """Ops about order: argmax, argmin, sort, argsort, top_k.
 
 Places are int64. Among equal elements the first comes first, and NaN is larger than any number.
-`argsort` and `top_k` allocate their order on every call: NumPy has no argsort with `out=`.
+`argsort` and `top_k` allocate their order on every call: NumPy has no argsort with `out=`; along
+another axis than the last `argmax` and `argmin` copy their operand.
 """
 
 from __future__ import annotations
@@ -12,11 +13,11 @@ from typing import Any
 import numpy as np
 
 from kgraph.errors import GradientError, InferenceError
-from kgraph.ir.node import API, Node
+from kgraph.ir.node import Node
 from kgraph.ir.op import Op, Sample, register
 from kgraph.ir.types import TensorType
 from kgraph.ops.base import normalize_axis, reduced_shape
-from kgraph.ops.indexing import one_hot
+from kgraph.ops.indexing import one_hot, take_along_axis
 from kgraph.ops.reductions import sum
 from kgraph.ops.shapes import expand_dims, reshape
 
@@ -113,10 +114,10 @@ class Sort(Op):
     def vjp(self, g: Any, y: Any, *inputs: Node, **attrs: Any) -> tuple[Node | None, ...]:
         # The order's own order says which place of the output each element went to.
         axis = attrs["axis"]
-        return (API["take_along_axis"](g, argsort(argsort(inputs[0], axis), axis), axis),)
+        return (take_along_axis(g, argsort(argsort(inputs[0], axis), axis), axis),)
 
     def reference(self, x: Any, axis: int) -> Any:
-        return API["take_along_axis"](x, argsort(x, axis), axis)
+        return take_along_axis(x, argsort(x, axis), axis)
 
     def samples(self) -> Iterable[Sample]:
         yield Sample((_draw(4, 5),), {"axis": -1})
@@ -153,7 +154,12 @@ class ArgSort(Op):
 
 
 class TopK(Op):
-    """The k largest elements of the last axis, largest first, and their places."""
+    """The k largest elements of the last axis, largest first, and their places.
+
+    Example:
+        >>> top_k([1.0, 9.0, 5.0], 2)
+        (array([9., 5.], dtype=float32), array([1, 2]))
+    """
 
     name = "top_k"
 

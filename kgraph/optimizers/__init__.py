@@ -35,7 +35,7 @@ def get(identifier: Any, custom_objects: Mapping[str, Any] | None = None) -> Opt
     if isinstance(identifier, (str, Mapping)):
         return deserialize(identifier, custom_objects)
     if isinstance(identifier, type) and issubclass(identifier, Optimizer):
-        return identifier()
+        return identifier()  # type: ignore[call-arg]  # its own defaults
     raise ValueError(f"Could not interpret optimizer identifier: {identifier}")
 
 
@@ -51,8 +51,10 @@ def deserialize(config: Any, custom_objects: Mapping[str, Any] | None = None) ->
         >>> deserialize({"class_name": "SGD", "config": {"lr": 0.5}}).get_config()["learning_rate"]
         0.5
     """
-    given = {"class_name": config, "config": {}} if isinstance(config, str) else dict(config)
-    name = given.get("class_name", "")
+    given: dict[str, Any] = (
+        {"class_name": config, "config": {}} if isinstance(config, str) else dict(config)
+    )
+    name = str(given.get("class_name", ""))
     if find_custom(name, custom_objects) is None:
         given["class_name"] = name.lower()
     return OPTIMIZERS.deserialize(given, custom_objects)

@@ -94,7 +94,9 @@ def _make_group(
         for name, slot in slots.items():
             own[name] = slot
             if several:
-                own[name] = _zeros(weight.value.shape, weight.dtype, f"{prefix}/{weight.name}/{name}")
+                own[name] = _zeros(
+                    weight.value.shape, weight.dtype, f"{prefix}/{weight.name}/{name}"
+                )
                 own[name].value = slot.value[start:stop].reshape(weight.value.shape)
             if weight in known:
                 own[name].assign(known[weight][name].value)

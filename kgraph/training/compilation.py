@@ -88,7 +88,7 @@ def make_heads(
     weights = per_output("loss_weights", loss_weights, names)
     plain = metrics_per_output("metrics", metrics, names)
     weighted = metrics_per_output("weighted_metrics", weighted_metrics, names)
-    if isinstance(loss, Mapping):
+    if is_by_name(loss):
         for name in names:
             if name not in loss:
                 warnings.warn(
@@ -121,7 +121,7 @@ def per_output(what: str, value: Any, names: Sequence[str]) -> list[Any]:
         value: one for all outputs, a list with one an output, or a dict by output name.
         names: the outputs' names.
     """
-    if isinstance(value, Mapping) and "class_name" not in value:
+    if is_by_name(value):
         check_keys(what, value, names)
         return [value.get(name) for name in names]
     if isinstance(value, (list, tuple)):
@@ -136,7 +136,7 @@ def per_output(what: str, value: Any, names: Sequence[str]) -> list[Any]:
 
 def metrics_per_output(what: str, value: Any, names: Sequence[str]) -> list[list[Any]]:
     """Spreads metrics over the outputs: a flat list goes to every output."""
-    if isinstance(value, Mapping) and "class_name" not in value:
+    if is_by_name(value):
         check_keys(what, value, names)
         return [as_list(value.get(name)) for name in names]
     entries = as_list(value)
@@ -148,6 +148,11 @@ def metrics_per_output(what: str, value: Any, names: Sequence[str]) -> list[list
             f"output. The model has {len(names)} outputs, but you passed {what}={value}"
         )
     return [as_list(entry) for entry in entries]
+
+
+def is_by_name(value: Any) -> bool:
+    """Whether an argument is a dict by output name, rather than an object's configuration."""
+    return isinstance(value, Mapping) and "class_name" not in value
 
 
 def check_keys(what: str, value: Iterable[str], names: Sequence[str]) -> None:

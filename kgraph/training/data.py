@@ -40,7 +40,9 @@ def pick(data: Any, names: Sequence[str], kind: str) -> list[np.ndarray]:
     if not names:
         if data is None or (hasattr(data, "__len__") and len(data) == 0):
             return []
-        raise ValueError(f"Error when checking model {kind}: expected no data, but got: {data!r}"[:300])
+        raise ValueError(
+            f"Error when checking model {kind}: expected no data, but got: {data!r}"[:300]
+        )
     if data is None:
         data = {}
     if isinstance(data, Mapping):

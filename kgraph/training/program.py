@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -31,6 +32,8 @@ from kgraph.training.targets import (
 )
 from kgraph.training.totals import Totals
 
+_MOST_SHAPES = 64
+
 
 @dataclass
 class Data:
@@ -55,7 +58,7 @@ class Data:
 
     @property
     def key(self) -> tuple[Any, ...]:
-        """Equal for data that one step can take."""
+        """Equal only for data that one step can take."""
         return tuple(
             None if a is None else (a.shape[1:], a.dtype.char)
             for a in (*self.targets, *self.weights)
@@ -69,10 +72,15 @@ class Data:
 
 
 class Step:
-    """An executable with its plans, found by the shapes of the arrays."""
+    """An executable with its plans, found by the shapes of the arrays.
+
+    Attributes:
+        lock: held by whoever fills the plans' inputs and reads their outputs.
+    """
 
     def __init__(self, executable: Executable) -> None:
         self.executable = executable
+        self.lock = threading.RLock()
         self._plans: dict[tuple[tuple[int, ...], ...], Any] = {}
 
     def plan(self, shapes: tuple[tuple[int, ...], ...]) -> Any:
@@ -103,7 +111,8 @@ class Program:
         rng_step: the model's counter of random ops.
 
     Attributes:
-        totals: the variables behind the logs.
+        totals: the variables behind the logs, by kind of step: a callback that evaluates in the
+            middle of an epoch leaves the epoch's means alone.
 
     Raises:
         ValueError: there is no loss at all.
@@ -115,16 +124,15 @@ class Program:
         self.input_names = list(model.input_names)
         self.input_types: list[TensorType] = [n.type for n in model.inputs]
         self.outputs: list[Node] = list(model.outputs)
-        self.totals = Totals(compiled.names)
+        self.totals = {kind: Totals(compiled.names) for kind in ("train", "evaluate")}
         self._model = model
         self._sources: dict[str, Forward] = {"train": forward(model, training=True)}
-        self._steps: dict[Any, Step] = {}
+        self._steps: dict[tuple[str, Signature], Step] = {}
+        self._found: dict[Any, Step] = {}  # shortcuts from shapes of data to steps
         if not compiled.heads and not self._sources["train"].penalties:
             raise ValueError(NO_LOSS)
 
-    def data(
-        self, x: Any, y: Any, sample_weight: Any = None, class_weight: Any = None
-    ) -> Data:
+    def data(self, x: Any, y: Any, sample_weight: Any = None, class_weight: Any = None) -> Data:
         """Checks and casts what the user passed.
 
         Raises:
@@ -141,9 +149,7 @@ class Program:
 
     def weigh_classes(self, data: Data, class_weight: Any) -> Data:
         """The same data with class weights."""
-        weights = with_class_weights(
-            data.weights, class_weight, self.compiled.heads, data.targets
-        )
+        weights = with_class_weights(data.weights, class_weight, self.compiled.heads, data.targets)
         return Data(data.inputs, data.targets, weights, data.samples)
 
     def step(self, kind: str, data: Data) -> Step:
@@ -154,21 +160,28 @@ class Program:
             data: decides the types of targets and weights.
         """
         key = (kind, data.key)
-        found = self._steps.get(key)
+        found = self._found.get(key)
         if found is None:
-            found = self._steps[key] = Step(self._build(kind, data))
+            if len(self._found) >= _MOST_SHAPES:
+                self._found.clear()
+            signature = self._signature(data)
+            if (kind, signature) not in self._steps:
+                self._steps[kind, signature] = Step(self._build(kind, signature))
+            found = self._found[key] = self._steps[kind, signature]
         return found
 
-    def _build(self, kind: str, data: Data) -> Executable:
+    def _signature(self, data: Data) -> Signature:
         outputs = [self.outputs[head.index] for head in self.compiled.heads]
-        signature = Signature(
+        return Signature(
             tuple(target_type(a, n) for a, n in zip(data.targets, outputs, strict=True)),
             tuple(weight_type(w, n) for w, n in zip(data.weights, outputs, strict=True)),
         )
+
+    def _build(self, kind: str, signature: Signature) -> Executable:
         if kind not in self._sources:
             self._sources[kind] = forward(self._model, training=False)
         make: Callable[..., Graph] = training_graph if kind == "train" else evaluation_graph
-        graph = make(self._sources[kind], self.compiled, signature, self.totals)
+        graph = make(self._sources[kind], self.compiled, signature, self.totals[kind])
         return compile(graph, rng_step=self.rng_step)
 
     def run_once(self, kind: str, data: Data, reset: bool = True) -> dict[str, float]:
@@ -179,8 +192,8 @@ class Program:
             data: the batch.
             reset: whether the means start with this batch.
         """
-        step = self.step(kind, data)
+        step, totals = self.step(kind, data), self.totals[kind]
         if reset:
-            self.totals.reset()
+            totals.reset()
         step.run(data.arrays)
-        return self.totals.results()
+        return totals.results()

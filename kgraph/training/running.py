@@ -14,6 +14,7 @@ from kgraph.callbacks.progress import ProgressBar
 from kgraph.ir import Dim
 from kgraph.training.loop import Batches, epoch_order
 from kgraph.training.program import Data, Program, Step
+from kgraph.training.totals import Totals
 
 DEFAULT_BATCH = 32
 
@@ -56,9 +57,9 @@ class Fit:
         for epoch in range(first, epochs):
             logs = Logs()
             self.callbacks.call("on_epoch_begin", epoch, logs)
-            self.program.totals.reset()
+            self.totals.reset()
             whole = self._batches(train)
-            logs.update(self.program.totals.results())
+            logs.update(self.totals.results())
             if check is not None and whole and due(epoch, self.frequency):
                 measured = run_test(self.program, check, self.callbacks)
                 logs.update({f"val_{name}": value for name, value in measured.items()})
@@ -67,13 +68,18 @@ class Fit:
                 break
         self.callbacks.call("on_train_end", logs)
 
+    @property
+    def totals(self) -> Totals:
+        """The running totals of training."""
+        return self.program.totals["train"]
+
     def _batches(self, batches: Batches) -> bool:
         """Runs an epoch's batches; False if training was stopped before the last."""
         order = epoch_order(batches.samples, self.batch_size, self.shuffle)
         bar = find_bar(self.callbacks)
         if self.callbacks.watches_batches("train"):
             return self._watched(batches, order, bar)
-        run, results, clock = batches.run, self.program.totals.results, time.perf_counter
+        run, results, clock = batches.run, self.totals.results, time.perf_counter
         if bar is None or not bar.live:
             for index in range(len(batches)):
                 run(index, order)
@@ -84,11 +90,9 @@ class Fit:
                 bar.refresh(stop, results())
         return True
 
-    def _watched(
-        self, batches: Batches, order: np.ndarray | None, bar: ProgressBar | None
-    ) -> bool:
+    def _watched(self, batches: Batches, order: np.ndarray | None, bar: ProgressBar | None) -> bool:
         """The same with batch hooks: losses in the logs are the batch's, metrics the epoch's."""
-        totals = self.program.totals
+        totals = self.totals
         names = ["loss", *(h.log for h in self.program.compiled.heads if h.log is not None)]
         seen, sums = totals.snapshot(names)
         for index, (start, stop) in enumerate(batches.bounds):
@@ -126,10 +130,11 @@ def run_test(
     bar: ProgressBar | None = None,
 ) -> dict[str, float]:
     """Measures all batches; the means of the logged values."""
-    program.totals.reset()
+    totals = program.totals["evaluate"]
+    totals.reset()
     callbacks.call("on_test_begin", Logs())
-    run_batches(batches, callbacks, "test", program.totals.results, bar)
-    found = program.totals.results()
+    run_batches(batches, callbacks, "test", totals.results, bar)
+    found = totals.results()
     callbacks.call("on_test_end", Logs(found))
     return found
 
@@ -166,7 +171,7 @@ def run_batches(
             bar.refresh(stop, {})
 
 
-def predict(
+def run_predict(
     step: Step,
     arrays: list[np.ndarray],
     batch_size: int,

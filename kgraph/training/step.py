@@ -13,7 +13,7 @@ from typing import Any
 
 from kgraph import metrics, ops
 from kgraph.errors import GradientError, explain
-from kgraph.ir import CallContext, Dim, Graph, Node, Stage, TensorType, Variable, input_node
+from kgraph.ir import CallContext, Dim, Graph, Node, Stage, TensorType, Variable, input_node, size
 from kgraph.ir.op import as_node, cast_to
 from kgraph.losses import REDUCTIONS, Loss, match_rank, reduce_loss
 from kgraph.passes.lower import Update, inline, merge_updates
@@ -167,16 +167,21 @@ def measure(
             values = cast_to(values, "float32")
         weights = mask
         if metric.weighted and weight is not None:
-            weights = weight if mask is None else weight * match_mask(mask, weight)
-        if weights is None or not values.ndim:
-            found.increments[metric.name] = (sample_total(values, batch), None)
-        else:
+            weights = weight if mask is None else combine(weight, mask)
+        if weights is not None and values.ndim:
             found.increments[metric.name] = weighted_total(values, weights)
+            continue
+        # A metric that may see weights has a counter of its own, also for data without any.
+        count = size(batch) if metric.weighted or weights is not None else None
+        found.increments[metric.name] = (sample_total(values, batch), count)
 
 
-def match_mask(mask: Node, weight: Node) -> Node:
-    """A mask in the weights' dtype and rank."""
-    return match_rank(cast_to(mask, weight.dtype), weight)
+def combine(weight: Node, mask: Node) -> Node:
+    """Sample weights and a mask as one weight; the one with fewer axes goes for all the others."""
+    mask = cast_to(mask, weight.dtype)
+    if weight.ndim < mask.ndim:
+        return match_rank(weight, mask) * mask
+    return weight * match_rank(mask, weight)
 
 
 def training_graph(

@@ -1,4 +1,4 @@
-"""compile, fit, evaluate, predict and their one-batch forms, as a mixin of models.
+"""compile, fit, evaluate and their one-batch forms, as a mixin of models.
 
 The model provides `graph`, `inputs`, `outputs`, `input_names`, `output_names`,
 `trainable_weights`, `penalties()` and `flattened_layers()`; nothing here knows how it is made.
@@ -6,24 +6,29 @@ The model provides `graph`, `inputs`, `outputs`, `input_names`, `output_names`,
 
 from __future__ import annotations
 
-import threading
 import warnings
-from collections.abc import Container, Sequence
+from collections.abc import Callable, Container, Sequence
 from typing import Any
-
-import numpy as np
 
 from kgraph import optimizers
 from kgraph.callbacks import Callback, CallbackList, History, ProgbarLogger
 from kgraph.callbacks.progress import ProgressBar
-from kgraph.ir import Graph, Node, Variable
+from kgraph.ir import Variable
 from kgraph.optimizers import Optimizer
-from kgraph.runtime.executable import compile as compile_graph
-from kgraph.training.compilation import Compilation, as_list, looks_like_weights, make_heads
-from kgraph.training.data import as_array, as_arrays, split_point
+from kgraph.runtime.executable import Executable
+from kgraph.training.compilation import Compilation, looks_like_weights, make_heads
+from kgraph.training.data import split_point
 from kgraph.training.loop import Batches
-from kgraph.training.program import Data, Program, Step
-from kgraph.training.running import Fit, choose_batch_size, predict, run_test
+from kgraph.training.predictor import (
+    FIT_HINTS,
+    Predictor,
+    as_verbosity,
+    callback_list,
+    check_hints,
+    run_params,
+)
+from kgraph.training.program import Data, Program
+from kgraph.training.running import Fit, choose_batch_size, run_test
 
 NOT_COMPILED = (
     "You must compile a model before training/testing. Use `model.compile(optimizer, loss)`."
@@ -34,10 +39,9 @@ DISCREPANCY = (
 )
 # Arguments of other versions of Keras that change nothing about the result here.
 COMPILE_HINTS = ("run_eagerly", "steps_per_execution", "jit_compile", "auto_scale_loss")
-FIT_HINTS = ("max_queue_size", "workers", "use_multiprocessing")
 
 
-class Trainer:
+class Trainer(Predictor):
     """The part of a model that trains, measures and predicts.
 
     Attributes:
@@ -47,12 +51,8 @@ class Trainer:
         stop_training: set by callbacks to end training after the present batch.
     """
 
-    graph: Graph | None
-    inputs: list[Node]
-    outputs: list[Node]
-    input_names: list[str]
-    output_names: list[str]
     trainable_weights: list[Variable]
+    flattened_layers: Callable[[], list[Any]]
 
     optimizer: Optimizer | None = None
     loss: Any = None
@@ -62,9 +62,12 @@ class Trainer:
     history: History | None = None
     stop_training = False
     _program: Program | None = None
-    _predictor: tuple[Graph, Step] | None = None
     _rng_step: Variable | None = None
-    _predicting = threading.RLock()
+
+    @property
+    def output_names(self) -> list[str]:
+        """The names of the outputs, under which losses and metrics go."""
+        raise NotImplementedError
 
     # -- compile -------------------------------------------------------------------------------
     def compile(
@@ -102,7 +105,7 @@ class Trainer:
         self.loss, self.loss_weights = loss, loss_weights
         self.metrics, self.weighted_metrics = metrics, weighted_metrics
         self._program = None
-        if getattr(self, "graph", None) is not None:
+        if self.graph is not None:
             self._program = self._make_program()
 
     def _make_program(self) -> Program:
@@ -128,12 +131,6 @@ class Trainer:
         if self._program is None or self._program.graph is not self.graph:
             self._program = self._make_program()
         return self._program
-
-    def _build_for(self, x: Any) -> None:
-        """Gives a model without an input shape that of the data."""
-        if self.graph is None and x is not None:
-            first = as_array(x[0] if isinstance(x, (list, tuple)) and x else x, "input")
-            self.build((None, *(first.shape[1:] or (1,))))
 
     def _check_trainable(self, program: Program) -> None:
         if any(layer.trainable != flag for layer, flag in program.compiled.flags):
@@ -200,14 +197,15 @@ class Trainer:
         size = choose_batch_size(batch_size, self.inputs[0].shape[0])
         verbose = as_verbosity(verbose)
         self.history, self.stop_training = History(), False
-        called = self._callbacks(
-            [*([ProgbarLogger()] if verbose else []), *_flat(callbacks), self.history],
-            epochs=epochs,
-            samples=train.samples,
-            batch_size=size,
-            verbose=verbose,
-            validation=validation,
+        names, validates = program.compiled.names, validation is not None
+        bars = [ProgbarLogger()] if verbose else []
+        called = CallbackList(
+            [*bars, *callback_list(callbacks), self.history],
+            self,
+            run_params(epochs, train.samples, size, verbose, names, validates),
         )
+        for callback in called.callbacks:
+            callback.validation_data = None if validation is None else validation.arrays
         if verbose:
             print(_announce(train, validation))
         run = Fit(
@@ -244,30 +242,6 @@ class Trainer:
             validation, train = train.part(slice(at, None)), train.part(slice(None, at))
         return program.weigh_classes(train, class_weight), validation
 
-    def _callbacks(
-        self,
-        callbacks: Sequence[Callback],
-        *,
-        epochs: int,
-        samples: int,
-        batch_size: int,
-        verbose: int,
-        validation: Data | None = None,
-    ) -> CallbackList:
-        names = self._compiled().compiled.names if self.optimizer is not None else []
-        params = {
-            "batch_size": batch_size,
-            "epochs": epochs,
-            "steps": -(-samples // batch_size),
-            "samples": samples,
-            "verbose": verbose,
-            "do_validation": validation is not None,
-            "metrics": [*names, *(f"val_{n}" for n in names if validation is not None)],
-        }
-        for callback in callbacks:
-            callback.validation_data = None if validation is None else validation.arrays
-        return CallbackList(callbacks, self, params)
-
     def evaluate(
         self,
         x: Any = None,
@@ -299,9 +273,8 @@ class Trainer:
         data = program.data(x, y, sample_weight)
         size = choose_batch_size(batch_size, self.inputs[0].shape[0])
         verbose = as_verbosity(verbose)
-        called = self._callbacks(
-            _flat(callbacks), epochs=1, samples=data.samples, batch_size=size, verbose=verbose
-        )
+        params = run_params(1, data.samples, size, verbose, program.compiled.names)
+        called = CallbackList(callback_list(callbacks), self, params)
         bar = ProgressBar(data.samples, verbose) if verbose == 1 else None
         batches = Batches(program.step("evaluate", data), data.arrays, size)
         found = run_test(program, batches, called, bar)
@@ -309,66 +282,30 @@ class Trainer:
             bar.finish({})
         return _result(found, return_dict)
 
-    def predict(
-        self,
-        x: Any,
-        batch_size: int | None = None,
-        verbose: Any = 0,
-        callbacks: Callback | Sequence[Callback] | None = None,
-        **hints: Any,
-    ) -> Any:
-        """The model's outputs, with dropout off and batch normalisation by its moving statistics.
+    def executable(
+        self, x: Any, y: Any = None, sample_weight: Any = None, training: bool = True
+    ) -> Executable:
+        """The compiled step for data like these: its graph, passes, source and profile.
 
         Args:
             x: inputs, as for `fit`.
-            batch_size: samples in a step; default 32.
-            verbose: 0 silent, 1 a progress bar.
-            callbacks: get the `on_predict_` hooks.
-            **hints: `max_queue_size`, `workers` and `use_multiprocessing` are ignored.
+            y: targets, as for `fit`.
+            sample_weight: as for `fit`.
+            training: the step of `fit`, else that of `evaluate`.
 
-        Returns:
-            An array with one row a sample, or a list of them for several outputs.
+        Example:
+            >>> import numpy as np
+            >>> from kgraph.layers import Dense
+            >>> from kgraph.models import Sequential
+            >>> model = Sequential([Dense(1, input_dim=2)])
+            >>> model.compile("sgd", "mse")
+            >>> step = model.executable(np.ones((4, 2)), np.ones((4, 1)))
+            >>> [variable.name.split("/")[-1] for variable, _ in step.graph.updates]
+            ['iterations', 'kernel', 'bias', 'samples', 'loss']
         """
-        check_hints(hints, FIT_HINTS)
-        self._build_for(x)
-        arrays, step = self._input_arrays(x), self._predict_step()
-        size = choose_batch_size(batch_size, self.inputs[0].shape[0])
-        if len(arrays[0]) <= size and not verbose and not callbacks:
-            return self._predict_batch(step, arrays)
-        verbose = as_verbosity(verbose)
-        called = self._callbacks(
-            _flat(callbacks), epochs=1, samples=len(arrays[0]), batch_size=size, verbose=verbose
-        )
-        bar = ProgressBar(len(arrays[0]), verbose) if verbose == 1 else None
-        with self._predicting:
-            results = predict(step, arrays, size, called, bar)
-        if bar is not None:
-            bar.finish({})
-        return results[0] if len(results) == 1 else results
-
-    def predict_classes(self, x: Any, batch_size: int | None = None, verbose: int = 0) -> Any:
-        """The classes that a model with one output predicts.
-
-        Returns:
-            The index of the largest of several outputs, or whether a single one exceeds 0.5,
-            shape (n, 1).
-        """
-        found = self.predict(x, batch_size=batch_size, verbose=verbose)
-        if isinstance(found, list):
-            raise ValueError("predict_classes needs a model with one output.")
-        return found.argmax(axis=-1) if found.shape[-1] > 1 else (found > 0.5).astype("int32")
-
-    def predict_proba(self, x: Any, batch_size: int | None = None, verbose: int = 0) -> Any:
-        """`predict`, with a warning if the outputs cannot be probabilities."""
-        found = self.predict(x, batch_size=batch_size, verbose=verbose)
-        arrays = found if isinstance(found, list) else [found]
-        if any(a.size and (a.min() < 0.0 or a.max() > 1.0) for a in arrays):
-            warnings.warn(
-                "Network returning invalid probability values. The last layer might not normalize "
-                "predictions into probabilities (like softmax or sigmoid would).",
-                stacklevel=2,
-            )
-        return found
+        program = self._compiled(x)
+        data = program.data(x, y, sample_weight)
+        return program.step("train" if training else "evaluate", data).executable
 
     # -- single batches ------------------------------------------------------------------------
     def train_on_batch(
@@ -410,44 +347,6 @@ class Trainer:
         program = self._compiled(x)
         data = program.data(x, y, sample_weight)
         return _result(program.run_once("evaluate", data, reset_metrics), return_dict)
-
-    def predict_on_batch(self, x: Any) -> Any:
-        """The model's outputs for one batch of any size."""
-        self._build_for(x)
-        arrays = self._input_arrays(x)
-        return self._predict_batch(self._predict_step(), arrays)
-
-    def _input_arrays(self, x: Any) -> list[np.ndarray]:
-        return as_arrays(x, self.input_names, [n.type for n in self.inputs], "input")
-
-    def _predict_step(self) -> Step:
-        """The compiled graph of the outputs; it belongs to the graph, not to `compile`."""
-        graph = self.graph
-        assert graph is not None, "`_input_arrays` refuses a model that is not built"
-        if self._predictor is None or self._predictor[0] is not graph:
-            self._predictor = (graph, Step(compile_graph(graph)))
-        return self._predictor[1]
-
-    def _predict_batch(self, step: Step, arrays: list[np.ndarray]) -> Any:
-        with self._predicting:
-            results = [output.copy() for output in step.run(arrays).outputs]
-        return results[0] if len(results) == 1 else results
-
-
-def check_hints(given: dict[str, Any], known: Sequence[str]) -> None:
-    """Refuses keyword arguments that no version of Keras has."""
-    unknown = {key: value for key, value in given.items() if key not in known}
-    if unknown:
-        raise TypeError(f"Unrecognized keyword arguments: {unknown}")
-
-
-def as_verbosity(verbose: Any) -> int:
-    """Keras 3's "auto" as a number."""
-    return 1 if verbose == "auto" else int(verbose)
-
-
-def _flat(callbacks: Any) -> list[Any]:
-    return callbacks.callbacks if isinstance(callbacks, CallbackList) else as_list(callbacks)
 
 
 def _result(found: dict[str, float], return_dict: bool) -> Any:

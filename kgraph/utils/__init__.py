@@ -15,7 +15,7 @@ _HOME = {
 }
 _MODULES = ("generic_utils", "np_utils")
 
-__all__ = [*_HOME, *_MODULES]  # noqa: PLE0604
+__all__ = [*_HOME, *_MODULES]
 
 
 def __getattr__(name: str) -> Any:

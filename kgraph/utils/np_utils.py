@@ -13,7 +13,7 @@ def to_categorical(y: Any, num_classes: int | None = None, dtype: str = "float32
     """Turns class numbers into one-hot rows.
 
     Args:
-        y: integers from 0 to `num_classes - 1` in any shape; a trailing axis of length 1 is dropped.
+        y: integers from 0 to `num_classes - 1` in any shape; a last axis of length 1 is dropped.
         num_classes: number of classes; default the largest number plus one.
         dtype: of the result.
 

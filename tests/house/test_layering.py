@@ -41,6 +41,8 @@ LAYERS = {
 }
 # Layer 4 builds symbols only, so the passes and the runtime are closed to it.
 BUILDERS_MAY = (0, 0.5, 1, 4)
+# A layer called on arrays runs at once, which needs the pass that inlines it and the runtime.
+MEETS_THE_RUNTIME = ("kgraph.layers.eager",)
 LAZY_FACES = ("kgraph", "kgraph.utils")
 
 
@@ -84,7 +86,7 @@ def test_imports_follow_the_table(module, path):
             name += ".x"
         theirs = layer_of(name)
         assert theirs <= mine, f"{module} (layer {mine}) imports {name} (layer {theirs})"
-        if mine == 4:
+        if mine == 4 and module not in MEETS_THE_RUNTIME:
             assert theirs in BUILDERS_MAY, f"{module} builds symbols; it may not import {name}"
 
 

@@ -21,7 +21,7 @@ def tower(depth: int = 100_000) -> Graph:
 def rich_graph() -> Graph:
     """Every kind of leaf, several outputs, updates, awkward names, attributes of every type."""
     x = input_node((BATCH, 4), name="x")
-    mask = input_node((BATCH,), "bool", name="the mask's \"name\" \n#漢")
+    mask = input_node((BATCH,), "bool", name='the mask\'s "name" \n#漢')
     unused = input_node((2, 0), "uint8", name="unused")
     kernel = Variable(np.ones((4, 3), "float32"), name="dense_1/kernel")
     twin = Variable(np.zeros((3,), "float32"), name="dense_1/kernel")

@@ -80,7 +80,7 @@ def test_constant_results_are_ints():
     assert type(B - B) is int
     assert type(B - B + 3) is int
     assert type(B // B) is int
-    assert type((0 * B)) is int
+    assert type(0 * B) is int
 
 
 def test_printed_forms():
@@ -142,8 +142,25 @@ def test_names():
 
 @pytest.mark.parametrize(
     "text",
-    ["", " ", "+", "a b", "3 4", "a**2", "a^", "a^-1", "(a)", "a/2", "é", "9" * 5000, "a^1000",
-     "a+", "1.5", "nan", "a" * 2000],
+    [
+        "",
+        " ",
+        "+",
+        "a b",
+        "3 4",
+        "a**2",
+        "a^",
+        "a^-1",
+        "(a)",
+        "a/2",
+        "é",
+        "9" * 5000,
+        "a^1000",
+        "a+",
+        "1.5",
+        "nan",
+        "a" * 2000,
+    ],
 )
 def test_what_is_not_a_dimension(text):
     with pytest.raises(ParseError):

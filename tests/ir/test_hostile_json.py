@@ -262,9 +262,27 @@ def test_a_flipped_byte_is_noticed(tmp_path):
 
 TEXT = dumps(rich_graph())
 JUNK = st.one_of(
-    st.none(), st.booleans(), st.integers(-3, 99), st.floats(), st.text(max_size=3),
-    st.sampled_from([[], {}, "f32[batch]", "f32[0]", 2**63, {"dim": "batch"}, {"type": "i64[]"},
-                     {"array": "f32[]", "data": [1.0]}, [[[]]], "layer_call", "state", "const"]),
+    st.none(),
+    st.booleans(),
+    st.integers(-3, 99),
+    st.floats(),
+    st.text(max_size=3),
+    st.sampled_from(
+        [
+            [],
+            {},
+            "f32[batch]",
+            "f32[0]",
+            2**63,
+            {"dim": "batch"},
+            {"type": "i64[]"},
+            {"array": "f32[]", "data": [1.0]},
+            [[[]]],
+            "layer_call",
+            "state",
+            "const",
+        ]
+    ),
 )
 
 
@@ -289,8 +307,9 @@ def test_mutated_documents_are_read_or_refused(data):
 
 
 @settings(max_examples=100)
-@given(st.integers(0, len(TEXT)), st.text(alphabet='{}[]",:0123ae.-', max_size=4),
-       st.integers(0, 5))
+@given(
+    st.integers(0, len(TEXT)), st.text(alphabet='{}[]",:0123ae.-', max_size=4), st.integers(0, 5)
+)
 def test_damaged_texts_are_read_or_refused(at, insertion, removed):
     try:
         loads(TEXT[:at] + insertion + TEXT[at + removed :])

@@ -51,8 +51,26 @@ def test_numbers_of_different_kinds_never_merge():
 
 
 def test_attributes_never_merge_across_kinds():
-    values = [1, True, 1.0, 0, False, 0.0, -0.0, "1", None, (), (1,), (1.0,), ((1,),), (0.0,),
-              (-0.0,), Dim.symbol("a"), Dim.symbol("b"), freeze(np.array([1.0]))]
+    values = [
+        1,
+        True,
+        1.0,
+        0,
+        False,
+        0.0,
+        -0.0,
+        "1",
+        None,
+        (),
+        (1,),
+        (1.0,),
+        ((1,),),
+        (0.0,),
+        (-0.0,),
+        Dim.symbol("a"),
+        Dim.symbol("b"),
+        freeze(np.array([1.0])),
+    ]
     keys = [attribute_key(v) for v in values]
     assert len(set(keys)) == len(keys)
     assert attribute_key(float("nan")) == attribute_key(float("nan"))

@@ -41,8 +41,11 @@ def test_the_document():
             {"op": "state", "attrs": {"name": "w", "trainable": True}, "types": ["f32[2, 3]"]},
             {"op": "matmul", "inputs": [0, 1], "types": ["f32[batch, 3]"], "scope": "dense_1"},
             {"op": "tanh", "inputs": [2], "types": ["f32[batch, 3]"], "scope": "dense_1"},
-            {"op": "const", "attrs": {"value": {"array": "f32[]", "data": [0.5]}},
-             "types": ["f32[]"]},
+            {
+                "op": "const",
+                "attrs": {"value": {"array": "f32[]", "data": [0.5]}},
+                "types": ["f32[]"],
+            },
             {"op": "multiply", "inputs": [1, 4], "types": ["f32[2, 3]"], "scope": "dense_1"},
         ],
         "inputs": [0],
@@ -133,10 +136,19 @@ def test_constants_keep_their_bits(values, dtype):
     assert loads(dumps(graph)) == graph
 
 
-@given(st.recursive(
-    st.one_of(st.none(), st.booleans(), st.integers(-(2**64) + 1, 2**64 - 1), st.floats(),
-              st.text(max_size=5)),
-    lambda inner: st.lists(inner, max_size=3).map(tuple), max_leaves=6))
+@given(
+    st.recursive(
+        st.one_of(
+            st.none(),
+            st.booleans(),
+            st.integers(-(2**64) + 1, 2**64 - 1),
+            st.floats(),
+            st.text(max_size=5),
+        ),
+        lambda inner: st.lists(inner, max_size=3).map(tuple),
+        max_leaves=6,
+    )
+)
 def test_attributes_keep_kind_and_bits(value):
     x = input_node((2,), name="x")
     node = build(API["tanh"], (x,), {"note": value, "at": BATCH * 2, "as": x.type})
@@ -147,7 +159,7 @@ def test_attributes_keep_kind_and_bits(value):
 
 def test_stored_files_of_every_version_load():
     """A new version needs a stored file of the old one."""
-    assert VERSION == max(VERSIONS)
+    assert max(VERSIONS) == VERSION
     for version in VERSIONS:
         graph = load(DATA / f"graph_v{version}.json")
         assert len(graph) == 11

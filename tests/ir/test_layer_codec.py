@@ -113,8 +113,11 @@ def test_text_needs_the_table_for_calls():
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
-        ('"class_name": "Scale", "config": {"name": "one"}', '"class_name": "os.system"',
-         r"(?s)KeyError: 'os.system'.*at: /layers/0"),
+        (
+            '"class_name": "Scale", "config": {"name": "one"}',
+            '"class_name": "os.system"',
+            r"(?s)KeyError: 'os.system'.*at: /layers/0",
+        ),
         ('{"layer": 1,', '{"layer": 7,', "(?s)no such layer.*at: /nodes/2/call/layer"),
         ('"times": 4', '"size": 4', r"(?s)TypeError.*at: /nodes/2"),
         ('"weight": [0, 0]', '"weight": [0, 1]', r"(?s)no such weight.*at: /nodes/3/weight/1"),

@@ -20,10 +20,20 @@ X = input_node((B, 3), name="x")
 
 @pytest.mark.parametrize(
     ("use", "word"),
-    [(bool, "`if`"), (float, "no value"), (int, "no value"), (len, ".shape"), (list, "unstack"),
-     (np.asarray, "array"), (math.sqrt, "no value"), (lambda x: range(9)[x], "no value"),
-     (np.fft.fft, "array"), (np.linalg.norm, "norm"), (lambda x: np.add(x, 1, where=True), "add"),
-     (np.spacing, "spacing")],
+    [
+        (bool, "`if`"),
+        (float, "no value"),
+        (int, "no value"),
+        (len, ".shape"),
+        (list, "unstack"),
+        (np.asarray, "array"),
+        (math.sqrt, "no value"),
+        (lambda x: range(9)[x], "no value"),
+        (np.fft.fft, "array"),
+        (np.linalg.norm, "norm"),
+        (lambda x: np.add(x, 1, where=True), "add"),
+        (np.spacing, "spacing"),
+    ],
 )
 def test_a_symbolic_tensor_has_no_value(use, word):
     with pytest.raises(TypeError, match=word):
@@ -46,7 +56,7 @@ def test_copies_are_the_node():
 
 def test_equality_is_identity():
     other = input_node((B, 3), name="x")
-    assert X != other
+    assert other != X
     assert {X: 1, other: 2}[X] == 1
 
 

@@ -36,7 +36,8 @@ def test_what_a_graph_looks_like():
         "input %0 'x' : f32[batch, 3]\n"
         "state @dense_1/kernel : f32[3, 2]\n"
         "state @steps frozen : i32[]\n"
-        "%2 = matmul(%0, @dense_1/kernel) : f32[batch, 2]  # dense_1 model.py:31 <- simplify/add-zero\n"
+        "%2 = matmul(%0, @dense_1/kernel) : f32[batch, 2]  "
+        "# dense_1 model.py:31 <- simplify/add-zero\n"
         "%3 = sum(%2) {axis=(1,), keepdims=False} : f32[batch]  "
         "# dense_1 model.py:31 <- simplify/add-zero\n"
         "%5 = const(1) : i32[]\n"
@@ -104,11 +105,23 @@ def test_any_names_survive(names):
 
 
 SCALARS = st.one_of(
-    st.none(), st.booleans(), st.integers(-(2**63), 2**63), st.floats(), st.text(max_size=8),
-    st.sampled_from([Dim.symbol("batch"), 2 * Dim.symbol("e5") - 1, -Dim.symbol("b"),
-                     TensorType((), "bool"), TensorType((Dim.symbol("n"), 3), "float64")]),
+    st.none(),
+    st.booleans(),
+    st.integers(-(2**63), 2**63),
+    st.floats(),
+    st.text(max_size=8),
+    st.sampled_from(
+        [
+            Dim.symbol("batch"),
+            2 * Dim.symbol("e5") - 1,
+            -Dim.symbol("b"),
+            TensorType((), "bool"),
+            TensorType((Dim.symbol("n"), 3), "float64"),
+        ]
+    ),
     st.sampled_from(["float16", "float32", "float64"]).flatmap(
-        lambda d: st.lists(st.floats(width=16), max_size=4).map(lambda v: np.array(v, d))),
+        lambda d: st.lists(st.floats(width=16), max_size=4).map(lambda v: np.array(v, d))
+    ),
     st.lists(st.integers(0, 255), max_size=4).map(lambda v: np.array(v, "uint8")),
 )
 VALUES = st.recursive(SCALARS, lambda inner: st.lists(inner, max_size=3), max_leaves=8)
@@ -124,8 +137,12 @@ def test_attributes_survive_with_type_and_bits(value):
 def test_constants_survive_with_all_bits(dtype):
     rng = np.random.default_rng(0)
     bits = rng.integers(0, 256, 40 * np.dtype(dtype).itemsize, dtype=np.uint8)
-    values = [bits.view(dtype), np.array([-0.0, np.nan, np.inf, -np.inf, 0.1, 1e-45], dtype),
-              np.array(-np.nan, dtype), np.zeros((0, 3), dtype)]
+    values = [
+        bits.view(dtype),
+        np.array([-0.0, np.nan, np.inf, -np.inf, 0.1, 1e-45], dtype),
+        np.array(-np.nan, dtype),
+        np.zeros((0, 3), dtype),
+    ]
     with np.errstate(all="ignore"):
         graph = Graph((), tuple((str(i), const(v)) for i, v in enumerate(values)))
     assert parse(to_text(graph, None)) == graph

@@ -15,8 +15,12 @@ B = Dim.symbol("batch")
 # An int with a float stays in the float's dtype, where NumPy widens it.
 WIDENED_BY_NUMPY = {
     frozenset(pair)
-    for pair in [("int32", "float32"), ("int64", "float32"), ("int32", "float16"),
-                 ("int64", "float16")]
+    for pair in [
+        ("int32", "float32"),
+        ("int64", "float32"),
+        ("int32", "float16"),
+        ("int64", "float16"),
+    ]
 }
 
 
@@ -69,8 +73,22 @@ def test_print_and_parse(shape, dtype):
     assert hash(parse_type(str(type_))) == hash(type_)
 
 
-@pytest.mark.parametrize("text", ["", "f32", "f32[", "f32[1", "f33[1]", "f32[,]", "f32[1,]",
-                                  "f32[a b]", "float32[2]", "[2]", "f32[2]]"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "f32",
+        "f32[",
+        "f32[1",
+        "f33[1]",
+        "f32[,]",
+        "f32[1,]",
+        "f32[a b]",
+        "float32[2]",
+        "[2]",
+        "f32[2]]",
+    ],
+)
 def test_what_is_not_a_type(text):
     with pytest.raises(ParseError):
         parse_type(text)
@@ -91,8 +109,13 @@ def test_properties():
 
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_spellings_of_dtypes(dtype):
-    spellings = (dtype, DTYPES[dtype], np.dtype(dtype), np.dtype(dtype).type,
-                 np.dtype(dtype).newbyteorder(">"))
+    spellings = (
+        dtype,
+        DTYPES[dtype],
+        np.dtype(dtype),
+        np.dtype(dtype).type,
+        np.dtype(dtype).newbyteorder(">"),
+    )
     assert {canonical_dtype(spelling) for spelling in spellings} == {dtype}
 
 
@@ -106,11 +129,25 @@ def test_unknown_dtypes(dtype):
 
 @pytest.mark.parametrize(
     ("value", "dtype"),
-    [(1, "int32"), (True, "bool"), (1.5, "float32"), (2**31, "int64"), (-(2**31) - 1, "int64"),
-     (-(2**31), "int32"), (-(2**63), "int64"), ([1, 2.5], "float32"), ([], "float32"),
-     (np.float64(2), "float32"), (np.float64([2]), "float64"), (np.int8(-3), "int32"),
-     (np.uint32([7]), "int64"), (np.uint16([7]), "int32"), (np.int16([7]), "int32"),
-     (np.array([1.0], ">f4"), "float32"), (np.float16(1), "float16")],
+    [
+        (1, "int32"),
+        (True, "bool"),
+        (1.5, "float32"),
+        (2**31, "int64"),
+        (-(2**31) - 1, "int64"),
+        (-(2**31), "int32"),
+        (-(2**63), "int64"),
+        ([1, 2.5], "float32"),
+        ([], "float32"),
+        (np.float64(2), "float32"),
+        (np.float64([2]), "float64"),
+        (np.int8(-3), "int32"),
+        (np.uint32([7]), "int64"),
+        (np.uint16([7]), "int32"),
+        (np.int16([7]), "int32"),
+        (np.array([1.0], ">f4"), "float32"),
+        (np.float16(1), "float16"),
+    ],
 )
 def test_dtypes_of_values(value, dtype):
     array = as_array(value)

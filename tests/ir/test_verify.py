@@ -64,7 +64,7 @@ def test_ops_of_another_stage():
     call = forged("layer_call", (X,), X.type, call=Record())
     assert LAYER_CALL.stages == ("LAYERS",)
     verify(Graph((X,), (("y", call),), (), Stage.LAYERS))
-    with pytest.raises(VerifyError, match="(?s)layer_call does not belong to stage CORE.*LAYERS"):
+    with pytest.raises(VerifyError, match=r"(?s)layer_call does not belong to stage CORE.*LAYERS"):
         verify(Graph((X,), (("y", call),)))
 
 

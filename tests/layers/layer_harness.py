@@ -6,10 +6,10 @@ import json
 
 import jax
 import jax.numpy as jnp
-import keras
 import numpy as np
 from kgraph.passes.lower import inline
 from kgraph.runtime.autodiff import grad
+from kgraph.runtime.executable import compile
 from kgraph.runtime.interp import interpret
 
 from kgraph import ops
@@ -36,28 +36,40 @@ def build_call(layer, arrays, training=False):
     return inputs, output, mask, context
 
 
+def step_graph(layer, arrays, training=False):
+    """The graph of one step: output, added loss, gradients of sum(sin(output)), state updates."""
+    inputs, output, _, context = build_call(layer, arrays, training)
+    floats = [n for n in inputs if n.dtype == "float32"]
+    slopes = grad(ops.sum(ops.sin(output)), [*layer.trainable_weights, *floats])
+    assert None not in slopes
+    loss = sum(context.losses) if context.losses else ops.sum(output) * 0
+    outputs = [("y", output), ("loss", loss), *[(f"g{i}", g) for i, g in enumerate(slopes)]]
+    return Graph(tuple(inputs), tuple(outputs), tuple(context.updates))
+
+
 def step(layer, *arrays, training=False):
-    """Runs a layer once and differentiates sum(sin(output)).
+    """Runs a layer once and differentiates sum(sin(output)); checks that compiling changes nothing.
 
     Returns:
         A dictionary: output, gradients of the trainable weights, of the float inputs, new values
         of the other weights, and the sum of the losses that the layer added.
     """
-    inputs, output, _, context = build_call(layer, arrays, training)
-    weights = layer.trainable_weights
-    floats = [n for n in inputs if n.dtype == "float32"]
-    slopes = grad(ops.sum(ops.sin(output)), [*weights, *floats])
-    assert None not in slopes
-    loss = sum(context.losses) if context.losses else ops.sum(output) * 0
-    outputs = [("y", output), ("loss", loss), *[(f"g{i}", g) for i, g in enumerate(slopes)]]
-    graph = Graph(tuple(inputs), tuple(outputs), tuple(context.updates))
-    (y, loss_value, *found), updates = interpret(graph, arrays)
+    graph = step_graph(layer, arrays, training)
+    outputs, updates = interpret(graph, arrays)
+    before = [v.numpy() for v, _ in graph.updates]
+    for found, expected in zip(compile(graph)(*arrays), outputs, strict=True):
+        np.testing.assert_allclose(found, expected, 1e-4, 1e-5, err_msg="compiled")
+    for (variable, _), value in zip(graph.updates, before, strict=True):
+        np.testing.assert_allclose(variable.value, updates[variable], 1e-4, 1e-5)
+        variable.assign(value)
+    y, loss, *slopes = outputs
+    count = len(layer.trainable_weights)
     return {
         "output": y,
-        "weight_gradients": found[: len(weights)],
-        "input_gradients": found[len(weights) :],
+        "weight_gradients": slopes[:count],
+        "input_gradients": slopes[count:],
         "state": [updates.get(v, v.value) for v in layer.non_trainable_weights],
-        "loss": float(loss_value),
+        "loss": float(loss),
     }
 
 
@@ -76,7 +88,8 @@ def keras_step(layer, *arrays, training=False):
 
     trained = [v.value for v in layer.trainable_variables]
     xs = [jnp.asarray(arrays[i]) for i in floats]
-    (_, (y, state)), (by_weight, by_input) = jax.value_and_grad(loss, (0, 1), True)(trained, xs)
+    differentiate = jax.jit(jax.value_and_grad(loss, (0, 1), True))
+    (_, (y, state)), (by_weight, by_input) = differentiate(trained, xs)
     return {
         "output": y,
         "weight_gradients": by_weight,
@@ -96,7 +109,7 @@ def check_like_keras(layer, other, *arrays, training=False, tolerance=2e-5):
         tolerance: relative and absolute.
     """
     build_call(layer, arrays)
-    other(single([keras.ops.convert_to_tensor(a) for a in arrays]))
+    other.build(single([a.shape for a in arrays]))
     for weight in layer.weights:
         weight.assign(weight.value + 0.3 * random(*weight.shape, seed=len(weight.name)) ** 2)
     other.set_weights(layer.get_weights())

@@ -193,7 +193,9 @@ def test_two_calls_of_one_dropout_draw_differently():
 
 def test_dropout_seeds():
     x = np.ones((8, 16), "float32")
-    np.testing.assert_array_equal(dropped(Dropout(0.5, seed=1), x), dropped(Dropout(0.5, seed=1), x))
+    np.testing.assert_array_equal(
+        dropped(Dropout(0.5, seed=1), x), dropped(Dropout(0.5, seed=1), x)
+    )
     found = []
     for _ in range(2):
         np.random.seed(5)
@@ -258,3 +260,8 @@ def test_activity_regularization():
 def test_the_old_import_paths():
     for name in core.__all__:
         assert getattr(core, name).__name__ == name
+
+
+def test_layers_that_keep_the_shape():
+    for layer in (Activation("relu"), Dropout(0.5), Masking(), ActivityRegularization()):
+        assert layer.compute_output_shape((None, 3, 4)) == (None, 3, 4)

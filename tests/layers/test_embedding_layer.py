@@ -6,6 +6,7 @@ import pytest
 from layer_harness import check_config, check_like_keras, mask_values, random
 
 from kgraph.layers import Embedding, Input
+from kgraph.models import Sequential
 
 IDS = np.array([[1, 2, 1], [0, 9, 1]], "int32")
 
@@ -42,8 +43,16 @@ def test_ids_outside_the_table_are_errors(wrong):
 
 
 def test_masks():
-    np.testing.assert_array_equal(mask_values(Embedding(10, 4, mask_zero=True), [IDS], [None]), IDS != 0)
+    np.testing.assert_array_equal(
+        mask_values(Embedding(10, 4, mask_zero=True), [IDS], [None]), IDS != 0
+    )
     assert mask_values(Embedding(10, 4), [IDS], [None]) is None
+
+
+def test_a_sequential_model_feeds_it_integers():
+    model = Sequential([Embedding(10, 4)])
+    assert model.inputs[0].dtype == "int32"
+    assert model.output_shape == (None, None, 4)
 
 
 def test_shapes():
@@ -57,7 +66,7 @@ def test_shapes():
     two = Embedding(10, 4, input_length=(7, None))
     assert two.compute_output_shape((2, 7, 3)) == (2, 7, 3, 4)
     for length, shape in ((3, (None, 4)), ((3, 4), (None, 3))):
-        with pytest.raises(ValueError, match='"input_length" is .* but received input has shape'):
+        with pytest.raises(ValueError, match=r'"input_length" is .* but received input has shape'):
             Embedding(10, 4, input_length=length).compute_output_shape(shape)
     with pytest.raises(ValueError, match='"input_length" is 3'):
         Embedding(10, 4, input_length=3)(IDS[:, :2])

@@ -3,18 +3,18 @@
 import keras
 import numpy as np
 import pytest
+from kgraph.passes.lower import inline, merge_updates
 from kgraph.runtime.interp import interpret
 from layer_harness import check_config, check_like_keras, random, step
 
 from kgraph.ir import CallContext, Graph
 from kgraph.layers import BatchNormalization, Input, LayerNormalization
-from kgraph.passes.lower import inline, merge_updates
 
 X4 = random(3, 4, 5, 2) * 2 + 1
 BATCH = [
     ({}, X4[:, 0, 0]), ({}, X4), ({"axis": 1}, X4), ({"axis": 2}, X4), ({"axis": -2}, X4[:, 0]),
-    ({"center": False}, X4), ({"scale": False}, X4[:, 0, 0]), ({"scale": False, "center": False}, X4),
-    ({"momentum": 0.5, "epsilon": 0.1}, X4),
+    ({"center": False}, X4), ({"scale": False}, X4[:, 0, 0]),
+    ({"scale": False, "center": False}, X4), ({"momentum": 0.5, "epsilon": 0.1}, X4),
 ]  # fmt: skip
 
 

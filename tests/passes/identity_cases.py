@@ -29,6 +29,11 @@ def raw(name, x, **attrs):
     return build(getattr(ops, name), (x,), attrs)
 
 
+def number(x, value):
+    """A constant of the dtype of `x`."""
+    return const(np.asarray(value), x.dtype)
+
+
 def filled(x, value, dtype=None):
     """One value in the shape of `x`, of its dtype unless another is given."""
     scalar = const(np.asarray(value), dtype or x.dtype)
@@ -41,7 +46,7 @@ def same(x, *others):
 
 
 ARITHMETIC = (
-    Case("mul-one", "a", lambda x: x * 1, same,
+    Case("mul-one", "a", lambda x: x * number(x, 1), same,
          (lambda x: x * wide(x, 1), lambda x: x * uneven(x, 1, 0, 1) if x.shape[-1:] == (3,) else x,
           lambda x: x * 0)),
     Case("mul-minus-one", "j", lambda x: -1 * x, lambda x: -x,
@@ -55,7 +60,7 @@ ARITHMETIC = (
     Case("mod-one", "i", lambda x: x % 1, lambda x: filled(x, 0), (lambda x: x % 2,)),
     Case("sub-zero", "s", lambda x: x - 0, same,
          (lambda x: x - wide(x, 0), lambda x: 0 - x, lambda x: x - 1)),
-    Case("add-zero", "d", lambda x: 0 + x, same, (lambda x: x + wide(x, 0),)),
+    Case("add-zero", "d", lambda x: number(x, 0) + x, same, (lambda x: x + wide(x, 0),)),
     Case("add-minus-zero", "f", lambda x: x + -0.0, same, (lambda x: x + 0.0,)),
     Case("add-zero-positive", "f", lambda x: ops.exp(x) + 0, lambda x: ops.exp(x),
          (lambda x: x + 0, lambda x: ops.sqrt(x) + 0, lambda x: ops.relu(x) + 0,
@@ -65,7 +70,7 @@ ARITHMETIC = (
     Case("mul-negatives", "ss", lambda x, y: -x * -y, lambda x, y: x * y,
          (lambda x, y: -x * y, lambda x, y: -(x * y))),
     Case("div-negatives", "ff", lambda x, y: -x / -y, lambda x, y: x / y, (lambda x, y: -x / y,)),
-    Case("negative-negative", "s", lambda x: -(-x), same, (lambda x: -ops.abs(-x),)),
+    Case("negative-negative", "s", lambda x: ops.negative(-x), same, (lambda x: -ops.abs(-x),)),
     Case("sub-same-int", "i", lambda x: x - x, lambda x: filled(x, 0), (lambda x: x - (x + 1),)),
     Case("mul-zero-int", "i", lambda x: x * 0, lambda x: filled(x, 0),
          (lambda x: x * wide(x, 0), lambda x: ops.cast(x, "float32") * 0)),

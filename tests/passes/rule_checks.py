@@ -208,10 +208,12 @@ def count(graph, name):
 
 def ops_below(*roots):
     """Op names below some nodes, sorted."""
-    return sorted(n.op.name for n in Graph((), tuple((str(i), r) for i, r in enumerate(roots))).nodes)
+    return sorted(
+        n.op.name for n in Graph((), tuple((str(i), r) for i, r in enumerate(roots))).nodes
+    )
 
 
 __all__ = [
     "BATCH", "SHAPES", "Case", "check_close", "check_exact", "check_gradient", "count",
-    "graph_of", "make_inputs", "only", "ops", "ops_below", "same_bits",
+    "graph_of", "make_inputs", "only", "ops", "ops_below", "same_bits", "special_values",
 ]  # fmt: skip

@@ -117,7 +117,9 @@ def _of_zero(z):
 
 LOSSES = (
     Case("categorical-crossentropy", "ff",
-         lambda z, y: ops.categorical_crossentropy(y, ops.softmax(z)), row_loss,
+         lambda z, y: ops.categorical_crossentropy(
+             y, ops.squeeze(ops.transpose(ops.softmax(ops.transpose(z)[..., None], axis=0)), 0)),
+         lambda z, y: row_loss(ops.squeeze(ops.transpose(ops.transpose(z)[..., None]), 0), y),
          (lambda z, y: ops.categorical_crossentropy(y, ops.softmax(z, axis=0)),
           lambda z, y: ops.categorical_crossentropy(y, ops.softmax(z), epsilon=1e-3),
           lambda z, y: ops.categorical_crossentropy(y, ops.sigmoid(z)),
@@ -163,7 +165,7 @@ LOSSES = (
          lambda z, y: -(_of_one(z) * y) - (1 - y) * _of_zero(z),
          lambda z, y: ops.sigmoid_cross_entropy(z, y),
          (lambda z, y: -(_of_one(z) * y) + (1 - y) * _of_zero(z),)),
-    Case("negative-negative", "f", lambda x: -(-x), lambda x: x, (lambda x: -x,)),
+    Case("negative-negative", "f", lambda x: ops.negative(-x), lambda x: x, (lambda x: -x,)),
 )  # fmt: skip
 
 STABLE = (*LOGARITHMS, *EXPONENTIALS, *LOSSES)

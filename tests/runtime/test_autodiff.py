@@ -123,8 +123,13 @@ class TestPaths:
     def test_only_needed_nodes_are_differentiated(self):
         x, frozen = leaf(2), Variable([1.0, 2.0], "frozen")
         (g,) = grad(ops.tanh(frozen) * x, [x])
-        assert {n.op.name for n in toposort([g])} <= {"tanh", "state", "multiply", "const",
-                                                      "broadcast_to"}
+        assert {n.op.name for n in toposort([g])} <= {
+            "tanh",
+            "state",
+            "multiply",
+            "const",
+            "broadcast_to",
+        }
 
 
 class TestItems:
@@ -215,7 +220,10 @@ class TestBroadcasting:
 class TestReferences:
     def test_ops_without_a_rule_are_differentiated_through_their_reference(self):
         cube = Elementwise(
-            "test_cube", lambda x, out: np.multiply(x * x, x, out), doc="Cube.", arity=1,
+            "test_cube",
+            lambda x, out: np.multiply(x * x, x, out),
+            doc="Cube.",
+            arity=1,
             reference=lambda x: x * x * x,
         )
         x = leaf(2, dtype="float64")
@@ -225,14 +233,15 @@ class TestReferences:
         a = np.array([0.5, 1.5])
         s, c = np.sin(a), np.cos(a)
         np.testing.assert_allclose(value(g, [x], a), 3 * s * s * c, rtol=1e-14)
-        np.testing.assert_allclose(
-            value(second, [x], a), 6 * s * c * c - 3 * s**3, rtol=1e-13
-        )
+        np.testing.assert_allclose(value(second, [x], a), 6 * s * c * c - 3 * s**3, rtol=1e-13)
 
     def test_an_operand_twice_and_an_operand_that_depends_on_another(self):
         fused = Elementwise(
-            "test_fused", lambda a, b, out: np.multiply(np.exp(a), b, out), doc="exp(a) * b.",
-            arity=2, reference=lambda a, b: ops.exp(a) * b,
+            "test_fused",
+            lambda a, b, out: np.multiply(np.exp(a), b, out),
+            doc="exp(a) * b.",
+            arity=2,
+            reference=lambda a, b: ops.exp(a) * b,
         )
         x = leaf(2, dtype="float64")
         a = np.array([0.5, 1.5])
@@ -268,8 +277,9 @@ class TestReferences:
 
 def rule(name, vjp, reference=None):
     """An elementwise op of one operand with a rule of the test's own."""
-    return Elementwise(name, lambda x, out: np.copyto(out, x), vjp, doc="Test.", arity=1,
-                       reference=reference)
+    return Elementwise(
+        name, lambda x, out: np.copyto(out, x), vjp, doc="Test.", arity=1, reference=reference
+    )
 
 
 class Opaque(Op):

@@ -70,7 +70,7 @@ def pieces(np_, x):
 
 def largest(np_, x):
     top_k = ops.top_k if np_ is ops else jax.lax.top_k
-    values, places = top_k(x, 2)
+    values = top_k(x, 2)[0]
     return np_.sum(values * values * values)
 
 

@@ -2,18 +2,27 @@
 
 import itertools
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from kgraph.runtime.memory import ALIGNMENT, Buffer, assign_offsets, lower_bound
+from kgraph.runtime.memory import (
+    ALIGNMENT,
+    MANY,
+    Buffer,
+    assign_offsets,
+    lower_bound,
+    sweep_offsets,
+)
 
 lifetimes = st.tuples(st.integers(0, 5000), st.integers(0, 30), st.integers(0, 30)).map(
     lambda t: Buffer(t[0], min(t[1:]), max(t[1:]))
 )
 
 
-@given(st.lists(lifetimes, max_size=40))
-def test_living_buffers_never_overlap(buffers):
-    total = assign_offsets(buffers)
+@pytest.mark.parametrize("place", [assign_offsets, sweep_offsets])
+@given(buffers=st.lists(lifetimes, max_size=40))
+def test_living_buffers_never_overlap(place, buffers):
+    total = place(buffers)
     for a, b in itertools.combinations(buffers, 2):
         if a.start <= b.end and b.start <= a.end and a.size and b.size:
             assert a.offset + a.size <= b.offset or b.offset + b.size <= a.offset
@@ -23,9 +32,19 @@ def test_living_buffers_never_overlap(buffers):
     assert total >= lower_bound(buffers)
 
 
-def test_a_chain_needs_two_buffers():
+@pytest.mark.parametrize("place", [assign_offsets, sweep_offsets])
+def test_a_chain_needs_two_buffers(place):
     chain = [Buffer(1024, i, i + 1) for i in range(100)]
-    assert assign_offsets(chain) == 2048 == lower_bound(chain)
+    assert place(chain) == 2048 == lower_bound(chain)
+
+
+def test_very_many_buffers_that_live_at_once():
+    # Like the activations of a deep chain, which wait for its backward pass.
+    deep = 10 * MANY
+    kept = [Buffer(64, i, 2 * deep - i) for i in range(deep)]
+    passing = [Buffer(64, deep + i, deep + i + 1) for i in range(deep)]
+    buffers = [*kept, *passing]
+    assert assign_offsets(buffers) == lower_bound(buffers)
 
 
 def test_lower_bound_counts_what_lives_together():

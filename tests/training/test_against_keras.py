@@ -14,6 +14,9 @@ from kgraph import layers
 from kgraph.models import Model, Sequential
 from kgraph.optimizers import SGD, Adam, RMSprop
 
+# Keras's own variables are not yet up to NumPy 2's `__array__`.
+pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
+
 STEPS, BATCH = 50, 16
 
 

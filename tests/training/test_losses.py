@@ -9,10 +9,10 @@ import pytest
 
 os.environ.setdefault("KERAS_BACKEND", "jax")
 import keras
+from kgraph.runtime.interp import interpret
 
 from kgraph import losses, metrics
 from kgraph.ir import Dim, Graph, input_node
-from kgraph.runtime.interp import interpret
 
 RNG = np.random.default_rng(3)
 BATCH = Dim.symbol("batch")
@@ -103,9 +103,7 @@ def test_sparse_categorical_crossentropy_ignores_a_class():
 def test_crossentropy_over_another_axis():
     y_true, y_pred = one_hot(5, 3, 4), probabilities(5, 3, 4)
     usual = losses.categorical_crossentropy(y_true, y_pred)
-    moved = losses.categorical_crossentropy(
-        y_true.swapaxes(1, 2), y_pred.swapaxes(1, 2), axis=1
-    )
+    moved = losses.categorical_crossentropy(y_true.swapaxes(1, 2), y_pred.swapaxes(1, 2), axis=1)
     np.testing.assert_allclose(moved, usual, rtol=1e-6)
     binary = losses.binary_crossentropy(y_true, y_pred, axis=1)
     np.testing.assert_allclose(
@@ -239,7 +237,9 @@ def test_categorical_accuracies(shape):
 
 def test_metrics_get():
     assert metrics.get("mae") is metrics.mean_absolute_error
-    assert metrics.deserialize(metrics.serialize(metrics.binary_accuracy)) is metrics.binary_accuracy
+    assert (
+        metrics.deserialize(metrics.serialize(metrics.binary_accuracy)) is metrics.binary_accuracy
+    )
     with pytest.raises(ValueError, match="Unknown metric function: foo"):
         metrics.get("foo")
 
