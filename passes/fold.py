@@ -7,7 +7,7 @@ constants: a weight may change between runs.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -93,4 +93,4 @@ class Fold(Rewrite):
         array(2., dtype=float32)
     """
 
-    rules: tuple[Rule, ...] = (FOLD,)
+    rules: tuple[Rule, ...] = field(default=(FOLD,), repr=False)

@@ -135,7 +135,7 @@ def rebuild_with(
 
 
 def merge_updates(updates: Iterable[Update]) -> tuple[Update, ...]:
-    """Makes several updates of one variable one: each later one starts from what the one before left.
+    """Makes several updates of one variable one; each starts from what the one before it left.
 
     A layer that is called twice, such as a shared batch normalisation, updates its state twice.
     """

@@ -49,7 +49,7 @@ class Rewrite(Pass):
         <op multiply>
     """
 
-    rules: tuple[Rule, ...] = ()
+    rules: tuple[Rule, ...] = field(default=(), repr=False)
     without: tuple[str, ...] = ()
     numerics: str | None = None
 

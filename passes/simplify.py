@@ -7,7 +7,7 @@ unless they say otherwise; `fast` ones hold for real numbers only and are off by
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from kgraph.passes.fold import FOLD
 from kgraph.passes.movement import MOVEMENT
@@ -152,11 +152,11 @@ class Simplify(Rewrite):
         True
     """
 
-    rules: tuple[Rule, ...] = SIMPLIFY
+    rules: tuple[Rule, ...] = field(default=SIMPLIFY, repr=False)
 
 
 @dataclass(frozen=True)
 class DropMarkers(Rewrite):
     """Removes what only matters to gradients: run it when none will be taken any more."""
 
-    rules: tuple[Rule, ...] = MARKERS
+    rules: tuple[Rule, ...] = field(default=MARKERS, repr=False)

@@ -8,7 +8,7 @@ the user made safe in another way (`log(p + 1e-9)`, an explicit `clip`) is left 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from kgraph.passes.pattern import Call, P, Pattern, unknowns
 from kgraph.passes.rewrite import Rewrite
@@ -239,4 +239,4 @@ class Stabilize(Rewrite):
         <op log_softmax>
     """
 
-    rules: tuple[Rule, ...] = STABILIZE
+    rules: tuple[Rule, ...] = field(default=STABILIZE, repr=False)

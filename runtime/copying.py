@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from kgraph.runtime.schedule import shares_storage
 
 from kgraph.ir.graph import Graph
 from kgraph.ir.node import Node, build
 from kgraph.ir.op import Op
 from kgraph.ir.types import TensorType
 from kgraph.ir.variable import Variable
+from kgraph.runtime.schedule import shares_storage
 
 
 class CopyOp(Op):

@@ -15,11 +15,11 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from kgraph.runtime.plan import Operand, PlanData, Step
 
 from kgraph.errors import explain
 from kgraph.ir.node import Node
 from kgraph.ir.variable import Variable
+from kgraph.runtime.plan import Operand, PlanData, Step
 
 _NUMBERS = itertools.count(1)
 _CHUNK = 4000  # lines a function; Python compiles several short functions faster than a huge one

@@ -12,13 +12,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from kgraph.passes.lower import lower
-from kgraph.passes.manager import CompileReport, Pipeline
-from kgraph.passes.pipeline import optimize
-from kgraph.runtime.binding import bind_shapes, feed_array
-from kgraph.runtime.emit import Plan
-from kgraph.runtime.plan import PlanData, make_plan
-from kgraph.runtime.profile import Profile, profile
 
 from kgraph import config
 from kgraph.errors import StageError
@@ -26,6 +19,13 @@ from kgraph.ir.graph import Graph, Stage, substitute
 from kgraph.ir.leaves import RNG_STEP
 from kgraph.ir.node import API, build
 from kgraph.ir.variable import Variable
+from kgraph.passes.lower import lower
+from kgraph.passes.manager import CompileReport, Pipeline
+from kgraph.passes.pipeline import optimize
+from kgraph.runtime.binding import bind_shapes, feed_array
+from kgraph.runtime.emit import Plan
+from kgraph.runtime.plan import PlanData, make_plan
+from kgraph.runtime.profile import Profile, profile
 
 Key = tuple[tuple[str, int], ...]
 

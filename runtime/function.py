@@ -9,11 +9,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from kgraph.passes.lower import inline, merge_updates
-from kgraph.runtime.autodiff import grad
-from kgraph.runtime.binding import bind_shapes
-from kgraph.runtime.executable import Executable, compile
-from kgraph.runtime.structure import flatten
 
 from kgraph.errors import explain
 from kgraph.ir.context import CallContext
@@ -23,6 +18,11 @@ from kgraph.ir.node import Node
 from kgraph.ir.op import as_node
 from kgraph.ir.variable import Variable
 from kgraph.ops.gradients import identity
+from kgraph.passes.lower import inline, merge_updates
+from kgraph.runtime.autodiff import grad
+from kgraph.runtime.binding import bind_shapes
+from kgraph.runtime.executable import Executable, compile
+from kgraph.runtime.structure import flatten
 
 # Kinds of arrays that an input of a kind takes without losing what the caller meant.
 _TAKES = {"b": "b", "i": "bui", "u": "bui", "f": "buif"}

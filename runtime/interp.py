@@ -6,12 +6,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from kgraph.runtime.binding import bind_shapes, feed_array
 
 from kgraph.ir.attributes import bind_attributes
 from kgraph.ir.graph import Graph
 from kgraph.ir.node import Node
 from kgraph.ir.variable import Variable
+from kgraph.runtime.binding import bind_shapes, feed_array
 
 
 def interpret(

@@ -14,9 +14,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-from kgraph.runtime.copying import COPY, protect_old_states
-from kgraph.runtime.memory import Buffer, assign_offsets, lower_bound
-from kgraph.runtime.schedule import is_leaf, schedule
 from numpy.lib.stride_tricks import as_strided
 
 from kgraph.ir.attributes import bind_attributes
@@ -25,6 +22,9 @@ from kgraph.ir.node import Node
 from kgraph.ir.op import Op
 from kgraph.ir.types import TensorType
 from kgraph.ir.variable import Variable
+from kgraph.runtime.copying import COPY, protect_old_states
+from kgraph.runtime.memory import Buffer, assign_offsets, lower_bound
+from kgraph.runtime.schedule import is_leaf, schedule
 
 _SMALL = 1024  # elements; larger values are computed when the plan runs
 Storage = tuple[Node, int]  # the node that writes it, and which of its outputs
@@ -218,7 +218,7 @@ class _Planner:
                 self.home[node, i] = reused
 
     def _buffer(self, type_: TensorType, start: int, end: int) -> int:
-        size = math.prod(type_.shape) * type_.itemsize  # type: ignore[arg-type]
+        size = math.prod(contiguous(0, type_).shape) * type_.itemsize
         self.data.buffers.append(Buffer(size, start, end))
         return len(self.data.buffers) - 1
 

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import functools
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-from kgraph.runtime.emit import Plan
-from kgraph.runtime.plan import Step
 
 from kgraph.ir.variable import Variable
+from kgraph.runtime.emit import Plan
+from kgraph.runtime.plan import Step
 
 
 @dataclass(frozen=True)
@@ -71,10 +72,8 @@ def profile(plan: Plan, runs: int = 20) -> Profile:
     try:
         total = _median([_timed(plan.run) for _ in range(runs)])
         with np.errstate(all="ignore"):
-            samples = [
-                [_timed(lambda c=call, a=arrays: c(*a)) for call, arrays in plan.calls]
-                for _ in range(runs)
-            ]
+            calls = [functools.partial(kernel, *arrays) for kernel, arrays in plan.calls]
+            samples = [[_timed(call) for call in calls] for _ in range(runs)]
     finally:
         for variable, value in zip(variables, saved, strict=True):
             variable.assign(value)

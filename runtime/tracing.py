@@ -15,9 +15,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-from kgraph.passes.lower import inline
-from kgraph.runtime.executable import Executable, compile
-from kgraph.runtime.structure import Structure, flatten
 
 from kgraph import config
 from kgraph.errors import explain
@@ -28,6 +25,9 @@ from kgraph.ir.leaves import input_node
 from kgraph.ir.node import Node
 from kgraph.ir.op import as_array, as_node
 from kgraph.ir.types import DTYPES, promote
+from kgraph.passes.lower import inline
+from kgraph.runtime.executable import Executable, compile
+from kgraph.runtime.structure import Structure, flatten
 
 _NATIVE = frozenset(np.dtype(name) for name in DTYPES)
 

@@ -6,11 +6,6 @@ import functools
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from kgraph.passes.lower import inline
-from kgraph.runtime.autodiff import grad as differentiate
-from kgraph.runtime.structure import flatten
-from kgraph.runtime.tracing import Traced, is_array, result_node
-
 from kgraph.errors import explain
 from kgraph.ir.context import CallContext
 from kgraph.ir.graph import substitute
@@ -18,6 +13,10 @@ from kgraph.ir.leaves import input_node
 from kgraph.ir.node import Node
 from kgraph.ir.op import as_node
 from kgraph.ops.shapes import zeros_like
+from kgraph.passes.lower import inline
+from kgraph.runtime.autodiff import grad as differentiate
+from kgraph.runtime.structure import flatten
+from kgraph.runtime.tracing import Traced, is_array, result_node
 
 NOT_SCALAR = "Gradient only defined for scalar-output functions."
 NOT_FLOAT = "grad requires real-valued {what} (a floating-point dtype), but got {dtype}."
@@ -90,7 +89,7 @@ def _value_and_grad(
                 raise ValueError(
                     explain(
                         "differentiating with respect to an argument that is not there",
-                        expected=f"at least {position + 1} positional arguments",
+                        expected=f"at least {max(position + 1, -position)} positional arguments",
                         got=len(args),
                     )
                 )

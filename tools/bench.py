@@ -16,9 +16,10 @@ import subprocess
 import sys
 from typing import Any
 
-from kgraph.tools import peers
 from rich.console import Console
 from rich.table import Table
+
+from kgraph.tools import peers
 
 Rows = list[dict[str, Any]]
 

@@ -7,9 +7,8 @@ import os
 import sys
 from collections.abc import Sequence
 
-from kgraph.tools import bench, demo, draw
-
 import kgraph
+from kgraph.tools import bench, demo, draw
 
 COMMANDS = (draw, demo, bench)
 USAGE, INTERRUPTED = 2, 130

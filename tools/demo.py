@@ -7,16 +7,15 @@ whether the digit is even, so the picture shows sharing, two inputs and two outp
 from __future__ import annotations
 
 import argparse
-import pathlib
 import time
 from typing import Any
 
 import numpy as np
-from kgraph.tools.viz import write_picture
 
 from kgraph.datasets import digits
 from kgraph.layers import Dense, Input, concatenate
 from kgraph.models import Model
+from kgraph.tools.viz.write import write_picture
 from kgraph.utils import to_categorical
 
 
@@ -66,4 +65,4 @@ def run(args: argparse.Namespace) -> int:
         f"accuracy on {len(x_test)} unseen digits: {scores['digit_accuracy']:.3f} (which digit), "
         f"{scores['even_accuracy']:.3f} (even or odd)"
     )
-    return write_picture(model.graph, pathlib.Path(args.output), title="digits")
+    return write_picture(model.graph, args.output, title="digits")

@@ -7,15 +7,14 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from kgraph.passes.lower import lower
-from kgraph.passes.pipeline import optimize
-from kgraph.tools.viz.write import FORMATS, choose_format, write_picture
-
 from kgraph.errors import KGraphError, ParseError, StageError, explain
 from kgraph.ir.graph import Graph, Stage
 from kgraph.ir.serialize import load, loads
 from kgraph.ir.strict_json import read_json
 from kgraph.models import model_from_config
+from kgraph.passes.lower import lower
+from kgraph.passes.pipeline import optimize
+from kgraph.tools.viz.write import FORMATS, choose_format, write_picture
 
 USAGE, BAD_INPUT = 2, 4
 _ORDER = list(Stage)

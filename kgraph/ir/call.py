@@ -19,15 +19,22 @@ from kgraph.ir.types import TensorType
 class LayerCall(Protocol):
     """One call of a layer, compared by identity."""
 
-    layer: Any
-    types: tuple[TensorType, ...]
-    mask_types: tuple[TensorType | None, ...]
+    @property
+    def layer(self) -> Any:
+        """The layer that is called."""
+
+    @property
+    def types(self) -> tuple[TensorType, ...]:
+        """Types of the outputs."""
+
+    @property
+    def mask_types(self) -> tuple[TensorType | None, ...]:
+        """Types of the outputs' masks, None where there is none."""
 
     def invoke(
         self, inputs: tuple[Node, ...], masks: tuple[Node | None, ...], context: CallContext
     ) -> tuple[tuple[Node, ...], tuple[Node | None, ...]]:
         """Builds the call's ops on other inputs: its outputs and their masks."""
-        ...
 
 
 class LayerCallOp(Op):

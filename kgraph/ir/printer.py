@@ -109,8 +109,8 @@ def node_line(node: Node, names: Mapping[Node, str], elide: int | None = ELIDE) 
         attrs = _attributes(node, elide) if node.attrs else ""
     operands = f"({inner})" if inner or node.op is CONST else ""
     label = names.get(node, "?")
-    # A constant may have been made for another model first, so its origin would mislead.
-    comment = "" if node.op is CONST else _comment(node.origin)
+    # Constants and sizes may have been made for another model first: their origin would mislead.
+    comment = _comment(node.origin) if node.inputs else ""
     return f"{label} = {node.op.name}{operands}{attrs} : {_types(node)}{comment}"
 
 

@@ -209,6 +209,8 @@ class Layer(CallHistory, Configurable, EffectOwner, WeightOwner):
             index: position among the layer's calls.
             place: the user's line.
         """
+        says_nothing = ("training", "mask")
+        kwargs = {k: v for k, v in kwargs.items() if v is not None or k not in says_nothing}
         outputs, masks = self._trace_call(args, kwargs, place)
         nodes, result = flatten(outputs, is_node)
         inputs, arguments = flatten((args, kwargs), is_node)
@@ -305,10 +307,10 @@ class Layer(CallHistory, Configurable, EffectOwner, WeightOwner):
         if self.built:
             return
         self._weight_scope = here().scope
-        self._build_for(self._build_shapes(args, kwargs))
+        self._build_with(self._build_shapes(args, kwargs))
         check_inputs(self, nodes)
 
-    def _build_for(self, shapes: list[Any]) -> None:
+    def _build_with(self, shapes: list[Any]) -> None:
         with calling(None):
             self.build(*shapes)
         self.built, self._built_for = True, shapes

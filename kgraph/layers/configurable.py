@@ -29,7 +29,7 @@ class Configurable:
     get_weights: Callable[[], list[np.ndarray]]
     _trainable: bool
     _built_for: list[Any] | None
-    _build_for: Callable[[list[Any]], None]
+    _build_with: Callable[[list[Any]], None]
     _given_arguments: tuple[tuple[Any, ...], dict[str, Any]]
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Any:
@@ -68,12 +68,41 @@ class Configurable:
         """Builds the layer for the shapes that `get_build_config` returned."""
         shapes = config["input_shapes"]
         if not self.built:
-            self._build_for([None if s is None else map_shapes(tuple, s) for s in shapes])
+            self._build_with([None if s is None else map_shapes(tuple, s) for s in shapes])
 
     def __reduce__(self) -> Any:
-        classes = {type(each).__name__: type(each) for each in self.flattened_layers()}
         state = (self.get_config(), self.get_build_config(), self.get_weights())
-        return _restore, (type(self), classes, *state)
+        return _restore, (type(self), self._own_names(), *state)
+
+    def fresh_copy(self) -> Any:
+        """An equal layer with fresh weights.
+
+        Functions and classes of the layer need not be registered for that, since no file is
+        involved; not even a lambda must have a name.
+        """
+        with custom_object_scope(self._own_names()):
+            try:
+                settings = self.get_config()
+                return type(self).from_config(settings)
+            except ValueError:
+                args, kwargs = self._given_arguments
+                if any(hasattr(v, "fresh_copy") for v in (*args, *kwargs.values())):
+                    raise
+                return type(self)(*args, **{**kwargs, "name": self.name})
+
+    def _own_names(self) -> dict[str, Any]:
+        """Name -> class or function, of what the layer and the layers inside are made of."""
+        names: dict[str, Any] = {}
+        for layer in self.flattened_layers():
+            names[type(layer).__name__] = type(layer)
+            functions = (v for v in vars(layer).values() if inspect.isfunction(v))
+            names |= {function.__name__: function for function in functions}
+        return names
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Any:
+        shapes, weights = self.get_build_config(), self.get_weights()
+        memo[id(self)] = made = self.fresh_copy()
+        return _with_state(made, shapes, weights)
 
     @classmethod
     def from_config(cls, config: Mapping[str, Any]) -> Any:
@@ -83,14 +112,18 @@ class Configurable:
 
 def _restore(
     cls: Any,
-    classes: Mapping[str, Any],
+    names: Mapping[str, Any],
     settings: Mapping[str, Any],
     shapes: Mapping[str, Any] | None,
     weights: Sequence[np.ndarray],
 ) -> Any:
     """Makes a copied or unpickled layer."""
-    with custom_object_scope(classes):
-        layer = cls.from_config(settings)
+    with custom_object_scope(names):
+        return _with_state(cls.from_config(settings), shapes, weights)
+
+
+def _with_state(layer: Any, shapes: Mapping[str, Any] | None, weights: Sequence[np.ndarray]) -> Any:
+    """Builds a layer that was built and gives it its weights."""
     if shapes is not None:
         layer.build_from_config(shapes)
     if layer.built:

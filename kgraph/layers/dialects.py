@@ -80,7 +80,7 @@ def translate(cls: Any, config: Mapping[str, Any]) -> dict[str, Any]:
     return found
 
 
-@functools.lru_cache(maxsize=None)
+@functools.cache
 def _known_arguments(cls: Any) -> frozenset[str]:
     return frozenset([*inspect.signature(cls.__init__).parameters, *COMMON_ARGUMENTS])
 

@@ -62,11 +62,12 @@ def deserialize(config: Mapping[str, Any], custom_objects: Mapping[str, Any] | N
         raise ValueError(explain("Improper config format", got=f"{config!r}"[:200]))
     registered, name = config.get("registered_name"), config["class_name"]
     with custom_object_scope(custom_objects or {}):
-        cls = find_custom(registered) if registered else None
-        cls = REGISTRY.find(name) if cls is None else cls
+        known = find_custom(registered) if registered else None
+        cls: Any = REGISTRY.find(name) if known is None else known
         if not (inspect.isclass(cls) and issubclass(cls, Layer)):
             raise ValueError(explain(f"{name} is not a layer", got=repr(cls)))
         settings = config["config"]
-        if NAMES.get(name) is cls and not cls.first_call:
+        builtin = NAMES.get(name) is cls
+        if builtin and not cls.first_call:  # models translate their layers one by one
             settings = translate(cls, settings)
         return cls.from_config(settings)

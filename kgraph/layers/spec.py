@@ -83,12 +83,21 @@ def check_inputs(layer: Any, inputs: Sequence[Node]) -> None:
             f"Layer {layer.name} expects {len(specs)} inputs, but it received {len(inputs)} "
             f"input tensors. Input received: {list(inputs)}"
         )
+    check_shapes(layer.name, specs, inputs)
+
+
+def check_shapes(name: str, specs: Sequence[InputSpec | None], inputs: Sequence[Node]) -> None:
+    """Compares tensors with as many requirements of the layer called `name`.
+
+    Raises:
+        ValueError: a tensor does not fit.
+    """
     for i, (one, node) in enumerate(zip(specs, inputs, strict=True)):
         complaint = one.complaint(keras_shape(node), node.dtype) if one is not None else None
         if complaint:
             raise ValueError(
                 explain(
-                    f"Input {i} is incompatible with layer {layer.name}: {complaint}",
+                    f"Input {i} is incompatible with layer {name}: {complaint}",
                     got=f"{node.name}: {node.type}",
                     where=node.origin.where,
                 )

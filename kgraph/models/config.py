@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import warnings
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -31,17 +31,20 @@ BACKEND = "tensorflow"
 OPERATION = "Operation"
 
 
-def network_config(name: str, network: Any) -> dict[str, Any]:
+def network_config(
+    name: str, network: Any, describe: Callable[[Any], dict[str, Any]] = serialize
+) -> dict[str, Any]:
     """The configuration of a functional model.
 
     Args:
         name: the model's name.
         network: its `Network`.
+        describe: layer -> its class and configuration.
     """
     topology = network.topology
     return {
         "name": name,
-        "layers": [_entry(owner, topology) for owner in topology.owners],
+        "layers": [_entry(owner, topology, describe) for owner in topology.owners],
         "input_layers": _references(network.input_structure, network.inputs, topology),
         "output_layers": _references(network.output_structure, network.outputs, topology),
     }
@@ -76,7 +79,9 @@ def _references(structure: Any, tensors: Any, topology: Topology) -> Any:
     return [references[0]] if isinstance(structure, Slot) else pack(structure, references)
 
 
-def _entry(owner: Any, topology: Topology) -> dict[str, Any]:
+def _entry(
+    owner: Any, topology: Topology, describe: Callable[[Any], dict[str, Any]]
+) -> dict[str, Any]:
     """One layer or raw op with its calls in this model."""
     name = topology.names[owner]
     if isinstance(owner, Node):
@@ -84,7 +89,7 @@ def _entry(owner: Any, topology: Topology) -> dict[str, Any]:
         calls = [[[*topology.reference(t), {}] for t in _tensor_operands(owner)]]
         return {"name": name, "class_name": OPERATION, "config": config, "inbound_nodes": calls}
     calls = [_call(unit, topology) for unit in topology.units[owner] if unit.op is not INPUT]
-    return {"name": name, **serialize(owner), "inbound_nodes": calls}
+    return {"name": name, **describe(owner), "inbound_nodes": calls}
 
 
 def _call(unit: Node, topology: Topology) -> Any:

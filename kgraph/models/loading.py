@@ -7,14 +7,10 @@ from typing import Any
 
 from kgraph.errors import explain
 from kgraph.ir.strict_json import read_json
-from kgraph.layers.input import InputLayer
 from kgraph.layers.serialization import deserialize
 from kgraph.layers.structure import unpack_singleton
 from kgraph.models.connect import replay
 from kgraph.models.model import Model
-from kgraph.models.reading import read_network
-from kgraph.models.sequential import Sequential
-from kgraph.registry import custom_object_scope
 
 
 def model_from_config(
@@ -53,6 +49,7 @@ def model_from_json(
 
     Example:
         >>> from kgraph.layers import Dense
+        >>> from kgraph.models import Sequential
         >>> model = Sequential([Dense(2, input_shape=(3,))])
         >>> model_from_json(model.to_json()).output_shape
         (None, 2)
@@ -82,32 +79,9 @@ def clone_model(
         raise ValueError(
             explain("Expected `model` argument to be a `Model` instance", got=type(model).__name__)
         )
-    classes = {type(each).__name__: type(each) for each in model.flattened_layers()}
-    with custom_object_scope(classes):
-        if clone_function is None:
-            copy = type(model).from_config(model.get_config())
-        else:
-            copy = _clone_with(model, clone_function)
+    copy = model.fresh_copy() if clone_function is None else model.clone_with(clone_function)
     if input_tensors is None:
         return copy
     given = input_tensors if isinstance(input_tensors, (list, tuple)) else [input_tensors]
     outputs = replay(copy.outputs, dict(zip(copy.inputs, given, strict=True)))
     return Model(unpack_singleton(given), unpack_singleton(outputs), name=model.name)
-
-
-def _clone_with(model: Model, clone_function: Callable[[Any], Any]) -> Model:
-    """The copy whose layers are what `clone_function` returns."""
-
-    def make(entry: Mapping[str, Any]) -> Any:
-        layer = model.get_layer(entry["config"]["name"])
-        return deserialize(entry) if isinstance(layer, InputLayer) else clone_function(layer)
-
-    if isinstance(model, Sequential):
-        copy = Sequential(name=model.name)
-        if model.built:
-            copy.add(InputLayer(batch_input_shape=model.input_shape, dtype=model.inputs[0].dtype))
-        for layer in model.layers:
-            copy.add(clone_function(layer))
-        return copy
-    inputs, outputs = read_network(model.get_config(), make)
-    return Model(inputs, outputs, name=model.name)

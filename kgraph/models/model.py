@@ -13,63 +13,28 @@ import numpy as np
 
 from kgraph.errors import explain
 from kgraph.ir.context import CallContext, calling, current_context
-from kgraph.ir.graph import Graph, Stage, toposort
+from kgraph.ir.graph import toposort
 from kgraph.ir.leaves import INPUT
 from kgraph.ir.node import Node
 from kgraph.ir.op import as_node, cast_to
 from kgraph.ir.variable import Variable
 from kgraph.layers.base import Layer
+from kgraph.layers.input import InputLayer
 from kgraph.layers.node import keras_shape
-from kgraph.layers.structure import flatten, is_node, leaves_of, pack, unpack_singleton
+from kgraph.layers.spec import InputSpec, check_shapes
+from kgraph.layers.structure import is_node, leaves_of, pack, unpack_singleton
 from kgraph.layers.weights import assign_weights
 from kgraph.models.config import model_document, network_config, to_json
-from kgraph.models.connect import connect, note_inputs
+from kgraph.models.connect import note_inputs
+from kgraph.models.network import GraphCall, Network, NetworkOwner, is_leaf
 from kgraph.models.reading import read_network
-from kgraph.models.summary import print_summary
-from kgraph.models.topology import Topology, map_network
 from kgraph.passes.lower import inline
 from kgraph.registry import custom_object_scope
 from kgraph.saving.weights import load_weights, save_weights
 from kgraph.training.trainer import Trainer
 
-NOT_BUILT = (
-    "This model has not yet been built. Build the model first by calling build() or calling fit() "
-    "with some data. Or specify input_shape or batch_input_shape in the first layer for automatic "
-    "build. "
-)
 
-
-class Network:
-    """The graph of a model and the structures that its inputs and outputs come in.
-
-    Args:
-        inputs: tensors, alone or in lists, tuples and dictionaries.
-        outputs: likewise.
-    """
-
-    def __init__(self, inputs: Any, outputs: Any) -> None:
-        given, self.input_structure = flatten(inputs, _is_leaf)
-        wanted, self.output_structure = flatten(outputs, _is_leaf)
-        self.inputs, self.outputs = connect(given, wanted)
-        self.topology: Topology = map_network(self.inputs, self.outputs)
-        self.input_names = _keys(inputs) or [n.name for n in self.inputs]
-        produced = [self.topology.reference(n)[0] for n in self.outputs]
-        self.output_names = _keys(outputs) or _distinct(produced)
-        named = tuple(zip(self.output_names, self.outputs, strict=True))
-        self.graph = Graph(self.inputs, named, (), Stage.LAYERS)
-
-
-class GraphCall:
-    """Record 0 of a model: the graph that it was made of, which Keras 2 counts as a call."""
-
-    index = 0
-    arguments: tuple[tuple[Any, ...], dict[str, Any]] = ((), {})
-
-    def __init__(self, layer: Any, inputs: tuple[Node, ...]) -> None:
-        self.layer, self.inputs = layer, inputs
-
-
-class Model(Trainer, Layer):
+class Model(NetworkOwner, Trainer, Layer):
     """A graph of layers between inputs and outputs.
 
     Args:
@@ -90,7 +55,6 @@ class Model(Trainer, Layer):
     """
 
     first_call = 1
-    _network: Network | None = None
 
     def __init__(
         self, inputs: Any = None, outputs: Any = None, name: str | None = None, **kwargs: Any
@@ -117,124 +81,6 @@ class Model(Trainer, Layer):
         self._eager.clear()
         note_inputs(self, own_inputs)
 
-    # -- structure -----------------------------------------------------------------------------
-    @property
-    def network(self) -> Network:
-        """The graph with its order and names.
-
-        Raises:
-            ValueError: the model has no input shape yet.
-        """
-        network = self._known_network()
-        if network is None:
-            raise ValueError(NOT_BUILT)
-        return network
-
-    def _known_network(self) -> Network | None:
-        return self._network
-
-    @property
-    def graph(self) -> Graph | None:
-        """The graph of layer calls, None before the model has an input shape."""
-        network = self._known_network()
-        return network.graph if network is not None else None
-
-    @property
-    def inputs(self) -> list[Node]:
-        """The input tensors."""
-        return list(self.network.inputs)
-
-    @property
-    def outputs(self) -> list[Node]:
-        """The output tensors."""
-        return list(self.network.outputs)
-
-    @property
-    def input(self) -> Any:
-        """The input tensor(s), in the structure that the model was made with."""
-        self._require_network("input")
-        return pack(self.network.input_structure, self.network.inputs)
-
-    @property
-    def output(self) -> Any:
-        """The output tensor(s), in the structure that the model was made with."""
-        self._require_network("output")
-        return pack(self.network.output_structure, self.network.outputs)
-
-    @property
-    def input_shape(self) -> Any:
-        """The shape(s) of the inputs."""
-        self._require_network("input shape")
-        return unpack_singleton([keras_shape(n) for n in self.inputs])
-
-    @property
-    def output_shape(self) -> Any:
-        """The shape(s) of the outputs."""
-        self._require_network("output shape")
-        return unpack_singleton([keras_shape(n) for n in self.outputs])
-
-    @property
-    def input_names(self) -> list[str]:
-        """The keys under which the inputs are fed."""
-        return list(self.network.input_names)
-
-    @property
-    def output_names(self) -> list[str]:
-        """The names of the outputs, under which losses and metrics go."""
-        return list(self.network.output_names)
-
-    @property
-    def layers(self) -> list[Any]:
-        """The layers, inputs included, in Keras's order."""
-        return self.network.topology.layers
-
-    def get_layer(self, name: str | None = None, index: int | None = None) -> Any:
-        """The layer of that name or position; the index wins.
-
-        Raises:
-            ValueError: there is none.
-        """
-        layers = self.layers
-        if index is not None:
-            if not -len(layers) <= index < len(layers):
-                raise ValueError(
-                    f"Was asked to retrieve layer at index {index} "
-                    f"but model only has {len(layers)} layers."
-                )
-            return layers[index]
-        if not name:
-            raise ValueError("Provide either a layer name or layer index.")
-        for layer in layers:
-            if layer.name == name:
-                return layer
-        raise ValueError(
-            explain(f"No such layer: {name}", expected=", ".join(each.name for each in layers))
-        )
-
-    def _require_network(self, what: str) -> None:
-        if self._known_network() is None:
-            raise AttributeError(
-                f"The layer {self.name} has never been called and thus has no defined {what}."
-            )
-
-    def summary(
-        self,
-        line_length: int | None = None,
-        positions: Sequence[float] | None = None,
-        print_fn: Callable[[str], Any] | None = None,
-    ) -> None:
-        """Prints a table of the layers with their output shapes and numbers of parameters.
-
-        Args:
-            line_length: width of the table; default as wide as needed.
-            positions: ends of the columns, as fractions of the width or in characters.
-            print_fn: called once a line; default `print`.
-
-        Raises:
-            ValueError: the model is not built.
-        """
-        print_summary(self, line_length, positions, print_fn)
-
     # -- meaning -------------------------------------------------------------------------------
     def build(self, input_shape: Any) -> None:
         """Nothing to do: the layers inside were built when they were called."""
@@ -255,7 +101,7 @@ class Model(Trainer, Layer):
         if context is None:
             return self(inputs, training=training, mask=mask)
         given = self._arrange(inputs)
-        masks = leaves_of(mask, _is_leaf) if mask is not None else ()
+        masks = leaves_of(mask, is_leaf) if mask is not None else ()
         network = self.network
         env, known = {}, {}
         for i, (node, value) in enumerate(zip(network.inputs, given, strict=True)):
@@ -266,12 +112,14 @@ class Model(Trainer, Layer):
         results, out_masks = inline(roots, context, env, known)
         count = len(network.outputs)
         context.losses.extend(results[count:])
-        context.masks = {
-            n: m for n, m in zip(results[:count], out_masks, strict=False) if m is not None
-        }
+        for node, out_mask in zip(results[:count], out_masks[:count], strict=True):
+            if out_mask is None:
+                context.masks.pop(node, None)
+            else:
+                context.masks[node] = out_mask
         return self._pack_outputs(results[:count])
 
-    def _arrange(self, inputs: Any) -> tuple[Node, ...]:
+    def _arrange(self, inputs: Any) -> list[Node]:
         """The inputs of a call in the order of `self.inputs`; dictionaries go by key."""
         if isinstance(inputs, Mapping):
             names = self.input_names
@@ -286,8 +134,8 @@ class Model(Trainer, Layer):
                         got=list(inputs),
                     )
                 )
-            return tuple(as_node(inputs[name]) for name in names)
-        given = leaves_of(inputs, _is_leaf)
+            inputs = [inputs[name] for name in names]
+        given = [as_node(value) for value in leaves_of(inputs, is_leaf)]
         if len(given) != len(self.inputs):
             raise ValueError(
                 explain(
@@ -295,7 +143,8 @@ class Model(Trainer, Layer):
                     expected=self.input_names,
                 )
             )
-        return tuple(as_node(value) for value in given)
+        check_shapes(self.name, [InputSpec(shape=keras_shape(n)) for n in self.inputs], given)
+        return given
 
     def _pack_outputs(self, results: Sequence[Any]) -> Any:
         structure = self.network.output_structure
@@ -349,8 +198,34 @@ class Model(Trainer, Layer):
         """
         with custom_object_scope(custom_objects or {}):
             inputs, outputs = read_network(config)
-        given = {"trainable": False} if config.get("trainable") is False else {}
-        return cls(inputs, outputs, name=config.get("name"), **given)
+        model = cls(inputs, outputs, name=config.get("name"))
+        model.trainable = config.get("trainable", True)
+        return model
+
+    def fresh_copy(self) -> Any:
+        """The same graph of equal layers with fresh weights."""
+        made = self.clone_with(lambda layer: layer.fresh_copy())
+        made.trainable = self._trainable
+        return made
+
+    def clone_with(self, clone_function: Callable[[Any], Any]) -> Any:
+        """The same graph of other layers.
+
+        Args:
+            clone_function: layer -> the layer in its place; inputs are made anew.
+        """
+
+        def describe(layer: Any) -> dict[str, Any]:
+            return {"class_name": type(layer).__name__, "config": {"name": layer.name}}
+
+        def make(entry: Mapping[str, Any]) -> Any:
+            layer = self.get_layer(entry["name"])
+            fresh = isinstance(layer, InputLayer)
+            return layer.fresh_copy() if fresh else clone_function(layer)
+
+        config = network_config(self.name, self.network, describe)
+        inputs, outputs = read_network(config, make)
+        return type(self)(inputs, outputs, name=self.name)
 
     def to_json(self, **options: Any) -> str:
         """The model without weights as JSON in Keras 2.3's layout.
@@ -385,15 +260,6 @@ class Model(Trainer, Layer):
     def _weights_by_layer(self) -> list[Variable]:
         found = [*self._held_variables(), *(v for each in self.layers for v in each.weights)]
         return list(dict.fromkeys(found))
-
-    def require_built(self) -> Model:
-        """The model itself.
-
-        Raises:
-            ValueError: it has no input shape yet, and so no weights.
-        """
-        assert self.network is not None
-        return self
 
     def save_weights(self, filepath: Any, overwrite: bool = True) -> None:
         """Writes the weights to HDF5 in Keras 2.3's layout, whole or not at all.
@@ -490,25 +356,3 @@ class Model(Trainer, Layer):
         for layer in self.layers:
             if layer.stateful and hasattr(layer, "reset_states"):
                 layer.reset_states()
-
-
-def _is_leaf(value: Any) -> bool:
-    return not isinstance(value, (list, tuple, dict))
-
-
-def _keys(structure: Any) -> list[str]:
-    """The keys of a flat dictionary, else none."""
-    flat = isinstance(structure, dict) and all(map(_is_leaf, structure.values()))
-    return [str(key) for key in structure] if flat else []
-
-
-def _distinct(names: Sequence[str]) -> list[str]:
-    """The names, with `_1`, `_2` on those that come again."""
-    found: list[str] = []
-    for name in names:
-        unused, count = name, 0
-        while unused in found:
-            count += 1
-            unused = f"{name}_{count}"
-        found.append(unused)
-    return found

@@ -78,8 +78,10 @@ class _Replay:
             if not progress:
                 stuck = {n: references(c[0]) for n, c in self.waiting.items() if c}
                 raise ValueError(
-                    explain("The model's configuration does not say where tensors come from",
-                            got=f"calls that wait for others: {stuck}"[:500])
+                    explain(
+                        "The model's configuration does not say where tensors come from",
+                        got=f"calls that wait for others: {stuck}"[:500],
+                    )
                 )
 
     def tensors(self, structure: Any) -> Any:
@@ -95,8 +97,10 @@ class _Replay:
         name, index, position = reference[:3]
         if not self._known(reference):
             raise ValueError(
-                explain("The model's configuration names a tensor that no layer makes",
-                        got=list(reference[:3]))
+                explain(
+                    "The model's configuration names a tensor that no layer makes",
+                    got=list(reference[:3]),
+                )
             )
         return self.results[name][index - self.first.get(name, 0)][position]
 
@@ -127,11 +131,20 @@ class _Replay:
         if str(entry.get("module", "")).startswith(("keras.src.ops", "keras.ops")):
             return lambda call: _call(_keras_op(entry), *self._arguments(call))
         layer = self.make(entry)
+        # Keras 3 writes `training: false` for calls that said nothing, and its fit overrides it.
+        unsaid = (False,) if "module" in entry else ()
         if layer.first_call:
             self.first[name] = 1
         if isinstance(layer, InputLayer):
             self.results[name].append((layer.output,))
-        return lambda call: _call(layer, *self._arguments(call))
+
+        def call_layer(call: Any) -> Outputs:
+            args, kwargs = self._arguments(call)
+            if kwargs.get("training") in unsaid:
+                del kwargs["training"]
+            return _call(layer, args, kwargs)
+
+        return call_layer
 
     def _arguments(self, call: Any) -> tuple[list[Any], dict[str, Any]]:
         """Positional and named arguments of a call, with tensors in place."""

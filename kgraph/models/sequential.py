@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from kgraph.errors import explain
 from kgraph.ir.node import Node
+from kgraph.ir.origin import here, making
 from kgraph.layers.base import Layer
 from kgraph.layers.input import Input, InputLayer
-from kgraph.layers.node import history_of
+from kgraph.layers.node import history_of, keras_shape
 from kgraph.layers.serialization import deserialize, serialize
 from kgraph.layers.structure import is_node
-from kgraph.models.model import NOT_BUILT, Model, Network
+from kgraph.models.model import Model
+from kgraph.models.network import NOT_BUILT, Network
 from kgraph.registry import custom_object_scope
 
 ONE_OUTPUT = (
@@ -46,7 +49,7 @@ class Sequential(Model):
         self._stack: list[Layer] = []
         # tensors[i] is what comes out of the first i layers; empty while no shape is known.
         self._tensors: list[Node] = []
-        self._given_input = False
+        self._given: InputLayer | None = None
         self._build_shape: tuple[int | None, ...] | None = None
         self._set_network(None)
         for layer in layers or ():
@@ -95,7 +98,7 @@ class Sequential(Model):
         self._stack.pop()
         if self._tensors:
             self._tensors.pop()
-        if not self._stack and not self._given_input:
+        if not self._stack and self._given is None:
             self._tensors = []
         self._changed()
 
@@ -113,7 +116,13 @@ class Sequential(Model):
         if input_shape is None:
             raise ValueError(NOT_BUILT)
         self._build_shape = tuple(input_shape)
-        self._replay_from(Input(batch_shape=self._build_shape, name=f"{self._stack[0].name}_input"))
+        # The layers' paths start here, wherever the model is called for the first time.
+        with making(replace(here(), scope="")):
+            name = f"{self._stack[0].name}_input"
+            self._tensors = [Input(batch_shape=self._build_shape, name=name)]
+            for layer in self._stack:
+                self._tensors.append(_single_output(layer, self._tensors[-1]))
+        self._changed()
 
     @property
     def layers(self) -> list[Any]:
@@ -122,12 +131,27 @@ class Sequential(Model):
 
     def get_config(self) -> dict[str, Any]:
         """The layers in Keras 2.3's layout."""
-        given = [self._tensors[0].origin.history[0]] if self._given_input else []
+        given = [self._given] if self._given is not None else []
         layers = [serialize(layer) for layer in (*given, *self._stack)]
         config: dict[str, Any] = {"name": self.name, "layers": layers}
         if self._build_shape is not None:
             config["build_input_shape"] = self._build_shape
         return config
+
+    def clone_with(self, clone_function: Callable[[Any], Any]) -> Sequential:
+        """The same stack of other layers, with an input of the same shape if that is known.
+
+        Args:
+            clone_function: layer -> the layer in its place.
+        """
+        copy = type(self)(name=self.name)
+        if self._given is not None:
+            copy.add(self._given.fresh_copy())
+        for layer in self._stack:
+            copy.add(clone_function(layer))
+        if self._tensors:
+            copy.build(keras_shape(self._tensors[0]))
+        return copy
 
     @classmethod
     def from_config(
@@ -143,8 +167,8 @@ class Sequential(Model):
             ValueError: the configuration is wrong or names something unknown.
         """
         settings = config if isinstance(config, Mapping) else {"layers": config}
-        frozen = {"trainable": False} if settings.get("trainable") is False else {}
-        model = cls(name=settings.get("name"), **frozen)
+        model = cls(name=settings.get("name"))
+        model.trainable = settings.get("trainable", True)
         with custom_object_scope(custom_objects or {}):
             for entry in settings["layers"]:
                 model.add(deserialize(entry))
@@ -169,7 +193,7 @@ class Sequential(Model):
                     got=f"{layer.name} after {len(self._stack)} layers",
                 )
             )
-        self._given_input = True
+        self._given = layer
         self._tensors = [layer.output]
 
     def _start(self, layer: Layer) -> None:
@@ -190,13 +214,6 @@ class Sequential(Model):
             # An Embedding reads ids: floats could not hold large ones.
             dtype = dtype or getattr(layer, "input_dtype", layer.dtype)
             self._tensors = [Input(batch_shape=shape, name=name, dtype=dtype)]
-
-    def _replay_from(self, tensor: Node) -> None:
-        """Calls all layers again, starting from an input."""
-        self._tensors = [tensor]
-        for layer in self._stack:
-            self._tensors.append(_single_output(layer, self._tensors[-1]))
-        self._changed()
 
 
 def _single_output(layer: Layer, tensor: Node) -> Node:

@@ -155,8 +155,8 @@ def _names(owners: Sequence[Any], indices: dict[Any, int]) -> dict[Any, str]:
     names: dict[Any, str] = {layer: layer.name for layer in layers}
     numbers: dict[str, int] = {}
     for owner in sorted((o for o in owners if isinstance(o, Node)), key=indices.__getitem__):
-        name = None
-        while name is None or name in counts:
+        name = ""
+        while not name or name in counts:
             numbers[owner.op.name] = numbers.get(owner.op.name, 0) + 1
             name = f"{owner.op.name}_{numbers[owner.op.name]}"
         names[owner] = name

@@ -1,5 +1,10 @@
 """Every op: on arrays it runs at once, on nodes it builds; names and arguments are NumPy's."""
 
+from kgraph.ops import random
+from kgraph.ops.along_axis import (
+    add_along_axis,
+    take_along_axis,
+)
 from kgraph.ops.brackets import (
     getitem,
 )
@@ -25,6 +30,12 @@ from kgraph.ops.crossentropy import (
 )
 from kgraph.ops.cumulative import (
     cumsum,
+)
+from kgraph.ops.draws import (
+    random_bernoulli,
+    random_normal,
+    random_truncated_normal,
+    random_uniform,
 )
 from kgraph.ops.einsum import (
     einsum,
@@ -85,11 +96,9 @@ from kgraph.ops.gradients import (
     stop_gradient,
 )
 from kgraph.ops.indexing import (
-    add_along_axis,
     one_hot,
     scatter_add,
     take,
-    take_along_axis,
 )
 from kgraph.ops.joining import (
     concatenate,
@@ -119,12 +128,6 @@ from kgraph.ops.nn import (
     silu,
     softplus,
     softsign,
-)
-from kgraph.ops.random import (
-    random_bernoulli,
-    random_normal,
-    random_truncated_normal,
-    random_uniform,
 )
 from kgraph.ops.reductions import (
     all,
@@ -262,6 +265,7 @@ __all__ = [
     "pad",
     "power",
     "prod",
+    "random",
     "random_bernoulli",
     "random_normal",
     "random_truncated_normal",

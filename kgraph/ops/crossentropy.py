@@ -13,11 +13,11 @@ import numpy as np
 from kgraph.errors import InferenceError, explain
 from kgraph.ir.node import Node
 from kgraph.ir.op import Sample, as_node, promote_operands, register
-from kgraph.ir.types import INTEGERS, TensorType
+from kgraph.ir.types import TensorType
 from kgraph.ops.base import Elementwise
 from kgraph.ops.elementwise import abs, exp, log1p, sigmoid
 from kgraph.ops.extremes import maximum
-from kgraph.ops.indexing import one_hot
+from kgraph.ops.indexing import one_hot, require_ids
 from kgraph.ops.reductions import sum as reduce_sum
 from kgraph.ops.shapes import draw, expand_dims
 from kgraph.ops.softmax import Rows, log_softmax, row_buffers, softmax
@@ -66,10 +66,20 @@ def require_rows(x: TensorType, other: TensorType, shape: tuple[Any, ...]) -> No
         raise InferenceError("shapes of target and output do not fit")
 
 
-def require_ids(ids: TensorType) -> None:
-    """Refuses class ids that are not integers."""
-    if ids.dtype not in INTEGERS:
-        raise InferenceError(f"class ids must be integers, not {ids.dtype}")
+def pull_back(g: Any, y: Any, logits: Node, slope: Callable[[Node], Node]) -> Node:
+    """Cotangent of logits from those of loss and probabilities; one of them may be None.
+
+    Args:
+        g: the two cotangents.
+        y: the two outputs.
+        logits: the operand.
+        slope: probabilities -> derivative of the loss with respect to the logits.
+    """
+    (g_loss, g_probabilities), (_, p) = g, y
+    parts = [] if g_loss is None else [column(g_loss) * slope(p)]
+    if g_probabilities is not None:
+        parts.append(softmax.vjp(g_probabilities, p, logits, axis=logits.ndim - 1)[0])
+    return parts[0] if len(parts) == 1 else parts[0] + parts[1]
 
 
 class RowLoss(Specialized):
@@ -94,7 +104,13 @@ class RowLoss(Specialized):
 
 
 class SoftmaxCrossEntropy(RowLoss):
-    """-sum(target * log(softmax(logits))) over the last axis, and softmax(logits)."""
+    """-sum(target * log(softmax(logits))) over the last axis, and softmax(logits).
+
+    Example:
+        >>> loss, probabilities = softmax_cross_entropy([[0.0, 0.0]], [[0.0, 1.0]])
+        >>> loss.round(4).tolist(), probabilities.tolist()
+        ([0.6930999755859375], [[0.5, 0.5]])
+    """
 
     name = "softmax_cross_entropy"
 
@@ -149,17 +165,10 @@ class SoftmaxCrossEntropy(RowLoss):
         return -reduce_sum(target * log_softmax(logits), axis=-1), softmax(logits)
 
     def vjp(self, g: Any, y: Any, *inputs: Node, **attrs: Any) -> tuple[Node | None, ...]:
-        (g_loss, g_probabilities), (_, p), (logits, target) = g, y, inputs
-        total = (
-            softmax.vjp(g_probabilities, p, logits, axis=logits.ndim - 1)[0]
-            if (g_probabilities is not None)
-            else None
-        )
-        if g_loss is None:
-            return total, None
-        part = column(g_loss) * (p * reduce_sum(target, axis=-1, keepdims=True) - target)
-        total = part if total is None else total + part
-        return total, column(g_loss) * -log_softmax(logits)
+        logits, target = inputs
+        weight = reduce_sum(target, axis=-1, keepdims=True)
+        back = pull_back(g, y, logits, lambda p: p * weight - target)
+        return back, None if g[0] is None else column(g[0]) * -log_softmax(logits)
 
     def samples(self) -> Iterable[Sample]:
         yield Sample((draw(4, 5), draw_distribution(4, 5)))
@@ -168,7 +177,13 @@ class SoftmaxCrossEntropy(RowLoss):
 
 
 class SparseSoftmaxCrossEntropy(RowLoss):
-    """-log(softmax(logits)) at each row's class id, and softmax(logits)."""
+    """-log(softmax(logits)) at each row's class id, and softmax(logits).
+
+    Example:
+        >>> loss, probabilities = sparse_softmax_cross_entropy([[0.0, 0.0, -1e4]], [2])
+        >>> loss.tolist(), probabilities.tolist()
+        ([10000.693359375], [[0.5, 0.5, 0.0]])
+    """
 
     name = "sparse_softmax_cross_entropy"
 
@@ -219,16 +234,9 @@ class SparseSoftmaxCrossEntropy(RowLoss):
         return -reduce_sum(chosen * log_softmax(logits), axis=-1), softmax(logits)
 
     def vjp(self, g: Any, y: Any, *inputs: Node, **attrs: Any) -> tuple[Node | None, ...]:
-        (g_loss, g_probabilities), (_, p), (logits, ids) = g, y, inputs
-        total = (
-            softmax.vjp(g_probabilities, p, logits, axis=logits.ndim - 1)[0]
-            if (g_probabilities is not None)
-            else None
-        )
-        if g_loss is None:
-            return total, None
-        part = column(g_loss) * (p - one_hot(ids, logits.shape[-1], logits.dtype))
-        return (part if total is None else total + part), None
+        logits, ids = inputs
+        chosen = one_hot(ids, logits.shape[-1], logits.dtype)
+        return pull_back(g, y, logits, lambda p: p - chosen), None
 
     def samples(self) -> Iterable[Sample]:
         yield Sample((draw(4, 5), draw_classes(5, 4)))

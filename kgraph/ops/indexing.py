@@ -54,6 +54,10 @@ class Take(Specialized):
     """The slices of `x` along an axis that `indices` names, in its shape.
 
     Negative ids count from the end; with `wrap=False` they are errors, as too large ones are.
+
+    Example:
+        >>> take(np.array([10, 20, 30]), [0, -1]).tolist()
+        [10, 30]
     """
 
     name = "take"
@@ -105,7 +109,12 @@ class Take(Specialized):
 
 
 class ScatterAdd(Specialized):
-    """`x` with `updates` added to its slices along an axis that `indices` names."""
+    """`x` with `updates` added to its slices along an axis that `indices` names.
+
+    Example:
+        >>> scatter_add(np.zeros(3), [0, 2, 2], np.array([1.0, 2.0, 3.0])).tolist()
+        [1.0, 0.0, 5.0]
+    """
 
     name = "scatter_add"
     reuse = (0,)
@@ -158,11 +167,8 @@ class Places:
     """Turns ids along an axis of an array of `shape` into positions in the array laid flat."""
 
     def __init__(self, shape: Any, axis: int) -> None:
-        self.before, self.size, self.after = (
-            math.prod(shape[:axis]),
-            shape[axis],
-            math.prod(shape[axis + 1 :]),
-        )
+        self.before, self.size = math.prod(shape[:axis]), shape[axis]
+        self.after = math.prod(shape[axis + 1 :])
         corners = np.arange(self.before)[:, None, None] * (self.size * self.after)
         self.corners = corners + np.arange(self.after)
 
@@ -183,105 +189,13 @@ def add_at(x: np.ndarray, index: np.ndarray, updates: np.ndarray, out: np.ndarra
     np.add.at(out.reshape(-1), index, updates.reshape(-1))
 
 
-class AlongAxis(Specialized):
-    """An op whose ids have the rank of `x` and name elements along one axis."""
-
-    def normalize(self, inputs: tuple[Node, ...], attrs: dict[str, Any]) -> dict[str, Any]:
-        return {"axis": normalize_axis(attrs.get("axis", -1), inputs[0].ndim)}
-
-    def infer(self, *types: TensorType, **attrs: Any) -> TensorType:
-        (x, indices), axis = types[:2], attrs["axis"]
-        require_ids(indices)
-        expected = (*x.shape[:axis], *indices.shape[axis : axis + 1], *x.shape[axis + 1 :])
-        if indices.shape != expected:
-            raise InferenceError(f"ids must have the shape of x except along axis {axis}")
-        return x.with_shape(expected)
-
-    def finder(self, shape: Any, axis: int) -> Callable[..., np.ndarray]:
-        """A function of (ids, checked, index) that returns flat positions in an array of `shape`."""
-        place, name = Places(shape, axis), self.name
-
-        def find(ids: np.ndarray, checked: np.ndarray, index: np.ndarray) -> np.ndarray:
-            check_ids(name, ids, checked, place.size)
-            sides = place.before, ids.shape[axis], place.after
-            return place.flat(checked.reshape(sides), index)
-
-        return find
-
-    def scratch(self, *types: TensorType, **attrs: Any) -> tuple[TensorType, ...]:
-        return (types[1].with_dtype("int64"),) * 2
-
-
-class TakeAlongAxis(AlongAxis):
-    """The elements of `x` that `indices`, of its rank, names along an axis."""
-
-    name = "take_along_axis"
-
-    def __call__(self, x: Any, indices: Any, axis: int = -1) -> Any:
-        return self.apply((x, indices), axis=axis)
-
-    def specialize(
-        self, inputs: Sequence[TensorType], outputs: Sequence[TensorType], attrs: Mapping[str, Any]
-    ) -> Callable[..., Any]:
-        find = self.finder(inputs[0].shape, attrs["axis"])
-
-        def kernel(x: np.ndarray, ids: np.ndarray, out: np.ndarray, *work: np.ndarray) -> None:
-            index = find(ids, *work)
-            if out.size:
-                np.take(x.reshape(-1), index, None, out.reshape(-1), "clip")
-
-        return kernel
-
-    def vjp(self, g: Any, y: Any, *inputs: Node, **attrs: Any) -> tuple[Node | None, ...]:
-        x, indices = inputs
-        return add_along_axis(zeros_like(x), indices, g, attrs["axis"]), None
-
-    def samples(self) -> Iterable[Sample]:
-        yield Sample((draw(2, 5), ids(5, 2, 3)))
-        yield Sample((draw(2, 5, 3), ids(5, 2, 4, 3)), {"axis": 1})
-
-
-class AddAlongAxis(AlongAxis):
-    """`x` with `updates` added to the elements that `indices` names along an axis."""
-
-    name = "add_along_axis"
-    reuse = (0,)
-
-    def __call__(self, x: Any, indices: Any, updates: Any, axis: int = -1) -> Any:
-        return self.apply((x, indices, updates), axis=axis)
-
-    def infer(self, *types: TensorType, **attrs: Any) -> TensorType:
-        expected = super().infer(*types, **attrs)
-        if types[2] != expected:
-            raise InferenceError(f"updates must be {expected}")
-        return types[0]
-
-    def specialize(
-        self, inputs: Sequence[TensorType], outputs: Sequence[TensorType], attrs: Mapping[str, Any]
-    ) -> Callable[..., Any]:
-        find = self.finder(inputs[0].shape, attrs["axis"])
-
-        def kernel(
-            x: np.ndarray,
-            ids: np.ndarray,
-            updates: np.ndarray,
-            out: np.ndarray,
-            *work: np.ndarray,
-        ) -> None:
-            add_at(x, find(ids, *work), updates, out)
-
-        return kernel
-
-    def vjp(self, g: Any, y: Any, *inputs: Node, **attrs: Any) -> tuple[Node | None, ...]:
-        return g, None, take_along_axis(g, inputs[1], attrs["axis"])
-
-    def samples(self) -> Iterable[Sample]:
-        yield Sample((draw(2, 5), ids(5, 2, 3), draw(2, 3)))
-        yield Sample((draw(2, 5, 3), ids(5, 2, 4, 3), draw(2, 4, 3)), {"axis": 1})
-
-
 class OneHot(Specialized):
-    """Rows of zeros with a one at each id; an id outside [0, num_classes) gives only zeros."""
+    """Rows of zeros with a one at each id; an id outside [0, num_classes) gives only zeros.
+
+    Example:
+        >>> one_hot([1, -1], 2).tolist()
+        [[0.0, 1.0], [0.0, 0.0]]
+    """
 
     name = "one_hot"
 
@@ -319,4 +233,3 @@ class OneHot(Specialized):
 
 
 take, scatter_add, one_hot = register(Take()), register(ScatterAdd()), register(OneHot())
-take_along_axis, add_along_axis = register(TakeAlongAxis()), register(AddAlongAxis())

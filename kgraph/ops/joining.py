@@ -26,7 +26,12 @@ from kgraph.ops.slicing import slice_
 
 
 class Concatenate(Op):
-    """Tensors one after the other along an axis; the other axes agree."""
+    """Tensors one after the other along an axis; the other axes agree.
+
+    Example:
+        >>> concatenate([np.array([1, 2]), np.array([3])]).tolist()
+        [1, 2, 3]
+    """
 
     name = "concatenate"
 
@@ -74,7 +79,12 @@ class Concatenate(Op):
 
 
 class Pad(Op):
-    """The tensor with `constant_values` around it; `pad_width` has (before, after) an axis."""
+    """The tensor with `constant_values` around it; `pad_width` has (before, after) an axis.
+
+    Example:
+        >>> pad(np.array([1, 2]), (1, 2)).tolist()
+        [0, 1, 2, 0, 0]
+    """
 
     name = "pad"
 

@@ -22,12 +22,11 @@ from kgraph.ops.crossentropy import (
     column,
     draw_classes,
     draw_distribution,
-    require_ids,
     require_rows,
 )
 from kgraph.ops.elementwise import log, log1p
 from kgraph.ops.extremes import clip
-from kgraph.ops.indexing import one_hot
+from kgraph.ops.indexing import one_hot, require_ids
 from kgraph.ops.reductions import sum as reduce_sum
 from kgraph.ops.relu import relu_grad
 from kgraph.ops.softmax import Rows, row_buffers
@@ -42,7 +41,12 @@ def inside(g: Any, q: Any, epsilon: float) -> Any:
 
 
 class CategoricalCrossentropy(RowLoss):
-    """-sum(target * log(output)) over the last axis, output divided by its sum and clipped."""
+    """-sum(target * log(output)) over the last axis, output divided by its sum and clipped.
+
+    Example:
+        >>> bool(categorical_crossentropy([[0.0, 1.0]], [[1.0, 0.0]]) > 16)
+        True
+    """
 
     name = "categorical_crossentropy"
 
@@ -103,7 +107,12 @@ class CategoricalCrossentropy(RowLoss):
 
 
 class SparseCategoricalCrossentropy(RowLoss):
-    """-log(output) at each row's class id, output divided by its sum and clipped."""
+    """-log(output) at each row's class id, output divided by its sum and clipped.
+
+    Example:
+        >>> sparse_categorical_crossentropy([1], np.array([[1.0, 0.0, 1.0]])).shape
+        (1,)
+    """
 
     name = "sparse_categorical_crossentropy"
 

@@ -21,7 +21,7 @@ from kgraph.ops.extremes import maximum, minimum
 from kgraph.ops.select import cast, where
 from kgraph.ops.specialized import Specialized
 
-Kernel = Callable[..., None]
+Kernel = Callable[..., Any]
 Number = Callable[[float], np.ndarray]
 Make = Callable[..., Kernel]
 

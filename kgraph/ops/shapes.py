@@ -41,7 +41,12 @@ def show(shape: Iterable[int | Dim]) -> str:
 
 
 class Reshape(View):
-    """The same elements in the same order, in another shape; one size may be -1."""
+    """The same elements in the same order, in another shape; one size may be -1.
+
+    Example:
+        >>> reshape(np.arange(6), (2, -1)).tolist()
+        [[0, 1, 2], [3, 4, 5]]
+    """
 
     name = "reshape"
 
@@ -95,7 +100,12 @@ class Reshape(View):
 
 
 class Transpose(View):
-    """The axes in another order, reversed by default."""
+    """The axes in another order, reversed by default.
+
+    Example:
+        >>> transpose(np.array([[1, 2], [3, 4]])).tolist()
+        [[1, 3], [2, 4]]
+    """
 
     name = "transpose"
 
@@ -126,7 +136,12 @@ class Transpose(View):
 
 
 class ExpandDims(View):
-    """New axes of size 1 at the places that they have in the result."""
+    """New axes of size 1 at the places that they have in the result.
+
+    Example:
+        >>> expand_dims(np.ones((2, 3)), (0, -1)).shape
+        (1, 2, 3, 1)
+    """
 
     name = "expand_dims"
 
@@ -156,7 +171,12 @@ class ExpandDims(View):
 
 
 class Squeeze(View):
-    """The tensor without axes of size 1: all of them, or those named."""
+    """The tensor without axes of size 1: all of them, or those named.
+
+    Example:
+        >>> squeeze(np.ones((1, 3, 1)), -1).shape
+        (1, 3)
+    """
 
     name = "squeeze"
 
@@ -187,7 +207,12 @@ class Squeeze(View):
 
 
 class BroadcastTo(View):
-    """The tensor repeated along axes of size 1 and new leading axes."""
+    """The tensor repeated along axes of size 1 and new leading axes.
+
+    Example:
+        >>> broadcast_to(np.array([1, 2]), (2, 2)).tolist()
+        [[1, 2], [1, 2]]
+    """
 
     name = "broadcast_to"
 
@@ -216,7 +241,12 @@ class BroadcastTo(View):
 
 
 class Flip(View):
-    """The order of the elements reversed along all axes, or those named."""
+    """The order of the elements reversed along all axes, or those named.
+
+    Example:
+        >>> flip(np.array([1, 2, 3])).tolist()
+        [3, 2, 1]
+    """
 
     name = "flip"
 

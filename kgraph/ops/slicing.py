@@ -20,7 +20,12 @@ from kgraph.ops.shapes import as_shape, draw, show
 
 
 class Slice(View):
-    """A regular part of each axis: `starts`, `stops` and positive `steps`, one an axis."""
+    """A regular part of each axis: `starts`, `stops` and positive `steps`, one an axis.
+
+    Example:
+        >>> slice_(np.arange(6), (1,), (6,), (2,)).tolist()
+        [1, 3, 5]
+    """
 
     name = "slice"
 

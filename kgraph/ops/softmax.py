@@ -111,7 +111,12 @@ class AlongAxis(Specialized):
 
 
 class Softmax(AlongAxis):
-    """Exponentials divided by their sum along an axis."""
+    """Exponentials divided by their sum along an axis.
+
+    Example:
+        >>> softmax(np.array([1000.0, 1000.0])).tolist()
+        [0.5, 0.5]
+    """
 
     name = "softmax"
 
@@ -147,7 +152,12 @@ class Softmax(AlongAxis):
 
 
 class LogSoftmax(AlongAxis):
-    """Logarithm of softmax, exact where softmax itself is 0."""
+    """Logarithm of softmax, exact where softmax itself is 0.
+
+    Example:
+        >>> log_softmax(np.array([0.0, -1000.0])).tolist()
+        [0.0, -1000.0]
+    """
 
     name = "log_softmax"
 

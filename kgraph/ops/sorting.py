@@ -16,8 +16,9 @@ from kgraph.errors import GradientError, InferenceError
 from kgraph.ir.node import Node
 from kgraph.ir.op import Op, Sample, register
 from kgraph.ir.types import TensorType
+from kgraph.ops.along_axis import take_along_axis
 from kgraph.ops.base import normalize_axis, reduced_shape
-from kgraph.ops.indexing import one_hot, take_along_axis
+from kgraph.ops.indexing import one_hot
 from kgraph.ops.reductions import sum
 from kgraph.ops.shapes import expand_dims, reshape
 

@@ -113,7 +113,9 @@ def find(group: Any, path: str) -> Any:
         link = found.get(part, getlink=True) if isinstance(found, h5py.Group) else None
         if not isinstance(link, h5py.HardLink):
             kind = "is missing" if link is None else "is a link, which is not followed"
-            raise ValueError(explain(f"{path!r} {kind}", where=f"{group.file.filename}{group.name}"))
+            raise ValueError(
+                explain(f"{path!r} {kind}", where=f"{group.file.filename}{group.name}")
+            )
         found = found[part]
     return found
 
@@ -131,5 +133,9 @@ def find_array(group: Any, path: str) -> Any:
     elif data.is_virtual or data.external:
         wrong = "keeps its data in another file, which is not read"
     if wrong:
-        raise ValueError(explain(f"{path!r} {wrong}", where=f"{group.file.filename}{group.name}"))
+        raise ValueError(explain(f"{path!r} {wrong}", where=_place(group)))
     return data
+
+
+def _place(group: Any) -> str:
+    return f"{group.file.filename}{group.name}"

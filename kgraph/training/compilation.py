@@ -60,9 +60,10 @@ class Compilation:
 
     @property
     def names(self) -> list[str]:
-        """Names of the logged values: the total, each output's loss, then the metrics."""
+        """Names of the logged values: total, outputs' losses, metrics, weighted metrics."""
         logs = [head.log for head in self.heads if head.log is not None]
-        return ["loss", *logs, *(m.name for head in self.heads for m in head.metrics)]
+        metrics = [m for head in self.heads for m in head.metrics]
+        return ["loss", *logs, *(m.name for m in sorted(metrics, key=lambda m: m.weighted))]
 
 
 def make_heads(

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from kgraph import metrics, ops
 from kgraph.errors import GradientError, explain
 from kgraph.ir import CallContext, Dim, Graph, Node, Stage, TensorType, Variable, input_node, size
 from kgraph.ir.op import as_node, cast_to
+from kgraph.ir.origin import scope
 from kgraph.losses import REDUCTIONS, Loss, match_rank, reduce_loss
 from kgraph.passes.lower import Update, inline, merge_updates
 from kgraph.passes.stabilize import Stabilize
@@ -76,15 +77,36 @@ def forward(model: Any, training: bool) -> Forward:
     )
 
 
-@dataclass
-class Objective:
-    """The loss of a batch and what it adds to the totals."""
+@dataclass(frozen=True)
+class Comparison:
+    """An output and what it is compared with."""
 
-    inputs: list[Node] = field(default_factory=list)
-    weights: list[Node] = field(default_factory=list)
-    terms: list[Node] = field(default_factory=list)
-    increments: dict[str, Increment] = field(default_factory=dict)
-    loss: Node | None = None
+    head: Head
+    y_true: Node
+    y_pred: Node
+    weight: Node | None
+    mask: Node | None
+
+
+@dataclass(frozen=True)
+class Objective:
+    """The loss of a batch, what the batch adds to the totals, and what must be fed for both."""
+
+    loss: Node
+    increments: dict[str, Increment]
+    inputs: tuple[Node, ...]
+
+
+def compare(source: Forward, heads: Sequence[Head], signature: Signature) -> list[Comparison]:
+    """Makes the inputs for targets and weights."""
+    found = []
+    for head, target, weight in zip(heads, signature.targets, signature.weights, strict=True):
+        y_true, given = input_node(target.shape, target.dtype, f"{head.name}_target"), None
+        if weight is not None:
+            given = input_node(weight.shape, weight.dtype, f"{head.name}_sample_weight")
+        index = head.index
+        found.append(Comparison(head, y_true, source.outputs[index], given, source.masks[index]))
+    return found
 
 
 def make_objective(
@@ -97,83 +119,72 @@ def make_objective(
         heads: the outputs that are trained.
         signature: types of the targets and weights.
         names: the logged values, in their order.
+
+    Raises:
+        ValueError: there is no loss at all.
     """
-    found = Objective()
-    batch = source.batch
-    whole: Node | None = None  # the first head's sum over samples, if it is the whole loss
-    for head, target, weight in zip(heads, signature.targets, signature.weights, strict=True):
-        y_true = input_node(target.shape, target.dtype, f"{head.name}_target")
-        found.inputs.append(y_true)
-        given = None
-        if weight is not None:
-            given = input_node(weight.shape, weight.dtype, f"{head.name}_sample_weight")
-            found.weights.append(given)
-        y_pred, mask = source.outputs[head.index], source.masks[head.index]
-        loss, total = head_loss(head, y_true, y_pred, given, mask, batch)
-        if head.log is not None:
-            found.increments[head.log] = (total, None)
-        plain = isinstance(head.weight, (int, float)) and head.weight == 1
-        found.terms.append(loss if plain else head.weight * loss)
+    increments: dict[str, Increment] = {}
+    terms: list[Any] = []
+    pairs, batch = compare(source, heads, signature), source.batch
+    whole: Node | None = None  # the only term's sum over the samples
+    for pair in pairs:
+        head = pair.head
+        with scope(f"loss/{head.name}"):
+            loss, total = head_loss(pair, batch)
+            plain = isinstance(head.weight, (int, float)) and head.weight == 1
+            terms.append(loss if plain else head.weight * loss)
         whole = total if plain else None
-        measure(found, head, y_true, y_pred, given, mask, batch)
-    found.terms += [ops.sum(p) if p.ndim else p for p in source.penalties]
-    if not found.terms:
-        raise ValueError(NO_LOSS)
-    found.loss = found.terms[0]
-    for term in found.terms[1:]:
-        found.loss = found.loss + term  # type: ignore[operator]
-    if whole is None or len(found.terms) > 1:
-        whole = sample_total(found.loss, batch)
-    unordered = {**found.increments, "loss": (whole, None)}
-    found.increments = {name: unordered[name] for name in names}
-    return found
+        if head.log is not None:
+            increments[head.log] = (total, None)
+        with scope(f"metrics/{head.name}"):
+            increments.update(measure(pair, batch))
+    with scope("loss"):
+        terms += [ops.sum(p) if p.ndim else p for p in source.penalties]
+        if not terms:
+            raise ValueError(NO_LOSS)
+        loss = terms[0]
+        for term in terms[1:]:
+            loss = loss + term
+        if whole is None or len(terms) > 1:
+            whole = sample_total(loss, batch)
+    increments["loss"] = (whole, None)
+    inputs = (*(p.y_true for p in pairs), *(p.weight for p in pairs if p.weight is not None))
+    return Objective(loss, {name: increments[name] for name in names}, inputs)
 
 
-def head_loss(
-    head: Head,
-    y_true: Node,
-    y_pred: Node,
-    weight: Node | None,
-    mask: Node | None,
-    batch: int | Dim,
-) -> tuple[Node, Node]:
+def head_loss(pair: Comparison, batch: int | Dim) -> tuple[Node, Node]:
     """An output's loss, and that loss times the number of samples."""
-    if isinstance(head.loss, Loss):
-        values, reduction = head.loss.call(y_true, y_pred), head.loss.reduction
-    else:
-        values, reduction = head.loss(y_true, y_pred), REDUCTIONS[0]
-    values = as_node(values)
-    loss = reduce_loss(values, weight, mask, reduction)
-    if reduction == "none":
-        loss = ops.mean(loss) if loss.ndim else loss
-    simple = weight is None and mask is None and reduction in ("sum_over_batch_size", "mean")
+    function: Any = pair.head.loss
+    reduction = REDUCTIONS[0]
+    if isinstance(pair.head.loss, Loss):
+        function, reduction = pair.head.loss.call, pair.head.loss.reduction
+    values = as_node(function(pair.y_true, pair.y_pred))
+    loss = reduce_loss(values, pair.weight, pair.mask, reduction)
+    if loss.ndim:
+        loss = ops.mean(loss)
+    unweighted = pair.weight is None and pair.mask is None
+    simple = unweighted and reduction in ("sum_over_batch_size", "mean")
     return loss, sample_total(values if simple else loss, batch)
 
 
-def measure(
-    found: Objective,
-    head: Head,
-    y_true: Node,
-    y_pred: Node,
-    weight: Node | None,
-    mask: Node | None,
-    batch: int | Dim,
-) -> None:
-    """Adds the increments of an output's metrics; only weighted ones see the sample weights."""
-    for metric in head.metrics:
-        function = metrics.resolve(metric.identifier, head.loss, y_true, y_pred)
-        values = as_node(function(y_true, y_pred))
+def measure(pair: Comparison, batch: int | Dim) -> dict[str, Increment]:
+    """What an output's metrics add; only weighted ones see the sample weights."""
+    found: dict[str, Increment] = {}
+    for metric in pair.head.metrics:
+        function = metrics.resolve(metric.identifier, pair.head.loss, pair.y_true, pair.y_pred)
+        values = as_node(function(pair.y_true, pair.y_pred))
         if values.dtype == "bool":
             values = cast_to(values, "float32")
-        weights = mask
-        if metric.weighted and weight is not None:
-            weights = weight if mask is None else combine(weight, mask)
+        weights = pair.mask
+        if metric.weighted and pair.weight is not None:
+            weights = pair.weight if weights is None else combine(pair.weight, weights)
         if weights is not None and values.ndim:
-            found.increments[metric.name] = weighted_total(values, weights)
+            found[metric.name] = weighted_total(values, weights)
             continue
         # A metric that may see weights has a counter of its own, also for data without any.
         count = size(batch) if metric.weighted or weights is not None else None
-        found.increments[metric.name] = (sample_total(values, batch), count)
+        found[metric.name] = (sample_total(values, batch), count)
+    return found
 
 
 def combine(weight: Node, mask: Node) -> Node:
@@ -198,11 +209,13 @@ def training_graph(
     Raises:
         GradientError: the loss does not depend on any of the weights.
     """
-    forward_graph = _forward_graph(source, compiled, signature, totals)
-    loss = forward_graph.outputs[0][1]
+    measured = _forward_graph(source, compiled, signature, totals)
+    loss = measured.outputs[0][1]
     weights, gradients = connected(compiled.trainable, grad(loss, compiled.trainable))
-    updates = [*compiled.optimizer.get_updates(gradients, weights), *forward_graph.updates]
-    return Graph(forward_graph.inputs, (), merge_updates(updates), Stage.CORE)
+    with scope("optimizer"):
+        steps = compiled.optimizer.get_updates(gradients, weights)
+    updates = merge_updates([*steps, *measured.updates])
+    return Graph(measured.inputs, (), updates, Stage.CORE)
 
 
 def evaluation_graph(
@@ -221,9 +234,9 @@ def _forward_graph(
     Stabilizing comes before differentiation, so that gradients are those of the stable forms.
     """
     goal = make_objective(source, compiled.heads, signature, compiled.names)
-    assert goal.loss is not None
-    updates = (*source.updates, *totals.updates(goal.increments, source.batch))
-    inputs = (*source.inputs, *goal.inputs, *goal.weights)
+    with scope("totals"):
+        updates = (*source.updates, *totals.updates(goal.increments, source.batch))
+    inputs = (*source.inputs, *goal.inputs)
     return Stabilize().run(Graph(inputs, (("loss", goal.loss),), updates, Stage.CORE))
 
 

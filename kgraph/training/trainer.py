@@ -195,30 +195,18 @@ class Trainer(Predictor):
             program, (x, y, sample_weight), class_weight, validation_data, validation_split
         )
         size = choose_batch_size(batch_size, self.inputs[0].shape[0])
-        verbose = as_verbosity(verbose)
+        validation_size = choose_batch_size(validation_batch_size, size)
         self.history, self.stop_training = History(), False
-        names, validates = program.compiled.names, validation is not None
+        names, verbose = program.compiled.names, as_verbosity(verbose)
+        params = run_params(epochs, train.samples, size, verbose, names, validation is not None)
         bars = [ProgbarLogger()] if verbose else []
-        called = CallbackList(
-            [*bars, *callback_list(callbacks), self.history],
-            self,
-            run_params(epochs, train.samples, size, verbose, names, validates),
-        )
+        called = CallbackList([*bars, *callback_list(callbacks), self.history], self, params)
         for callback in called.callbacks:
             callback.validation_data = None if validation is None else validation.arrays
         if verbose:
             print(_announce(train, validation))
-        run = Fit(
-            self,
-            program,
-            train,
-            validation,
-            size,
-            choose_batch_size(validation_batch_size or size, 0),
-            shuffle,
-            called,
-            validation_freq,
-        )
+        sizes, freq = (size, validation_size), validation_freq
+        run = Fit(self, program, train, validation, *sizes, shuffle, called, freq)
         run.run(initial_epoch, epochs)
         return self.history
 

@@ -12,6 +12,7 @@ _HOME = {
     "register_keras_serializable": "kgraph.registry",
     "to_categorical": "kgraph.utils.np_utils",
     "normalize": "kgraph.utils.np_utils",
+    "print_summary": "kgraph.models.summary",
 }
 _MODULES = ("generic_utils", "np_utils")
 

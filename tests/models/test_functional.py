@@ -7,7 +7,8 @@ import weakref
 
 import numpy as np
 import pytest
-from kgraph import ops
+
+from kgraph import Variable, ops
 from kgraph.ir import const, input_node
 from kgraph.layers import (
     Activation,
@@ -72,7 +73,7 @@ def test_get_layer_by_name_and_index():
     text = "Was asked to retrieve layer at index 99 but model only has 10 layers."
     with pytest.raises(ValueError, match=text):
         model.get_layer(index=99)
-    with pytest.raises(ValueError, match="Provide either a layer name or layer index."):
+    with pytest.raises(ValueError, match=r"Provide either a layer name or layer index."):
         model.get_layer()
     with pytest.raises(ValueError, match="No such layer: x\n  expected: main_input, embedding"):
         model.get_layer("x")
@@ -277,15 +278,11 @@ def test_raw_ops_stand_between_layers():
     assert model(ones(1, 3)).tolist() == [[4, 4]]
     assert [layer.name for layer in model.layers] == [x.name, model.layers[1].name]
     assert model.output_names == ["add_1"]
-    assert sorted(op.op.name for op in model.network.topology.ops) == [
-        "add", "exp", "getitem" if any(o.op.name == "getitem" for o in model.network.topology.ops)
-        else "slice", "multiply",
-    ]  # fmt: skip
+    found = sorted(op.op.name for op in model.network.topology.ops)
+    assert found == ["add", "exp", "multiply", "slice"]
 
 
 def test_a_variable_between_layers_is_a_weight_of_the_model():
-    from kgraph import Variable
-
     x = Input((3,))
     scale = Variable([1.0, 2.0, 3.0], name="scale")
     model = Model(x, x * scale)
@@ -313,8 +310,8 @@ def test_an_intermediate_tensor_as_input():
 
 def test_intermediate_outputs_of_any_layer():
     model = two_headed()
-    features = Model(inputs=model.input, outputs=model.get_layer("concatenate_" + str(
-        next(n for n in names(model) if n.startswith("concat")).rpartition("_")[2])).output)
+    layer = model.get_layer(index=4)
+    features = Model(inputs=model.input, outputs=layer.output)
     assert features([np.zeros((1, 100), "int32"), ones(1, 5)]).shape == (1, 1605)
 
 
@@ -363,9 +360,9 @@ def test_graph_disconnected_names_the_input_and_the_path():
     reset_uids()
     a, b = Input((3,), name="a"), Input((3,), name="b")
     left = Dense(2)(a)
-    y = Dense(1)(Concatenate()([left, Dense(2)(b)]))
+    both = Concatenate()([left, Dense(2)(b)])
     with pytest.raises(ValueError) as error:
-        Model(a, y)
+        Model(a, Dense(1)(both))
     text = str(error.value)
     assert text.startswith(
         "Graph disconnected: cannot obtain value for tensor <b = input: f32[batch, 3]> at layer "
@@ -386,7 +383,9 @@ def test_redundant_inputs():
 
 
 @pytest.mark.parametrize(
-    "wrong", [np.ones((2, 3)), "x", None, input_node((2, 3)), const(1.0)], ids=lambda v: str(type(v))
+    "wrong",
+    [np.ones((2, 3)), "x", None, input_node((2, 3)), const(1.0)],
+    ids=lambda v: str(type(v)),
 )
 def test_inputs_that_come_from_nowhere(wrong):
     y = Dense(1)(Input((3,)))
@@ -509,10 +508,10 @@ def test_clone_model_on_given_tensors():
 
 def test_clones_of_lambdas_keep_their_functions():
     x = Input((3,))
-    model = Model(x, Lambda(triple)(x))
-    with pytest.raises(ValueError, match="triple"):
-        clone_model(model)
 
+    def triple(t):
+        return t * 3
 
-def triple(x):
-    return x * 3
+    model = Model(x, Lambda(lambda t: t + 1)(Lambda(triple)(x)))
+    for copied in (clone_model(model), copy.deepcopy(model)):
+        assert copied(ones(1, 3)).tolist() == [[4, 4, 4]]

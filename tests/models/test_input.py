@@ -1,6 +1,7 @@
 """Input and its layer."""
 
 import pytest
+
 from kgraph.ir import Dim
 from kgraph.layers import Input, InputLayer
 from kgraph.layers.naming import reset_uids
@@ -34,7 +35,7 @@ def test_what_is_no_shape_is_refused():
     with pytest.raises(ValueError, match="either a `shape` or a `batch_shape` argument"):
         Input()
     for wrong in (784, "abc", (3.5,), (-1,), (True,)):
-        with pytest.raises(ValueError, match="Cannot convert .* to a shape"):
+        with pytest.raises(ValueError, match=r"Cannot convert .* to a shape"):
             Input(wrong)
     with pytest.raises(ValueError, match="dense tensors only"):
         Input((3,), sparse=True)

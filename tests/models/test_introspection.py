@@ -1,6 +1,7 @@
 """What a layer tells about its calls: Keras 2's properties and their exact errors."""
 
 import pytest
+
 from kgraph.layers import Activation, Add, Dense, Embedding, Input, InputLayer
 from kgraph.models import Model, Sequential
 
@@ -70,9 +71,9 @@ def test_shapes_of_a_shared_layer_may_agree(kind):
 
 def test_a_layer_that_was_never_called():
     layer = Dense(2, name="d")
-    with pytest.raises(AttributeError, match="^Layer d is not connected, no input to return.$"):
+    with pytest.raises(AttributeError, match=r"^Layer d is not connected, no input to return.$"):
         _ = layer.input
-    with pytest.raises(AttributeError, match="^Layer d has no inbound nodes.$"):
+    with pytest.raises(AttributeError, match=r"^Layer d has no inbound nodes.$"):
         _ = layer.output
     for kind in ("input", "output"):
         text = f"^The layer has never been called and thus has no defined {kind} shape.$"

@@ -5,6 +5,7 @@ import pickle
 
 import numpy as np
 import pytest
+
 from kgraph import ops
 from kgraph.ir import Graph, Stage, Variable
 from kgraph.layers import Activation, Dense, Dropout, Embedding, Input, Lambda, Layer, Masking
@@ -290,7 +291,7 @@ def test_a_wrong_input_is_named():
     with pytest.raises(ValueError) as error:
         Scale(1.0, name="scale")("text")
     assert "Layer scale was called with an input that isn't a symbolic tensor." in str(error.value)
-    with pytest.raises(ValueError, match="isn't a symbolic tensor. Received type: <class 'str'>"):
+    with pytest.raises(ValueError, match=r"isn't a symbolic tensor. Received type: <class 'str'>"):
         Scale(1.0)([Input((2,)), "text"])
 
 

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+
 from kgraph import config
 from kgraph.layers import Add, BatchNormalization, Dense, Dropout, Lambda, Layer
 

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+
 from kgraph import ops
 from kgraph.ir import CallContext, Dim, Graph, Stage, Variable, input_node
 from kgraph.layers import BatchNormalization, Dense, Dropout, Input, Lambda, Masking

@@ -6,8 +6,6 @@ import zlib
 from dataclasses import dataclass
 
 import numpy as np
-from kgraph.runtime.autodiff import grad
-from kgraph.runtime.interp import interpret
 
 from kgraph import ops
 from kgraph.errors import InferenceError, UndecidableError
@@ -16,6 +14,8 @@ from kgraph.ir.attributes import bind_attributes
 from kgraph.ir.parser import parse
 from kgraph.ir.printer import to_text
 from kgraph.ir.serialize import dumps, loads
+from kgraph.runtime.autodiff import grad
+from kgraph.runtime.interp import interpret
 
 # Gradients that differ from the derivative on purpose.
 NO_DERIVATIVE = ("stop_gradient",)

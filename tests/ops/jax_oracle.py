@@ -3,11 +3,11 @@
 import jax
 import jax.numpy as jnp
 import numpy as np
-from kgraph.runtime.autodiff import grad
-from kgraph.runtime.interp import interpret
 
 from kgraph.ir import Graph, input_node
 from kgraph.ops import zeros_like
+from kgraph.runtime.autodiff import grad
+from kgraph.runtime.interp import interpret
 
 
 def run(function, *arrays, **attrs):

@@ -3,12 +3,12 @@
 import numpy as np
 import pytest
 import scipy.special
-from kgraph.runtime.autodiff import grad
-from kgraph.runtime.interp import interpret
 
 from kgraph import ops
 from kgraph.errors import InferenceError
 from kgraph.ir import OPS, Dim, Graph, TensorType, input_node
+from kgraph.runtime.autodiff import grad
+from kgraph.runtime.interp import interpret
 
 
 def gradient(function, *values):

@@ -14,7 +14,7 @@ from kgraph.ir import Graph, input_node
 from kgraph.runtime.autodiff import grad
 from kgraph.runtime.interp import interpret
 
-SHAPE = (5,)
+SHAPE = (16,)
 SPECIAL = [0.0, -0.0, 1.0, -1.0, 0.5, 2.0, np.inf, -np.inf, np.nan, 1e-30, 1e30]
 NUMBERS = st.one_of(st.sampled_from(SPECIAL), st.floats(-10, 10, width=16, allow_subnormal=False))
 ARRAYS = hnp.arrays("float64", SHAPE, elements=NUMBERS)
@@ -99,7 +99,7 @@ def test_values_and_gradients(name):
     with jax.enable_x64(True):
         mine, other = ours(op, op.arity), theirs(TABLE[name], op.arity)
 
-        @settings(max_examples=40, deadline=None, derandomize=True, database=None)
+        @settings(max_examples=12, deadline=None, derandomize=True, database=None)
         @given(st.tuples(*[ARRAYS] * op.arity))
         def check(arrays):
             kept = ~APART.get(name, lambda *_: np.zeros(SHAPE, bool))(*arrays)

@@ -132,7 +132,7 @@ def an_index(size):
     return st.one_of(a_slice(size), st.integers(-size, size - 1))
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150, deadline=None, derandomize=True, database=None)
 @given(st.data())
 def test_getitem_is_numpys(data):
     shape = (4, 1, 5)[: data.draw(st.integers(1, 3))]
@@ -147,7 +147,7 @@ def test_getitem_is_numpys(data):
     np.testing.assert_array_equal(ops.getitem(x, key), x[key])
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80, deadline=None, derandomize=True, database=None)
 @given(st.data())
 def test_getitem_with_one_array_of_ids_is_numpys(data):
     shape = (4, 3, 5)

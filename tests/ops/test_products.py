@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from kgraph.runtime.autodiff import grad
-from kgraph.runtime.interp import interpret
 
 from kgraph import ops
 from kgraph.errors import GradientError, InferenceError
 from kgraph.ir import OPS, Dim, Graph, TensorType, const, input_node
 from kgraph.ops.einsum import matmul_views, parse
+from kgraph.runtime.autodiff import grad
+from kgraph.runtime.interp import interpret
 
 SETTINGS = settings(max_examples=60, deadline=None, derandomize=True, database=None)
 

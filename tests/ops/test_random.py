@@ -3,12 +3,12 @@
 import numpy as np
 import pytest
 import scipy.stats
-from kgraph.runtime.interp import interpret
 
 from kgraph import ops
 from kgraph.errors import InferenceError
 from kgraph.ir import CallContext, Dim, Graph, calling, input_node
 from kgraph.ops import random
+from kgraph.runtime.interp import interpret
 
 STEP = np.array(0, "int64")
 BATCH = Dim.symbol("batch")
@@ -49,6 +49,13 @@ def test_bernoulli(p, dtype):
     assert values.dtype == dtype
     assert set(np.unique(values)) <= {0.0, 1.0}
     assert scipy.stats.binomtest(int(values.sum(dtype="float64")), COUNT, p).pvalue > 1e-3
+
+
+def test_bernoulli_is_exact_beyond_its_16_bits():
+    hits = int(random.bernoulli((3_000_000,), 1e-5, seed=1).sum())
+    assert scipy.stats.binomtest(hits, 3_000_000, 1e-5).pvalue > 1e-3
+    misses = int((1 - random.bernoulli((3_000_000,), 1 - 1e-5, seed=1)).sum())
+    assert scipy.stats.binomtest(misses, 3_000_000, 1e-5).pvalue > 1e-3
 
 
 @pytest.mark.parametrize("op", OPS)

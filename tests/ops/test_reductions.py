@@ -8,12 +8,12 @@ import scipy.special
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
-from kgraph.runtime.autodiff import grad
-from kgraph.runtime.interp import interpret
 
 from kgraph import ops
 from kgraph.errors import GradientError, InferenceError
 from kgraph.ir import OPS, Dim, Graph, TensorType, const, input_node
+from kgraph.runtime.autodiff import grad
+from kgraph.runtime.interp import interpret
 
 SETTINGS = settings(max_examples=40, deadline=None, derandomize=True, database=None)
 SHAPE = (2, 3, 4)

@@ -6,11 +6,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from jax_oracle import agree, run
-from kgraph.runtime.interp import interpret
 
 from kgraph import ops
 from kgraph.errors import InferenceError
 from kgraph.ir import Dim, Graph, input_node
+from kgraph.runtime.interp import interpret
 
 BATCH = Dim.symbol("batch")
 WIDTHS = ((0, 2), (1, 0), (3, 1))
@@ -56,7 +56,7 @@ def test_values_and_gradients_are_jax_s(mine, theirs):
     agree(mine, theirs, X)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40, deadline=None, derandomize=True, database=None)
 @given(st.data())
 def test_pad_slice_and_concatenate_are_inverse(data):
     shape = tuple(data.draw(st.lists(st.integers(0, 4), min_size=1, max_size=3)))

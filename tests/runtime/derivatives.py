@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import jax
 import numpy as np
-from kgraph.runtime.autodiff import grad
-from kgraph.runtime.interp import interpret
 
 from kgraph import ops
 from kgraph.ir import Graph, const, input_node
+from kgraph.runtime.autodiff import grad
+from kgraph.runtime.interp import interpret
 
 
 def evaluate(nodes, inputs, arrays):

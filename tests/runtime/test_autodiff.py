@@ -5,8 +5,6 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from derivatives import evaluate
-from kgraph.runtime.autodiff import PASS_NAME, grad, is_backward
-from kgraph.runtime.interp import interpret
 
 from kgraph import ops
 from kgraph.errors import GradientError
@@ -24,6 +22,8 @@ from kgraph.ir import (
 )
 from kgraph.ir.origin import scope
 from kgraph.ops.base import Elementwise
+from kgraph.runtime.autodiff import PASS_NAME, grad, is_backward
+from kgraph.runtime.interp import interpret
 
 
 def leaf(*shape, dtype="float32", name="x"):

@@ -6,14 +6,14 @@ import gc
 
 import numpy as np
 import pytest
-from kgraph.runtime.autodiff import grad, is_backward
-from kgraph.runtime.executable import compile
-from kgraph.runtime.interp import interpret
 
 from kgraph import ops
 from kgraph.ir import Graph, input_node, toposort
 from kgraph.ir.printer import to_text
 from kgraph.ir.serialize import dumps
+from kgraph.runtime.autodiff import grad, is_backward
+from kgraph.runtime.executable import compile
+from kgraph.runtime.interp import interpret
 
 DEPTH = 100_000
 START = np.array([0.5, -1.0, 2.0])

@@ -6,7 +6,6 @@ import tracemalloc
 
 import numpy as np
 import pytest
-from kgraph.runtime.executable import compile
 
 from kgraph import config, ops
 from kgraph.errors import StageError
@@ -14,6 +13,7 @@ from kgraph.ir import Dim, Graph, Variable, input_node
 from kgraph.ir.leaves import RNG_STEP
 from kgraph.ir.node import build
 from kgraph.ir.origin import scope
+from kgraph.runtime.executable import compile
 
 BATCH = Dim.symbol("batch")
 
@@ -149,9 +149,8 @@ def test_wrong_inputs_are_named():
 
 
 def test_a_graph_of_layers_is_not_executable():
-    from kgraph.runtime.executable import Executable
-
     from kgraph.ir import Stage
+    from kgraph.runtime.executable import Executable
 
     x, y, _ = mlp()
     with pytest.raises(StageError, match="lower it first"):

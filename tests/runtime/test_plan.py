@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from kgraph.runtime.emit import Plan
-from kgraph.runtime.interp import interpret
-from kgraph.runtime.plan import make_plan
 
 from kgraph import ops
 from kgraph.ir import Dim, Graph, Variable, const, input_node
+from kgraph.runtime.emit import Plan
+from kgraph.runtime.interp import interpret
+from kgraph.runtime.plan import make_plan
 
 BATCH = Dim.symbol("batch")
 

@@ -11,11 +11,11 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from kgraph.runtime.structure import flatten
 
 import kgraph
 from kgraph import layers, ops
 from kgraph.ir import Variable
+from kgraph.runtime.structure import flatten
 
 Point = namedtuple("Point", "x y")
 

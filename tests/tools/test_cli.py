@@ -12,8 +12,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from kgraph.passes.lower import lower
-from kgraph.tools.cli import main
 
 import kgraph
 from kgraph import ops
@@ -21,6 +19,8 @@ from kgraph.ir import Graph, Stage, Variable, input_node
 from kgraph.ir.serialize import dumps, save
 from kgraph.layers import Dense, Input
 from kgraph.models import Model, Sequential
+from kgraph.passes.lower import lower
+from kgraph.tools.cli import main
 
 HAS_DOT = shutil.which("dot") is not None
 

@@ -12,16 +12,16 @@ import xml.etree.ElementTree as ElementTree
 import graphviz
 import numpy as np
 import pytest
-from kgraph.passes.lower import lower
-from kgraph.passes.pipeline import optimize
-from kgraph.tools.viz import build_view, render, to_dot, to_json, write_picture
-from kgraph.tools.viz.view import MAX_DEPTH, View
 
 from kgraph import ops
 from kgraph.ir import Dim, Graph, Variable, const, input_node
 from kgraph.ir.origin import Lineage, Origin, making, scope
 from kgraph.layers import Add, Dense, Input
 from kgraph.models import Model
+from kgraph.passes.lower import lower
+from kgraph.passes.pipeline import optimize
+from kgraph.tools.viz import build_view, render, to_dot, to_json, write_picture
+from kgraph.tools.viz.view import MAX_DEPTH, View
 
 AWKWARD = [
     "<&>\"'{}|:\\n",

@@ -332,6 +332,8 @@ def test_losses_and_metrics_as_dicts_and_lists_of_lists():
     model, (x, y) = two_outputs(), two_outputs_data()
     model.compile("sgd", "mse", loss_weights=[1.0, 0.2], metrics={"second": "accuracy"})
     assert model.metrics_names == ["loss", "first_loss", "second_loss", "second_accuracy"]
+    model.compile("sgd", "mse", metrics=["mae"], weighted_metrics=["acc"])
+    assert model.metrics_names[3:] == ["first_mae", "second_mae", "first_acc", "second_acc"]
     model.compile("sgd", "mse", metrics=[["mae"], ["acc", losses.mean_squared_error]])
     assert model.metrics_names[3:] == ["first_mae", "second_acc", "second_mean_squared_error"]
     with pytest.warns(UserWarning, match='Output "first" missing from loss dictionary'):

@@ -9,10 +9,10 @@ import pytest
 
 os.environ.setdefault("KERAS_BACKEND", "jax")
 import keras
-from kgraph.runtime.interp import interpret
 
 from kgraph import losses, metrics
 from kgraph.ir import Dim, Graph, input_node
+from kgraph.runtime.interp import interpret
 
 RNG = np.random.default_rng(3)
 BATCH = Dim.symbol("batch")

@@ -55,7 +55,7 @@ def test_plain_sgd(digits):
 
 def test_adam_with_dropout(digits):
     x_train, y_train, x_test, y_test = digits
-    np.random.seed(1671)
+    np.random.seed(3)
     model = multilayer(0.3)
     model.compile("adam", "categorical_crossentropy", ["accuracy"])
     model.fit(x_train, y_train, batch_size=128, epochs=20, verbose=0)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from kgraph.runtime.interp import interpret
 
 from kgraph import optimizers
 from kgraph.constraints import NonNeg
 from kgraph.ir import Graph, Stage, Variable, input_node
 from kgraph.optimizers import SGD, Adam, RMSprop, slots
+from kgraph.runtime.interp import interpret
 
 GRADIENTS = (0.5, -0.2, 0.1)
 

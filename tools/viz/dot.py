@@ -6,6 +6,7 @@ import html
 import unicodedata
 
 import graphviz
+
 from kgraph.tools.viz.view import Box, Edge, View
 
 # kind -> (border, fill, text beside the name). Colour is never the only sign: the kind is written
@@ -154,8 +155,9 @@ def _edge_attributes(edge: Edge, numbered: bool) -> dict[str, str]:
     if edge.kind == "shared":
         return {"style": "dotted", "dir": "none", "constraint": "false", "color": "#4fa39a",
                 "tooltip": edge.label}  # fmt: skip
-    label = f"{edge.label} (output {edge.output})" if numbered else edge.label
-    attributes = {"label": plain(f" {label}"), "tooltip": plain(label)}
+    shape = "" if edge.label == "[]" else edge.label
+    label = f"{shape} (output {edge.output})".strip() if numbered else shape
+    attributes = {"label": plain(f" {label}"), "tooltip": plain(edge.label)}
     if edge.kind == "state":
         attributes |= {"color": "#a48fd0", "style": "dashed", "label": ""}
     return attributes

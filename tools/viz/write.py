@@ -9,12 +9,11 @@ import sys
 import time
 from pathlib import Path
 
-from kgraph.tools.viz.dot import to_dot
-from kgraph.tools.viz.view import View, build_view
-
 from kgraph.errors import explain
 from kgraph.ir.files import atomic_write
 from kgraph.ir.graph import Graph
+from kgraph.tools.viz.dot import to_dot
+from kgraph.tools.viz.view import View, build_view
 
 FORMATS = ("svg", "dot", "json", "png", "pdf")
 TEXT_FORMATS = ("svg", "dot", "json")
