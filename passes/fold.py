@@ -11,14 +11,14 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-from kgraph.passes.rewrite import Rewrite
-from kgraph.passes.rules import FunctionRule, Rule
 
 from kgraph.ir.attributes import map_attribute
 from kgraph.ir.dim import Dim
 from kgraph.ir.leaves import CONST, ITEM, const, const_value, is_const
 from kgraph.ir.node import Node
 from kgraph.ir.op import Op
+from kgraph.passes.rewrite import Rewrite
+from kgraph.passes.rules import FunctionRule, Rule
 
 # Larger results, and results of more work, stay in the graph.
 MAX_BYTES = 1 << 20

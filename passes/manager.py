@@ -14,13 +14,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import ClassVar, Protocol
 
-from kgraph.passes.journal import Firing, Journal, NearMiss, keeping
-from kgraph.passes.report import CompileReport, Cost, PassRecord, estimate
-
 from kgraph import config
 from kgraph.errors import PassError, StageError, explain
 from kgraph.ir.graph import Graph, Stage
 from kgraph.ir.verify import verify
+from kgraph.passes.journal import Firing, Journal, NearMiss, keeping
+from kgraph.passes.report import CompileReport, Cost, PassRecord, estimate
 
 __all__ = [
     "CompileReport", "Cost", "Firing", "NearMiss", "Observer", "Pass", "PassRecord", "Pipeline",

@@ -14,14 +14,14 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-from kgraph.passes.pattern import Call, Number, Pattern, Unknown
-from kgraph.passes.values import STRETCHING, uniform_value
 
 from kgraph.ir.attributes import attribute_key, freeze
 from kgraph.ir.leaves import CONST, is_const
 from kgraph.ir.node import Node
 from kgraph.ir.op import Op
 from kgraph.ir.types import DTYPES, broadcast_shapes
+from kgraph.passes.pattern import Call, Number, Pattern, Unknown
+from kgraph.passes.values import STRETCHING, uniform_value
 
 # Both orders give the same bits (a NaN's payload aside).
 COMMUTATIVE = frozenset(

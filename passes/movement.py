@@ -8,16 +8,15 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from functools import partial
 
-from kgraph.passes.pattern import P, unknowns
-from kgraph.passes.rules import FunctionRule, Rule, at, rule
-from kgraph.passes.values import shaped
-
 from kgraph import ops
 from kgraph.errors import InferenceError, UndecidableError
 from kgraph.ir.node import Node, build
 from kgraph.ir.op import Op
 from kgraph.ir.types import broadcast_shapes
 from kgraph.ops.base import Elementwise
+from kgraph.passes.pattern import P, unknowns
+from kgraph.passes.rules import FunctionRule, Rule, at, rule
+from kgraph.passes.values import shaped
 
 (a,) = unknowns("a", dtypes="bif")
 p, q, r = unknowns("p q r")

@@ -6,12 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
+from kgraph.ir.graph import Graph, Stage
 from kgraph.passes.manager import CompileReport, Pass, Pipeline
 from kgraph.passes.share import ShareSoftmax
 from kgraph.passes.simplify import DropMarkers, Simplify
 from kgraph.passes.stabilize import Stabilize
-
-from kgraph.ir.graph import Graph, Stage
 
 
 @dataclass(frozen=True)

@@ -8,11 +8,10 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from kgraph.passes.journal import Firing, NearMiss
-
 from kgraph.ir.attributes import bind_attributes
 from kgraph.ir.graph import Graph
 from kgraph.ir.types import TensorType
+from kgraph.passes.journal import Firing, NearMiss
 
 # What a symbolic size counts as in estimates.
 SIZE_HINT = 32

@@ -12,17 +12,16 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
-from kgraph.passes.journal import Journal, current_journal
-from kgraph.passes.manager import Pass
-from kgraph.passes.matching import Match
-from kgraph.passes.rules import Rule, admitted_kinds
-
 from kgraph import config
 from kgraph.errors import PassError, explain
 from kgraph.ir.graph import Graph, toposort
 from kgraph.ir.node import Node, rebuild
 from kgraph.ir.op import Op
 from kgraph.ir.origin import Lineage, making
+from kgraph.passes.journal import Journal, current_journal
+from kgraph.passes.manager import Pass
+from kgraph.passes.matching import Match
+from kgraph.passes.rules import Rule, admitted_kinds
 
 MAX_ROUNDS = 50
 # A rule may fire this often for each node that there was, and the graph grow by this factor.

@@ -15,13 +15,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from kgraph.passes.matching import Finder, Match
-from kgraph.passes.pattern import Call, Pattern, names_in
-
 from kgraph import config
 from kgraph.errors import explain
 from kgraph.ir.node import Node
 from kgraph.ir.op import Op
+from kgraph.passes.matching import Finder, Match
+from kgraph.passes.pattern import Call, Pattern, names_in
 
 KINDS = ("exact", "stable", "rounding", "fast")
 # Value of `config.numerics` -> the kinds of rules that may fire.

@@ -9,14 +9,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from kgraph.passes.manager import Pass
-from kgraph.passes.rewrite import apply_rules
-from kgraph.passes.rules import FunctionRule, at
-
 from kgraph import ops
 from kgraph.ir.graph import Graph
 from kgraph.ir.leaves import item
 from kgraph.ir.node import Node
+from kgraph.passes.manager import Pass
+from kgraph.passes.rewrite import apply_rules
+from kgraph.passes.rules import FunctionRule, at
 
 LOSSES = frozenset([ops.softmax_cross_entropy, ops.sparse_softmax_cross_entropy])
 

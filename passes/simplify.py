@@ -9,6 +9,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from kgraph import ops
+from kgraph.ir.leaves import const, const_value
+from kgraph.ir.node import Node
 from kgraph.passes.fold import FOLD
 from kgraph.passes.movement import MOVEMENT
 from kgraph.passes.pattern import P, unknowns
@@ -23,10 +26,6 @@ from kgraph.passes.values import (
     size_one,
     stretch,
 )
-
-from kgraph import ops
-from kgraph.ir.leaves import const, const_value
-from kgraph.ir.node import Node
 
 x, y, p, q = unknowns("x y p q")
 n, m = unknowns("n m", dtypes="i")

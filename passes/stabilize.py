@@ -10,14 +10,13 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
+from kgraph import ops
+from kgraph.ir.node import Node, rebuild
+from kgraph.ir.op import Op
 from kgraph.passes.pattern import Call, P, Pattern, unknowns
 from kgraph.passes.rewrite import Rewrite
 from kgraph.passes.rules import FunctionRule, Rule, at, rule
 from kgraph.passes.values import shaped
-
-from kgraph import ops
-from kgraph.ir.node import Node, rebuild
-from kgraph.ir.op import Op
 
 x, y, z, p, q, r = unknowns("x y z p q r")
 

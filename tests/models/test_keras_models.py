@@ -128,3 +128,37 @@ def test_the_training_argument_of_keras_3_s_calls_says_nothing():
     ones = np.ones((1, 300), "float32")
     assert (model(ones, training=True) == 0).any()
     assert (model(ones) == 1).all()
+
+
+def random_model(layers, make_input, make_model, rng):
+    """A graph with shared layers, nested models and unused inputs, built with either library."""
+    inputs = [make_input((3,), name=f"in{i}") for i in range(int(rng.integers(1, 4)))]
+    shared = [layers.Dense(3, name=f"shared{i}") for i in range(3)]
+    inner = make_input((3,), name="inner_in")
+    shared.append(make_model(inner, layers.Dense(3, name="inside")(inner), name="inner"))
+    tensors = list(inputs)
+    for i in range(int(rng.integers(3, 15))):
+        picked = [tensors[int(k)] for k in rng.integers(0, len(tensors), 2)]
+        kind = int(rng.integers(3))
+        if kind == 0:
+            tensors.append(layers.Add(name=f"add{i}")(picked))
+        elif kind == 1:
+            tensors.append(layers.Dense(3, name=f"dense{i}")(picked[0]))
+        else:
+            tensors.append(shared[int(rng.integers(len(shared)))](picked[0]))
+    chosen = rng.choice(len(tensors) - len(inputs), int(rng.integers(1, 4))) + len(inputs)
+    outputs = [tensors[int(k)] for k in dict.fromkeys(chosen)]
+    return make_model(inputs, outputs, name="random")
+
+
+@pytest.mark.parametrize("seed", range(25))
+def test_layers_of_random_graphs_come_in_keras_s_order(seed):
+    import keras
+
+    import kgraph.layers
+
+    ours = random_model(kgraph.layers, Input, Model, np.random.default_rng(seed))
+    theirs = random_model(keras.layers, keras.Input, keras.Model, np.random.default_rng(seed))
+    assert [layer.name for layer in ours.layers] == [layer.name for layer in theirs.layers]
+    again = model_from_json(theirs.to_json())
+    assert again.to_json() == ours.to_json()

@@ -7,12 +7,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from kgraph.passes.rewrite import Rewrite
-from kgraph.runtime.autodiff import grad
-from kgraph.runtime.interp import interpret
 
 from kgraph import ops
 from kgraph.ir import Dim, Graph, Node, input_node
+from kgraph.passes.rewrite import Rewrite
+from kgraph.runtime.autodiff import grad
+from kgraph.runtime.interp import interpret
 
 BATCH = Dim.symbol("batch")
 SHAPES = ((), (1,), (0, 3), (BATCH, 3))

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from kgraph.passes import ShareSoftmax, Stabilize, optimize
-from kgraph.passes.journal import Journal, keeping
-from kgraph.runtime.autodiff import grad
-from kgraph.runtime.interp import interpret
 from rule_checks import BATCH, count, same_bits
 
 from kgraph import ops
 from kgraph.ir import Graph, Variable, input_node, item
+from kgraph.passes import ShareSoftmax, Stabilize, optimize
+from kgraph.passes.journal import Journal, keeping
+from kgraph.runtime.autodiff import grad
+from kgraph.runtime.interp import interpret
 
 Z, T = input_node((BATCH, 3), name="z"), input_node((BATCH, 3), name="t")
 IDS = input_node((BATCH,), "int32", "ids")
@@ -87,6 +87,17 @@ def test_sigmoid_spellings_become_one_op(name):
     z, t = HUGE.astype("float64"), TARGET.astype("float64")
     np.testing.assert_allclose(loss, np.logaddexp(0, z) - z * t, rtol=1e-6, atol=1e-6)
     np.testing.assert_allclose(slope, np.exp(-np.logaddexp(0, -z)) - t, atol=1e-6)
+
+
+@pytest.mark.parametrize(("axes", "found"), [((1, 2, 0), True), ((2, 0, 1), False)])
+def test_classes_are_followed_through_a_cycle_of_axes(axes, found):
+    # The classes are the first axis of the logits, as in images of channels_first.
+    logits = input_node((4, 4, 4), name="logits")
+    target = input_node((4, 4, 4), name="target")
+    p = ops.transpose(ops.softmax(logits, axis=0), axes)
+    (loss,) = Stabilize().rewrite([ops.categorical_crossentropy(target, p)])
+    expected = ops.softmax_cross_entropy(ops.transpose(logits, axes), target)[0]
+    assert (loss is expected) == found
 
 
 def test_sparse_loss_of_ids():

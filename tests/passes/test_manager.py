@@ -7,6 +7,12 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 import pytest
+from rule_checks import BATCH, graph_of
+
+from kgraph import config, ops
+from kgraph.errors import PassError, StageError, VerifyError
+from kgraph.ir import Graph, Stage, input_node
+from kgraph.ir.parser import parse
 from kgraph.passes import (
     CORE,
     Dump,
@@ -24,12 +30,6 @@ from kgraph.passes import (
 )
 from kgraph.passes.manager import CompileReport
 from kgraph.passes.report import estimate
-from rule_checks import BATCH, graph_of
-
-from kgraph import config, ops
-from kgraph.errors import PassError, StageError, VerifyError
-from kgraph.ir import Graph, Stage, input_node
-from kgraph.ir.parser import parse
 
 X = input_node((BATCH, 4), name="x")
 (x,) = unknowns("x")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from kgraph.passes import optimize
 from rule_checks import BATCH
 
 from kgraph import config, ops
@@ -12,6 +11,7 @@ from kgraph.ir import Dim, Graph, const, input_node
 from kgraph.ir.leaves import RNG_STEP
 from kgraph.ir.node import build
 from kgraph.ir.op import OPS
+from kgraph.passes import optimize
 
 X = input_node((BATCH, 3), name="x")
 WIDE = input_node((BATCH, 3), "float64", "wide")

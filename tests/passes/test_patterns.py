@@ -4,6 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from rule_checks import BATCH, graph_of, only, special_values
+
+from kgraph import config, ops
+from kgraph.errors import ParseError
+from kgraph.ir import const, input_node
+from kgraph.ir.types import DTYPES
 from kgraph.passes import P, rule, unknowns
 from kgraph.passes.journal import Journal, keeping
 from kgraph.passes.matching import Finder
@@ -14,12 +20,6 @@ from kgraph.passes.values import (
     powers_of_two,
     uniform_value,
 )
-from rule_checks import BATCH, graph_of, only, special_values
-
-from kgraph import config, ops
-from kgraph.errors import ParseError
-from kgraph.ir import const, input_node
-from kgraph.ir.types import DTYPES
 
 x, y, p, q = unknowns("x y p q")
 A, B = input_node((BATCH, 3), name="a"), input_node((BATCH, 3), name="b")

@@ -5,15 +5,15 @@ from __future__ import annotations
 import numpy as np
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from kgraph.passes import CORE, Pipeline, optimize
-from kgraph.passes.simplify import Simplify
-from kgraph.passes.stabilize import Stabilize
-from kgraph.runtime.interp import interpret
 from rule_checks import BATCH, same_bits, special_values
 
 from kgraph import ops
 from kgraph.ir import Graph, const, input_node
 from kgraph.ir.verify import verify
+from kgraph.passes import CORE, Pipeline, optimize
+from kgraph.passes.simplify import Simplify
+from kgraph.passes.stabilize import Stabilize
+from kgraph.runtime.interp import interpret
 
 INPUTS = (
     input_node((BATCH, 3), name="x"),

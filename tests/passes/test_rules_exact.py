@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 from identity_cases import IDENTITIES, MARKERS
+from rule_checks import check_close, check_exact, check_gradient, graph_of, only
+
 from kgraph.passes import simplify
 from kgraph.passes.journal import Journal, keeping
-from rule_checks import check_close, check_exact, check_gradient, graph_of, only
 
 RULES = {r.name: r for r in (*simplify.SIMPLIFY, *simplify.MARKERS)}
 CASES = (*IDENTITIES, *MARKERS)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import pytest
-from kgraph.passes.journal import Journal, keeping
-from kgraph.passes.stabilize import STABILIZE
 from rule_checks import check_close, check_gradient, graph_of, only
 from stable_cases import STABLE
+
+from kgraph.passes.journal import Journal, keeping
+from kgraph.passes.stabilize import STABILIZE
 
 RULES = {r.name: r for r in STABILIZE}
 
