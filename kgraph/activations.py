@@ -11,7 +11,7 @@ import numpy as np
 
 from kgraph import ops
 from kgraph.ir.op import Op
-from kgraph.registry import Registry
+from kgraph.utils.registry import Registry
 
 
 def softmax(x: Any, axis: int = -1) -> Any:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from kgraph import config, ops
-from kgraph.registry import Registry
+from kgraph.utils.registry import Registry
 
 Axis = int | Sequence[int]
 

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from kgraph import config
-from kgraph.registry import Registry
+from kgraph.utils.registry import Registry
 
 # Standard deviation of a unit normal distribution cut at two standard deviations.
 TRUNCATED_STDDEV = 0.87962566103423978

@@ -13,7 +13,7 @@ from typing import Any
 
 from kgraph import config, ops
 from kgraph.ir import Node, as_array
-from kgraph.registry import Registry
+from kgraph.utils.registry import Registry
 
 REDUCTIONS = ("sum_over_batch_size", "sum", "none", "mean", "mean_with_sample_weight")
 

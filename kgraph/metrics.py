@@ -22,7 +22,7 @@ from kgraph.losses import (
     sparse_categorical_crossentropy,
     tensor,
 )
-from kgraph.registry import Registry
+from kgraph.utils.registry import Registry
 
 __all__ = [
     "MAE",

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from kgraph import ops
-from kgraph.registry import Registry
+from kgraph.utils.registry import Registry
 
 
 class Regularizer:

@@ -34,29 +34,28 @@ Condition = Callable[..., "bool | str"]
 
 
 class Rule(Protocol):
-    """What the rewriter asks of a rule.
+    """What the rewriter asks of a rule."""
 
-    Attributes:
-        name: kebab-case, unique in its pass.
-        kind: one of `KINDS`.
-        users: how many users an inner node may have, None for any number.
-    """
+    @property
+    def name(self) -> str:
+        """Kebab-case, unique in its pass."""
 
-    name: str
-    kind: str
-    users: int | None
+    @property
+    def kind(self) -> str:
+        """One of `KINDS`."""
+
+    @property
+    def users(self) -> int | None:
+        """How many users an inner node may have, None for any number."""
 
     def may_match(self, op: Op, operands: Sequence[Op]) -> bool:
         """Whether a node of this op on operands of those ops is worth a look."""
-        ...
 
     def match(self, node: Node) -> Match | None:
         """What is found at the node; the rule may fire if the match has no `reasons`."""
-        ...
 
     def build(self, match: Match) -> Any:
         """The replacement of a match's root."""
-        ...
 
 
 @dataclass(frozen=True, eq=False)
@@ -109,7 +108,7 @@ class FunctionRule:
     """
 
     name: str
-    find: Callable[[Node], Callable[[], Node] | str | None]
+    find: Callable[[Node], Any]
     looks_at: Callable[[Op, Sequence[Op]], bool]
     kind: str = "exact"
     users: int | None = None

@@ -65,4 +65,5 @@ def run(args: argparse.Namespace) -> int:
         f"accuracy on {len(x_test)} unseen digits: {scores['digit_accuracy']:.3f} (which digit), "
         f"{scores['even_accuracy']:.3f} (even or odd)"
     )
+    assert model.graph is not None, "a functional model always has its graph"
     return write_picture(model.graph, args.output, title="digits")

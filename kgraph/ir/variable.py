@@ -46,6 +46,8 @@ class Variable(Node):
         >>> v = Variable([1.0, 2.0], name="v")
         >>> v.assign([3, 4]).numpy()
         array([3., 4.], dtype=float32)
+        >>> float(Variable(0.5, name="rate"))
+        0.5
     """
 
     __slots__ = ("constraint", "regularizer", "trainable", "value")
@@ -90,6 +92,26 @@ class Variable(Node):
             )
         self.value[...] = array
         return self
+
+    def __float__(self) -> float:
+        """The present value of a variable of one element; inside a traced function, a constant."""
+        return float(self._scalar())
+
+    def __int__(self) -> int:
+        """The present value of a variable of one element; inside a traced function, a constant."""
+        return int(self._scalar())
+
+    def _scalar(self) -> Any:
+        if self.value.size != 1:
+            raise TypeError(
+                explain(
+                    f"Variable {self.name} is no number",
+                    expected="a variable of one element",
+                    got=str(self.type),
+                    hint="numpy() returns its array",
+                )
+            )
+        return self.value.item()
 
     def __repr__(self) -> str:
         return f"<Variable {self.name}: {self.type}>"

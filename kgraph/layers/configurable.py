@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from kgraph.layers.call_shapes import map_shapes
-from kgraph.registry import custom_object_scope
+from kgraph.utils.registry import custom_object_scope
 
 # Arguments that every layer takes.
 SHAPE_ARGUMENTS = ("input_shape", "batch_input_shape", "batch_size", "input_dim", "input_length")

@@ -12,7 +12,7 @@ from typing import Any
 
 from kgraph.errors import explain
 from kgraph.layers.base import Layer
-from kgraph.registry import Registry
+from kgraph.utils.registry import Registry
 
 _FUNCTIONS = Registry("function in Lambda layer", {}, functions=True)
 

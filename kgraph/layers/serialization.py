@@ -21,7 +21,7 @@ from kgraph.layers import (
 )
 from kgraph.layers.base import Layer
 from kgraph.layers.dialects import translate
-from kgraph.registry import Registry, custom_object_scope, find_custom, registered_name
+from kgraph.utils.registry import Registry, custom_object_scope, find_custom, registered_name
 
 _MODULES: tuple[types.ModuleType, ...] = (
     core, embeddings, input_module, lambda_layer, merge, normalization, reshaping,

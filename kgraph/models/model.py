@@ -29,9 +29,9 @@ from kgraph.models.connect import note_inputs
 from kgraph.models.network import GraphCall, Network, NetworkOwner, is_leaf
 from kgraph.models.reading import read_network
 from kgraph.passes.lower import inline
-from kgraph.registry import custom_object_scope
 from kgraph.saving.weights import load_weights, save_weights
 from kgraph.training.trainer import Trainer
+from kgraph.utils.registry import custom_object_scope
 
 
 class Model(NetworkOwner, Trainer, Layer):

@@ -41,7 +41,6 @@ def read_network(
     """
     ends = config["input_layers"], config["output_layers"]
     replay = _Replay(config["layers"], make)
-    replay.find_first_calls([*replay.waiting.values(), *ends])
     replay.run()
     inputs, outputs = map(replay.tensors, ends)
     return inputs, outputs
@@ -55,7 +54,12 @@ class _Replay:
         self.waiting: dict[str, deque[Any]] = {}
         self.callers: dict[str, Callable[[Any], Any]] = {}
         self.results: dict[str, list[Outputs]] = {}
-        self.first: dict[str, int] = {}
+        self.models: dict[str, str] = {}  # name of a nested model -> its kind
+        self.keras_3 = any(
+            "module" in entry and any(isinstance(c, Mapping) for c in entry["inbound_nodes"])
+            for entry in entries
+            if entry.get("inbound_nodes")
+        )
         for entry in entries:
             name = entry.get("name") or entry["config"]["name"]
             if name in self.callers:
@@ -72,7 +76,7 @@ class _Replay:
         while any(self.waiting.values()):
             progress = False
             for name, calls in self.waiting.items():
-                while calls and all(self._known(r) for r in references(calls[0])):
+                while calls and self._ready(calls[0]):
                     self.results[name].append(self.callers[name](calls.popleft()))
                     progress = True
             if not progress:
@@ -87,35 +91,45 @@ class _Replay:
     def tensors(self, structure: Any) -> Any:
         """The tensors of `input_layers` or `output_layers`, one alone without its list."""
         if _is_reference(structure):
-            return self._tensor(structure)
+            return self._tensor(structure, self.keras_3, inside=False)
         if isinstance(structure, Mapping):
             return {k: self.tensors(v) for k, v in structure.items()}
         found = [self.tensors(v) for v in structure]
         return found[0] if len(found) == 1 else found
 
-    def _tensor(self, reference: Any) -> Node:
-        name, index, position = reference[:3]
-        if not self._known(reference):
+    def _ready(self, call: Any) -> bool:
+        """Whether all tensors of a call exist."""
+        keras_3 = self.keras_3 and isinstance(call, Mapping)
+        return all(self._find(r, keras_3) is not None for r in references(call))
+
+    def _tensor(self, reference: Any, keras_3: bool, inside: bool = True) -> Node:
+        found = self._find(reference, keras_3, inside)
+        if found is None:
             raise ValueError(
                 explain(
                     "The model's configuration names a tensor that no layer makes",
                     got=list(reference[:3]),
                 )
             )
-        return self.results[name][index - self.first.get(name, 0)][position]
+        return found
 
-    def _known(self, reference: Any) -> bool:
+    def _find(self, reference: Any, keras_3: bool, inside: bool = True) -> Node | None:
         name, index, position = reference[:3]
         calls = self.results.get(name, [])
-        index -= self.first.get(name, 0)
-        return 0 <= index < len(calls) and 0 <= position < len(calls[index])
+        index -= self._offset(name, keras_3, inside)
+        if not 0 <= index < len(calls) or not 0 <= position < len(calls[index]):
+            return None
+        return calls[index][position]
 
-    def find_first_calls(self, places: list[Any]) -> None:
-        """Keras 2 counts the calls of nested models from 1, Keras 3 from 0."""
-        for place in places:
-            for name, index, _ in references(list(place)):
-                if name in self.first:
-                    self.first[name] = min(index, self.first[name])
+    def _offset(self, name: str, keras_3: bool, inside: bool) -> int:
+        """The number that a file gives the first call of `name`.
+
+        Keras 2 counts the calls of nested models from 1. Keras 3 counts them from 0 in calls, and
+        those of functional models from 1 in `input_layers` and `output_layers`.
+        """
+        if not keras_3:
+            return int(name in self.models)
+        return 0 if inside else int(self.models.get(name) == "functional")
 
     def _caller(self, name: str, entry: Mapping[str, Any]) -> Callable[[Any], Outputs]:
         """What replays one call of an entry."""
@@ -123,7 +137,7 @@ class _Replay:
             graph = loads(json.dumps(entry["config"]["graph"]))
 
             def rebuild(call: Any) -> Outputs:
-                operands = [self._tensor(r) for r in references(call)]
+                operands = [self._tensor(r, keras_3=False) for r in references(call)]
                 table = dict(zip(graph.inputs, operands, strict=True))
                 return substitute(graph.roots, table)
 
@@ -131,16 +145,15 @@ class _Replay:
         if str(entry.get("module", "")).startswith(("keras.src.ops", "keras.ops")):
             return lambda call: _call(_keras_op(entry), *self._arguments(call))
         layer = self.make(entry)
-        # Keras 3 writes `training: false` for calls that said nothing, and its fit overrides it.
-        unsaid = (False,) if "module" in entry else ()
         if layer.first_call:
-            self.first[name] = 1
+            self.models[name] = "stack" if entry["class_name"] == "Sequential" else "functional"
         if isinstance(layer, InputLayer):
             self.results[name].append((layer.output,))
 
         def call_layer(call: Any) -> Outputs:
             args, kwargs = self._arguments(call)
-            if kwargs.get("training") in unsaid:
+            if self.keras_3 and kwargs.get("training") is False:
+                # Keras 3 writes this for calls that said nothing, and its fit overrides it.
                 del kwargs["training"]
             return _call(layer, args, kwargs)
 
@@ -150,7 +163,7 @@ class _Replay:
         """Positional and named arguments of a call, with tensors in place."""
         if isinstance(call, Mapping):
             return self._fill(call.get("args", [])), self._fill(call.get("kwargs", {}))
-        tensors = [self._tensor(one) for one in call]
+        tensors = [self._tensor(one, keras_3=False) for one in call]
         kwargs = dict(call[0][3]) if len(call[0]) > 3 else {}
         return [tensors[0] if len(tensors) == 1 else tensors], self._fill(kwargs)
 
@@ -160,7 +173,7 @@ class _Replay:
         if not isinstance(value, Mapping):
             return value
         if value.get("class_name") == "__keras_tensor__":
-            return self._tensor(value["config"]["keras_history"])
+            return self._tensor(value["config"]["keras_history"], self.keras_3)
         if value.get("class_name") == "__tuple__":
             return tuple(self._fill(v) for v in value["items"])
         return {k: self._fill(v) for k, v in value.items()}

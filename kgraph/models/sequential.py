@@ -16,7 +16,7 @@ from kgraph.layers.serialization import deserialize, serialize
 from kgraph.layers.structure import is_node
 from kgraph.models.model import Model
 from kgraph.models.network import NOT_BUILT, Network
-from kgraph.registry import custom_object_scope
+from kgraph.utils.registry import custom_object_scope
 
 ONE_OUTPUT = (
     "All layers in a Sequential model should have a single output tensor. "

@@ -9,7 +9,7 @@ from kgraph.optimizers.adam import Adam
 from kgraph.optimizers.base import Optimizer
 from kgraph.optimizers.rmsprop import RMSprop
 from kgraph.optimizers.sgd import SGD
-from kgraph.registry import Registry, find_custom
+from kgraph.utils.registry import Registry, find_custom
 
 __all__ = ["SGD", "Adam", "Optimizer", "RMSprop", "deserialize", "get", "serialize"]
 

@@ -6,10 +6,10 @@ import importlib
 from typing import Any
 
 _HOME = {
-    "CustomObjectScope": "kgraph.registry",
-    "custom_object_scope": "kgraph.registry",
-    "get_custom_objects": "kgraph.registry",
-    "register_keras_serializable": "kgraph.registry",
+    "CustomObjectScope": "kgraph.utils.registry",
+    "custom_object_scope": "kgraph.utils.registry",
+    "get_custom_objects": "kgraph.utils.registry",
+    "register_keras_serializable": "kgraph.utils.registry",
     "to_categorical": "kgraph.utils.np_utils",
     "normalize": "kgraph.utils.np_utils",
     "print_summary": "kgraph.models.summary",

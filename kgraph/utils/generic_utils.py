@@ -1,6 +1,6 @@
 """Keras 2's place of the functions around custom objects."""
 
-from kgraph.registry import (
+from kgraph.utils.registry import (
     CustomObjectScope,
     custom_object_scope,
     get_custom_objects,

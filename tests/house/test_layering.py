@@ -12,7 +12,6 @@ LAYERS = {
     "kgraph.errors": 0,
     "kgraph.config": 0,
     "kgraph.ir": 0,
-    "kgraph.registry": 0,
     "kgraph.ops": 1,
     "kgraph.passes": 2,
     "kgraph.runtime.autodiff": 2,

@@ -7,14 +7,14 @@ import json
 import jax
 import jax.numpy as jnp
 import numpy as np
-from kgraph.passes.lower import inline
-from kgraph.runtime.autodiff import grad
-from kgraph.runtime.executable import compile
-from kgraph.runtime.interp import interpret
 
 from kgraph import ops
 from kgraph.ir import CallContext, Graph
 from kgraph.layers import Input
+from kgraph.passes.lower import inline
+from kgraph.runtime.autodiff import grad
+from kgraph.runtime.executable import compile
+from kgraph.runtime.interp import interpret
 
 
 def random(*shape, seed=0):

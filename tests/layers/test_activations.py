@@ -5,13 +5,13 @@ import jax.numpy as jnp
 import keras
 import numpy as np
 import pytest
-from kgraph.runtime.autodiff import grad
-from kgraph.runtime.interp import interpret
 from layer_harness import random
 
 from kgraph import activations, ops
 from kgraph.ir import Dim, Graph, input_node
-from kgraph.registry import CustomObjectScope
+from kgraph.runtime.autodiff import grad
+from kgraph.runtime.interp import interpret
+from kgraph.utils.registry import CustomObjectScope
 
 X = np.concatenate([3 * random(6, 8), random(6, 8, seed=1)])
 SAME_IN_KERAS = [

@@ -5,11 +5,11 @@ import json
 import keras
 import numpy as np
 import pytest
-from kgraph.runtime.interp import interpret
 from layer_harness import random
 
 from kgraph import constraints
 from kgraph.ir import Graph, input_node
+from kgraph.runtime.interp import interpret
 
 W = random(3, 3, 2, 4)
 CASES = [

@@ -3,7 +3,6 @@
 import keras
 import numpy as np
 import pytest
-from kgraph.runtime.interp import interpret
 from layer_harness import (
     build_call,
     check_config,
@@ -25,6 +24,7 @@ from kgraph.layers import (
     Masking,
     core,
 )
+from kgraph.runtime.interp import interpret
 
 
 # -- Dense -------------------------------------------------------------------------------------

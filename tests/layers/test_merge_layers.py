@@ -3,16 +3,16 @@
 import keras
 import numpy as np
 import pytest
-from kgraph.passes.lower import inline, lower
-from kgraph.runtime.autodiff import grad
-from kgraph.runtime.executable import compile
-from kgraph.runtime.interp import interpret
 from layer_harness import check_config, check_like_keras, mask_values, random, step
 
 from kgraph import layers, ops
 from kgraph.errors import InferenceError
 from kgraph.ir import CallContext, Graph, Stage
 from kgraph.layers import Input, Masking, merge
+from kgraph.passes.lower import inline, lower
+from kgraph.runtime.autodiff import grad
+from kgraph.runtime.executable import compile
+from kgraph.runtime.interp import interpret
 
 NAMES = ["Add", "Subtract", "Multiply", "Average", "Maximum", "Minimum"]
 A, B, C = random(2, 3, 4), random(2, 3, 4, seed=1), random(2, 3, 4, seed=2)

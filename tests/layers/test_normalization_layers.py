@@ -3,12 +3,12 @@
 import keras
 import numpy as np
 import pytest
-from kgraph.passes.lower import inline, merge_updates
-from kgraph.runtime.interp import interpret
 from layer_harness import check_config, check_like_keras, random, step
 
 from kgraph.ir import CallContext, Graph
 from kgraph.layers import BatchNormalization, Input, LayerNormalization
+from kgraph.passes.lower import inline, merge_updates
+from kgraph.runtime.interp import interpret
 
 X4 = random(3, 4, 5, 2) * 2 + 1
 BATCH = [

@@ -2,7 +2,8 @@
 
 import pytest
 
-from kgraph.registry import (
+from kgraph.utils import generic_utils
+from kgraph.utils.registry import (
     CustomObjectScope,
     Registry,
     custom_object_scope,
@@ -11,7 +12,6 @@ from kgraph.registry import (
     register_keras_serializable,
     registered_name,
 )
-from kgraph.utils import generic_utils
 
 
 class Thing:

@@ -5,12 +5,12 @@ import json
 import keras
 import numpy as np
 import pytest
-from kgraph.runtime.autodiff import grad
-from kgraph.runtime.interp import interpret
 from layer_harness import random
 
 from kgraph import regularizers
 from kgraph.ir import Graph, input_node
+from kgraph.runtime.autodiff import grad
+from kgraph.runtime.interp import interpret
 
 W = random(4, 3)
 L1, L2 = abs(W).sum(), (W**2).sum()

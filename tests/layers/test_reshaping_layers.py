@@ -9,7 +9,7 @@ from kgraph import config, ops
 from kgraph.ir import Graph
 from kgraph.layers import Flatten, Input, Lambda, Permute, RepeatVector, Reshape
 from kgraph.layers.arguments import normalize_data_format
-from kgraph.registry import register_keras_serializable
+from kgraph.utils.registry import register_keras_serializable
 
 X = random(2, 3, 4, 5)
 CASES = [

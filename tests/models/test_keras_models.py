@@ -151,7 +151,8 @@ def random_model(layers, make_input, make_model, rng):
     return make_model(inputs, outputs, name="random")
 
 
-@pytest.mark.parametrize("seed", range(25))
+# In 76 and 93 a nested model is an output, which Keras 3 numbers in its own way.
+@pytest.mark.parametrize("seed", [*range(20), 76, 93])
 def test_layers_of_random_graphs_come_in_keras_s_order(seed):
     import keras
 

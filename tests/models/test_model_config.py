@@ -21,8 +21,8 @@ from kgraph.layers import (
 )
 from kgraph.models import Model, Sequential, model_from_config, model_from_json
 from kgraph.passes.lower import lower
-from kgraph.registry import custom_object_scope
 from kgraph.runtime.interp import interpret
+from kgraph.utils.registry import custom_object_scope
 
 
 def ones(*shape):

@@ -340,6 +340,14 @@ class TestGrad:
         assert slope(1.0) == 10
 
 
+def test_the_gradient_is_that_of_the_stable_form():
+    def loss(z):
+        return -ops.log(ops.softmax(z, axis=-1))[0]
+
+    z = np.array([-200.0, 0.0], "f")
+    np.testing.assert_allclose(kgraph.grad(loss)(z), [-1.0, 1.0])
+
+
 class TestNesting:
     @settings(max_examples=10, deadline=None)
     @given(st.floats(-2, 2))

@@ -3,6 +3,7 @@
 import json
 
 import pytest
+
 from kgraph.tools import bench, peers
 from kgraph.tools.cli import main
 

@@ -1,0 +1,46 @@
+"""Every folder says what it holds, in a page whose examples run."""
+
+import pathlib
+import re
+
+import pytest
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+FOLDERS = ["kgraph", "passes", "runtime", "tests", "tools"] + [
+    f"kgraph/{path.parent.name}" for path in sorted((ROOT / "kgraph").glob("*/__init__.py"))
+]
+# A page is 130 lines of at most 180 characters; tables are wide.
+LINES, WIDTH = 130, 180
+
+
+def read(folder):
+    """The README of a folder."""
+    return (ROOT / folder / "README.md").read_text()
+
+
+@pytest.mark.parametrize("folder", ["", *FOLDERS])
+def test_a_page_says_what_a_folder_holds(folder):
+    lines = read(folder).splitlines()
+    assert lines[0].startswith("# ")
+    assert len(lines) <= LINES
+    assert max(map(len, lines)) <= WIDTH
+
+
+@pytest.mark.parametrize("folder", FOLDERS)
+def test_it_says_how_to_add_one_thing(folder):
+    assert re.search(r"^#+ .*\b[Aa]dd\b|^To add\b|^#+ .*of your own$", read(folder), re.MULTILINE)
+
+
+@pytest.mark.parametrize("folder", [f for f in FOLDERS if f != "tests"])
+def test_it_names_every_file(folder):
+    text = read(folder)
+    for path in (ROOT / folder).glob("*.py"):
+        assert path.name == "__init__.py" or f"`{path.name}`" in text, path.name
+
+
+@pytest.mark.parametrize("folder", ["", *FOLDERS])
+def test_examples_run(folder, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    names: dict = {}
+    for block in re.findall(r"^```python\n(.*?)^```", read(folder), re.DOTALL | re.MULTILINE):
+        exec(compile(block, f"{folder or '.'}/README.md", "exec"), names)
