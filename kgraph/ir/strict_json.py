@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from kgraph.errors import ParseError, explain
@@ -62,16 +62,25 @@ def read_json(text: str | bytes) -> Any:
         value = float(digits)
         return value if math.isfinite(value) else fault(f"{digits[:40]} is too large a number")
 
+    document = _decode(
+        text,
+        object_pairs_hook=pairs,
+        parse_int=integer,
+        parse_float=number,
+        parse_constant=lambda word: fault(f"{word} is not a JSON number"),
+    )
+    if faults:
+        path, message = _locate(document)
+        raise ParseError(explain(message, where=pointer(path)))
+    return document
+
+
+def _decode(text: str | bytes, **hooks: Callable[..., Any]) -> Any:
+    """`json.loads`, with our errors."""
     try:
         if isinstance(text, bytes):
             text = text.decode("utf-8")
-        document = json.loads(
-            text,
-            object_pairs_hook=pairs,
-            parse_int=integer,
-            parse_float=number,
-            parse_constant=lambda word: fault(f"{word} is not a JSON number"),
-        )
+        return json.loads(text, **hooks)  # type: ignore[arg-type]  # each hook has its own name
     except UnicodeDecodeError as error:
         raise ParseError(f"not JSON: byte {error.start} is not UTF-8") from None
     except json.JSONDecodeError as error:
@@ -79,10 +88,6 @@ def read_json(text: str | bytes) -> Any:
         raise ParseError(explain(f"not JSON: {error.msg}", where=place)) from None
     except RecursionError:
         raise ParseError("JSON is nested too deeply") from None
-    if faults:
-        path, message = _locate(document)
-        raise ParseError(explain(message, where=pointer(path)))
-    return document
 
 
 def pointer(path: Iterable[object]) -> str:

@@ -199,16 +199,23 @@ class Trainer(Predictor):
         self.history, self.stop_training = History(), False
         names, verbose = program.compiled.names, as_verbosity(verbose)
         params = run_params(epochs, train.samples, size, verbose, names, validation is not None)
-        bars = [ProgbarLogger()] if verbose else []
+        called = self._callbacks(callbacks, params, validation)
+        if verbose:
+            print(_announce(train, validation))
+        sizes = (size, validation_size)
+        run = Fit(self, program, train, validation, *sizes, shuffle, called, validation_freq)
+        run.run(initial_epoch, epochs)
+        return self.history
+
+    def _callbacks(
+        self, callbacks: Any, params: dict[str, Any], validation: Data | None
+    ) -> CallbackList:
+        """The bar, the user's callbacks and the history, told what the run is about."""
+        bars = [ProgbarLogger()] if params["verbose"] else []
         called = CallbackList([*bars, *callback_list(callbacks), self.history], self, params)
         for callback in called.callbacks:
             callback.validation_data = None if validation is None else validation.arrays
-        if verbose:
-            print(_announce(train, validation))
-        sizes, freq = (size, validation_size), validation_freq
-        run = Fit(self, program, train, validation, *sizes, shuffle, called, freq)
-        run.run(initial_epoch, epochs)
-        return self.history
+        return called
 
     def _fit_data(
         self,
