@@ -7,11 +7,63 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-
 from kgraph import ops
+from kgraph.activations_keras3 import (
+    celu,
+    glu,
+    hard_shrink,
+    hard_silu,
+    hard_tanh,
+    log_sigmoid,
+    mish,
+    soft_shrink,
+    sparse_plus,
+    sparse_sigmoid,
+    sparsemax,
+    squareplus,
+    tanh_shrink,
+    threshold,
+)
 from kgraph.ir.op import Op
 from kgraph.utils.registry import Registry
+
+__all__ = [
+    "celu",
+    "deserialize",
+    "elu",
+    "exponential",
+    "gelu",
+    "get",
+    "glu",
+    "hard_shrink",
+    "hard_sigmoid",
+    "hard_silu",
+    "hard_swish",
+    "hard_tanh",
+    "leaky_relu",
+    "linear",
+    "log_sigmoid",
+    "log_softmax",
+    "mish",
+    "relu",
+    "relu6",
+    "selu",
+    "serialize",
+    "sigmoid",
+    "silu",
+    "soft_shrink",
+    "softmax",
+    "softplus",
+    "softsign",
+    "sparse_plus",
+    "sparse_sigmoid",
+    "sparsemax",
+    "squareplus",
+    "swish",
+    "tanh",
+    "tanh_shrink",
+    "threshold",
+]
 
 
 def softmax(x: Any, axis: int = -1) -> Any:
@@ -28,6 +80,7 @@ def softmax(x: Any, axis: int = -1) -> Any:
         ValueError: x has one axis only, which would be the batch.
 
     Example:
+        >>> import numpy as np
         >>> softmax(np.zeros((1, 4), "float32")).tolist()
         [[0.25, 0.25, 0.25, 0.25]]
     """
@@ -39,7 +92,15 @@ def softmax(x: Any, axis: int = -1) -> Any:
 def log_softmax(x: Any, axis: int = -1) -> Any:
     """The logarithm of `softmax`, without under- or overflow.
 
+    Args:
+        x: tensor of any shape.
+        axis: the axis of the classes.
+
+    Returns:
+        A tensor like x.
+
     Example:
+        >>> import numpy as np
         >>> bool(log_softmax(np.array([[0.0, 1000.0]], "float32"))[0, 0] == -1000)
         True
     """
@@ -67,6 +128,7 @@ def relu(
         A tensor like x.
 
     Example:
+        >>> import numpy as np
         >>> relu(np.array([-2.0, 1.0, 9.0], "float32"), alpha=0.5, max_value=6.0).tolist()
         [-1.0, 1.0, 6.0]
     """
@@ -84,183 +146,227 @@ def relu(
 
 
 def leaky_relu(x: Any, negative_slope: float = 0.2) -> Any:
-    """x where it is positive, else x times `negative_slope`."""
+    """x where it is positive, else x times `negative_slope`.
+
+    Args:
+        x: tensor of any shape.
+        negative_slope: slope below 0.
+
+    Returns:
+        A tensor like x.
+
+    Example:
+        >>> import numpy as np
+        >>> leaky_relu(np.array([-2.0, 0.0, 2.0])).tolist()
+        [-0.4, 0.0, 2.0]
+    """
     return ops.leaky_relu(x, negative_slope)
 
 
 def relu6(x: Any) -> Any:
-    """x moved into [0, 6]."""
+    """x moved into [0, 6].
+
+    Args:
+        x: tensor of any shape.
+
+    Returns:
+        A tensor like x.
+
+    Example:
+        >>> import numpy as np
+        >>> relu6(np.array([-2.0, 2.0, 9.0])).tolist()
+        [0.0, 2.0, 6.0]
+    """
     return ops.relu6(x)
 
 
 def elu(x: Any, alpha: float = 1.0) -> Any:
-    """x where it is positive, else alpha * (exp(x) - 1)."""
+    """x where it is positive, else alpha * (exp(x) - 1).
+
+    Args:
+        x: tensor of any shape.
+        alpha: minus the limit at minus infinity.
+
+    Returns:
+        A tensor like x.
+
+    Example:
+        >>> import numpy as np
+        >>> elu(np.array([-2.0, 0.0, 2.0])).round(4).tolist()
+        [-0.8647, 0.0, 2.0]
+    """
     return ops.elu(x, alpha)
 
 
 def selu(x: Any) -> Any:
-    """elu scaled so that it keeps mean 0 and variance 1."""
+    """elu scaled so that it keeps mean 0 and variance 1.
+
+    Args:
+        x: tensor of any shape.
+
+    Returns:
+        A tensor like x.
+
+    Example:
+        >>> import numpy as np
+        >>> selu(np.array([-2.0, 0.0, 2.0])).round(4).tolist()
+        [-1.5202, 0.0, 2.1014]
+    """
     return ops.selu(x)
 
 
-def celu(x: Any, alpha: float = 1.0) -> Any:
-    """x where it is positive, else alpha * (exp(x / alpha) - 1)."""
-    return ops.maximum(x, 0) + alpha * ops.expm1(ops.minimum(x, 0) / alpha)
-
-
 def gelu(x: Any, approximate: bool = False) -> Any:
-    """x times the normal distribution function of x, by erf or approximated by tanh."""
+    """x times the normal distribution function of x, by erf or approximated by tanh.
+
+    Args:
+        x: tensor of any shape.
+        approximate: whether to take the form with tanh.
+
+    Returns:
+        A tensor like x.
+
+    Example:
+        >>> import numpy as np
+        >>> gelu(np.array([-2.0, 0.0, 2.0])).round(4).tolist()
+        [-0.0455, 0.0, 1.9545]
+    """
     return ops.gelu(x, approximate)
 
 
 def silu(x: Any) -> Any:
-    """x * sigmoid(x), also called swish."""
+    """x * sigmoid(x), also called swish.
+
+    Args:
+        x: tensor of any shape.
+
+    Returns:
+        A tensor like x.
+
+    Example:
+        >>> import numpy as np
+        >>> silu(np.array([-2.0, 0.0, 2.0])).round(4).tolist()
+        [-0.2384, 0.0, 1.7616]
+    """
     return ops.silu(x)
 
 
-def mish(x: Any) -> Any:
-    """x * tanh(softplus(x))."""
-    return ops.mish(x)
-
-
 def softplus(x: Any) -> Any:
-    """log(1 + exp(x)) without overflow."""
+    """log(1 + exp(x)) without overflow.
+
+    Args:
+        x: tensor of any shape.
+
+    Returns:
+        A tensor like x.
+
+    Example:
+        >>> import numpy as np
+        >>> softplus(np.array([-1000.0, 0.0, 1000.0])).round(4).tolist()
+        [0.0, 0.6931, 1000.0]
+    """
     return ops.softplus(x)
 
 
 def softsign(x: Any) -> Any:
-    """x / (1 + |x|)."""
+    """x / (1 + |x|).
+
+    Args:
+        x: tensor of any shape.
+
+    Returns:
+        A tensor like x.
+
+    Example:
+        >>> import numpy as np
+        >>> softsign(np.array([-1.0, 0.0, 3.0])).tolist()
+        [-0.5, 0.0, 0.75]
+    """
     return ops.softsign(x)
 
 
 def tanh(x: Any) -> Any:
-    """Hyperbolic tangent."""
+    """Hyperbolic tangent.
+
+    Args:
+        x: tensor of any shape.
+
+    Returns:
+        A tensor like x.
+
+    Example:
+        >>> import numpy as np
+        >>> tanh(np.array([-2.0, 0.0, 2.0])).round(4).tolist()
+        [-0.964, 0.0, 0.964]
+    """
     return ops.tanh(x)
 
 
 def sigmoid(x: Any) -> Any:
-    """1 / (1 + exp(-x))."""
+    """1 / (1 + exp(-x)).
+
+    Args:
+        x: tensor of any shape.
+
+    Returns:
+        A tensor like x.
+
+    Example:
+        >>> import numpy as np
+        >>> sigmoid(np.array([-2.0, 0.0, 2.0])).round(4).tolist()
+        [0.1192, 0.5, 0.8808]
+    """
     return ops.sigmoid(x)
 
 
 def hard_sigmoid(x: Any) -> Any:
     """0.2 x + 0.5 moved into [0, 1] (Keras 3 has x / 6 + 0.5).
 
+    Args:
+        x: tensor of any shape.
+
+    Returns:
+        A tensor like x.
+
     Example:
+        >>> import numpy as np
         >>> hard_sigmoid(np.array([-3.0, 0.0, 1.0], "float32")).round(6).tolist()
         [0.0, 0.5, 0.699999988079071]
     """
     return ops.hard_sigmoid(x)
 
 
-def log_sigmoid(x: Any) -> Any:
-    """The logarithm of `sigmoid`, without underflow."""
-    return -ops.softplus(-x)
-
-
-def hard_silu(x: Any) -> Any:
-    """x * relu6(x + 3) / 6, also called hard_swish."""
-    return x * (ops.relu6(x + 3) * (1 / 6))
-
-
-def hard_tanh(x: Any) -> Any:
-    """x moved into [-1, 1]."""
-    return ops.clip(x, -1, 1)
-
-
 def exponential(x: Any) -> Any:
-    """exp(x)."""
+    """exp(x).
+
+    Args:
+        x: tensor of any shape.
+
+    Returns:
+        A tensor like x.
+
+    Example:
+        >>> import numpy as np
+        >>> exponential(np.array([0.0, 1.0])).round(4).tolist()
+        [1.0, 2.7183]
+    """
     return ops.exp(x)
 
 
 def linear(x: Any) -> Any:
-    """x itself."""
+    """x itself.
+
+    Args:
+        x: tensor of any shape.
+
+    Returns:
+        x itself.
+
+    Example:
+        >>> import numpy as np
+        >>> linear(np.array([-2.0, 2.0])).tolist()
+        [-2.0, 2.0]
+    """
     return x
-
-
-def glu(x: Any, axis: int = -1) -> Any:
-    """The first half of x along an axis times the sigmoid of the second.
-
-    Args:
-        x: tensor of any shape.
-        axis: the axis to halve.
-
-    Returns:
-        A tensor with half the size along that axis.
-
-    Raises:
-        ValueError: the size is odd.
-
-    Example:
-        >>> glu(np.array([[4.0, 0.0]], "float32")).tolist()
-        [[2.0]]
-    """
-    if x.shape[axis] % 2:
-        raise ValueError(
-            f"axis size must be divisible by 2. Received: x.shape={x.shape} with axis={axis}"
-        )
-    value, gate = ops.split(x, 2, axis)
-    return value * ops.sigmoid(gate)
-
-
-def squareplus(x: Any, b: float = 4) -> Any:
-    """(x + sqrt(x^2 + b)) / 2."""
-    return (x + ops.sqrt(ops.square(x) + b)) * 0.5
-
-
-def tanh_shrink(x: Any) -> Any:
-    """x - tanh(x)."""
-    return x - ops.tanh(x)
-
-
-def soft_shrink(x: Any, threshold: float = 0.5) -> Any:
-    """x moved towards 0 by `threshold`, not beyond."""
-    return x - ops.clip(x, -threshold, threshold)
-
-
-def hard_shrink(x: Any, threshold: float = 0.5) -> Any:
-    """x where it is further from 0 than `threshold`, else 0."""
-    return ops.where(ops.greater(ops.abs(x), threshold), x, 0)
-
-
-def threshold(x: Any, threshold: float, default_value: float) -> Any:
-    """x where it is above `threshold`, else `default_value`."""
-    return ops.where(ops.greater(x, threshold), x, default_value)
-
-
-def sparse_plus(x: Any) -> Any:
-    """0 up to -1, x from 1 on, a parabola between."""
-    return ops.where(ops.less(x, 1), ops.square(ops.relu(x + 1)) * 0.25, x)
-
-
-def sparse_sigmoid(x: Any) -> Any:
-    """The slope of `sparse_plus`: a line from 0 at -1 to 1 at 1."""
-    return ops.clip(0.5 * (x + 1), 0, 1)
-
-
-def sparsemax(x: Any, axis: int = -1) -> Any:
-    """The point of the probability simplex that is nearest to x (Martins and Astudillo 2016).
-
-    Args:
-        x: tensor of any shape.
-        axis: the axis that sums to 1.
-
-    Returns:
-        A tensor like x, with exact zeros.
-
-    Example:
-        >>> sparsemax(np.array([[2.0, 1.5, 0.0]], "float32")).tolist()
-        [[0.75, 0.25, 0.0]]
-    """
-    falling = ops.flip(ops.sort(x, axis), axis)
-    rank = ops.cumsum(ops.ones_like(x), axis)
-    support = ops.greater(1 + rank * falling, ops.cumsum(falling, axis))
-    # The smallest element of the support; which elements belong to it has no gradient.
-    least = ops.min(ops.where(support, falling, np.inf), axis=axis, keepdims=True)
-    chosen = ops.greater_equal(x, least)
-    count = ops.sum(ops.cast(chosen, x.dtype), axis=axis, keepdims=True)
-    total = ops.sum(ops.where(chosen, x, 0), axis=axis, keepdims=True)
-    return ops.maximum(x - (total - 1) / count, 0)
 
 
 swish, hard_swish = silu, hard_silu
@@ -301,6 +407,12 @@ def get(identifier: Any, custom_objects: Any = None) -> Any:
 
 def serialize(activation: Any) -> Any:
     """What a configuration calls an activation function.
+
+    Args:
+        activation: a function of this file, or one that the user registered.
+
+    Returns:
+        Its name.
 
     Raises:
         ValueError: it has no name.

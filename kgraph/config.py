@@ -27,6 +27,9 @@ _FLOATX, _EPSILON, _DATA_FORMAT = "float32", 1e-7, "channels_last"
 def floatx() -> str:
     """Default dtype of weights and inputs.
 
+    Returns:
+        The dtype's name.
+
     Example:
         >>> floatx()
         'float32'
@@ -35,7 +38,16 @@ def floatx() -> str:
 
 
 def set_floatx(value: str) -> None:
-    """Sets the default dtype: float16, float32 or float64."""
+    """Sets the default dtype: float16, float32 or float64.
+
+    Args:
+        value: "float16", "float32" or "float64".
+
+    Example:
+        >>> set_floatx("float64"); floatx()
+        'float64'
+        >>> set_floatx("float32")
+    """
     global _FLOATX
     if value not in ("float16", "float32", "float64"):
         raise ValueError(f"Unknown floatx type: {value}. Expected float16, float32 or float64.")
@@ -43,23 +55,57 @@ def set_floatx(value: str) -> None:
 
 
 def epsilon() -> float:
-    """The fuzz factor of losses and optimizers."""
+    """The fuzz factor of losses and optimizers.
+
+    Returns:
+        A small float.
+
+    Example:
+        >>> epsilon()
+        1e-07
+    """
     return _EPSILON
 
 
 def set_epsilon(value: float) -> None:
-    """Sets the fuzz factor."""
+    """Sets the fuzz factor.
+
+    Args:
+        value: a small float.
+
+    Example:
+        >>> set_epsilon(1e-5); epsilon()
+        1e-05
+        >>> set_epsilon(1e-7)
+    """
     global _EPSILON
     _EPSILON = float(value)
 
 
 def image_data_format() -> str:
-    """Default axis order of images: channels_last or channels_first."""
+    """Default axis order of images: channels_last or channels_first.
+
+    Returns:
+        Its name.
+
+    Example:
+        >>> image_data_format()
+        'channels_last'
+    """
     return _DATA_FORMAT
 
 
 def set_image_data_format(value: str) -> None:
-    """Sets the default axis order of images."""
+    """Sets the default axis order of images.
+
+    Args:
+        value: "channels_last" or "channels_first".
+
+    Example:
+        >>> set_image_data_format("channels_first"); image_data_format()
+        'channels_first'
+        >>> set_image_data_format("channels_last")
+    """
     global _DATA_FORMAT
     if value not in ("channels_last", "channels_first"):
         raise ValueError(f"Unknown data_format: {value}. Expected channels_last or channels_first.")

@@ -454,12 +454,35 @@ def get(identifier: Any, custom_objects: Mapping[str, Any] | None = None) -> Any
 
 
 def serialize(loss: Any) -> Any:
-    """The configuration of a loss: a function's name or a class's dictionary."""
+    """The configuration of a loss: a function's name or a class's dictionary.
+
+    Args:
+        loss: a function, a class or an object.
+
+    Returns:
+        What `deserialize` reads.
+
+    Example:
+        >>> serialize(mean_squared_error)
+        'mean_squared_error'
+    """
     return LOSSES.serialize(loss)
 
 
 def deserialize(config: Any, custom_objects: Mapping[str, Any] | None = None) -> Any:
-    """The loss of a configuration."""
+    """The loss of a configuration.
+
+    Args:
+        config: what `serialize` returned.
+        custom_objects: names besides the built-in ones.
+
+    Returns:
+        A function of (y_true, y_pred) or a `Loss`.
+
+    Example:
+        >>> deserialize("mse") is mean_squared_error
+        True
+    """
     return LOSSES.deserialize(config, custom_objects)
 
 

@@ -148,13 +148,46 @@ def get(identifier: Any, custom_objects: Mapping[str, Any] | None = None) -> Any
 
 
 def serialize(metric: Any) -> Any:
-    """The configuration of a metric."""
+    """The configuration of a metric.
+
+    Args:
+        metric: a function.
+
+    Returns:
+        What `deserialize` reads.
+
+    Example:
+        >>> serialize(binary_accuracy)
+        'binary_accuracy'
+    """
     return METRICS.serialize(metric)
 
 
 def deserialize(config: Any, custom_objects: Mapping[str, Any] | None = None) -> Any:
-    """The metric of a configuration."""
+    """The metric of a configuration.
+
+    Args:
+        config: what `serialize` returned.
+        custom_objects: names besides the built-in ones.
+
+    Returns:
+        A function of (y_true, y_pred).
+
+    Example:
+        >>> deserialize("mae") is mean_absolute_error
+        True
+    """
     return METRICS.deserialize(config, custom_objects)
+
+
+def by_output(metric: Any) -> bool:
+    """Whether a metric argument means what the output and its loss decide.
+
+    Example:
+        >>> by_output("acc"), by_output("mae")
+        (True, False)
+    """
+    return isinstance(metric, str) and metric in ACCURACY + CROSSENTROPY
 
 
 def resolve(metric: Any, loss: Any, y_true: Any, y_pred: Any) -> Callable[..., Any]:
@@ -170,7 +203,7 @@ def resolve(metric: Any, loss: Any, y_true: Any, y_pred: Any) -> Callable[..., A
         y_true: the output's target.
         y_pred: the output.
     """
-    if not isinstance(metric, str) or metric not in ACCURACY + CROSSENTROPY:
+    if not by_output(metric):
         return get(metric)
     function, wide = losses.function_of(loss), y_pred.shape[-1] != 1
     binary = not wide or function is losses.binary_crossentropy

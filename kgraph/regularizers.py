@@ -102,6 +102,13 @@ class OrthogonalRegularizer(Regularizer):
 def l1(l: float = 0.01, *, l1: float | None = None) -> L1L2:  # noqa: E741
     """The sum of magnitudes times `l`, which Keras 3 calls `l1`.
 
+    Args:
+        l: the factor.
+        l1: the same.
+
+    Returns:
+        The penalty, a function of a tensor.
+
     Example:
         >>> l1(0.5).get_config()
         {'l1': 0.5, 'l2': 0.0}
@@ -112,6 +119,13 @@ def l1(l: float = 0.01, *, l1: float | None = None) -> L1L2:  # noqa: E741
 def l2(l: float = 0.01, *, l2: float | None = None) -> L1L2:  # noqa: E741
     """The sum of squares times `l`, which Keras 3 calls `l2`.
 
+    Args:
+        l: the factor.
+        l2: the same.
+
+    Returns:
+        The penalty, a function of a tensor.
+
     Example:
         >>> l2(0.01).get_config()
         {'l1': 0.0, 'l2': 0.01}
@@ -120,7 +134,19 @@ def l2(l: float = 0.01, *, l2: float | None = None) -> L1L2:  # noqa: E741
 
 
 def l1_l2(l1: float = 0.01, l2: float = 0.01) -> L1L2:
-    """Both penalties; unlike in Keras 3 neither is off by default."""
+    """Both penalties; unlike in Keras 3 neither is off by default.
+
+    Args:
+        l1: factor of the magnitudes.
+        l2: factor of the squares.
+
+    Returns:
+        The penalty, a function of a tensor.
+
+    Example:
+        >>> l1_l2().get_config()
+        {'l1': 0.01, 'l2': 0.01}
+    """
     return L1L2(l1=l1, l2=l2)
 
 

@@ -26,8 +26,6 @@ def bind_shapes(inputs: Sequence[Node], shapes: Sequence[tuple[int, ...]]) -> di
     Raises:
         ValueError: a rank or a size does not fit, or two arrays disagree about a symbol.
     """
-    if len(inputs) != len(shapes):
-        raise ValueError(explain("wrong number of arrays", expected=len(inputs), got=len(shapes)))
     binding: dict[str, int] = {}
     for node, shape in zip(inputs, shapes, strict=True):
         if len(shape) != node.ndim:
@@ -39,6 +37,25 @@ def bind_shapes(inputs: Sequence[Node], shapes: Sequence[tuple[int, ...]]) -> di
         if tuple(evaluate(d, binding) for d in node.shape) != tuple(shape):
             raise _mismatch(node, shape, binding)
     return binding
+
+
+def feed_arrays(inputs: Sequence[Node], values: Sequence[object]) -> list[np.ndarray]:
+    """Makes what is fed to inputs arrays of the inputs' dtypes.
+
+    Args:
+        inputs: input nodes.
+        values: one array, or what NumPy makes one of, an input.
+
+    Raises:
+        TypeError: a value is not numeric.
+        ValueError: there are too many values or too few.
+    """
+    if len(inputs) != len(values):
+        types = ", ".join(f"{n.name}: {n.type}" for n in inputs)
+        raise ValueError(
+            explain("wrong number of arrays", expected=types or "none", got=len(values))
+        )
+    return [feed_array(n, v) for n, v in zip(inputs, values, strict=True)]
 
 
 def _mismatch(node: Node, shape: tuple[int, ...], binding: Binding) -> ValueError:

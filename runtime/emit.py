@@ -19,6 +19,7 @@ import numpy as np
 from kgraph.errors import explain
 from kgraph.ir.node import Node
 from kgraph.ir.variable import Variable
+from kgraph.runtime.memory import ALIGNMENT
 from kgraph.runtime.plan import Operand, PlanData, Step
 
 _NUMBERS = itertools.count(1)
@@ -39,7 +40,7 @@ class Plan:
     def __init__(self, data: PlanData) -> None:
         self.data = data
         self.filename = f"<kgraph plan {next(_NUMBERS)}>"
-        self._arena = np.zeros(data.arena_bytes, np.uint8)
+        self._arena = aligned_bytes(data.arena_bytes)
         self._bases: dict[Node, np.ndarray] = {}
         self._arrays: dict[Operand, np.ndarray] = {}
         self.inputs = tuple(self.array(o) for o in data.inputs)
@@ -117,6 +118,8 @@ class Plan:
             words += [names.of(a, _wish(o)) for a, o in zip(arrays, operands, strict=True)]
             used.update(dict.fromkeys(words))
             label = step.node.origin.scope
+            # A layer's name may come from a file: a line break in it would end the comment.
+            label = "".join(c if c.isprintable() else "?" for c in label)
             comment = f"  # {label}" if label else ""
             lines.append(f"        {words[0]}({', '.join(words[1:])}){comment}")
         defaults = ", ".join(f"{name}={name}" for name in used)
@@ -149,6 +152,13 @@ class Plan:
         error.add_note(explain(text, where=step.node.origin.where))
 
 
+def aligned_bytes(size: int) -> np.ndarray:
+    """Zeroed memory that starts where a cache line does, as the offsets of buffers assume."""
+    memory = np.zeros(size + ALIGNMENT, np.uint8)
+    start = -memory.ctypes.data % ALIGNMENT
+    return memory[start : start + size]
+
+
 class _Names:
     """Readable, distinct variable names for kernels and arrays."""
 
@@ -161,8 +171,9 @@ class _Names:
         """The name of `value`: as wished, numbered where others wish the same."""
         if id(value) in self._by_id:
             return self._by_id[id(value)]
-        stem = re.sub(r"\W", "_", wish) or "v"
-        taken = keyword.iskeyword(stem) or stem.startswith("run_") or stem == "errstate"
+        # ASCII only, for Python takes some different letters for the same.
+        stem = re.sub(r"\W", "_", wish, flags=re.ASCII)
+        taken = keyword.iskeyword(stem) or stem.startswith(("run_", "__")) or stem == "errstate"
         if taken or not stem.isidentifier():
             stem = f"v_{stem}"
         numbers = self._numbers.setdefault(stem, itertools.count(2))

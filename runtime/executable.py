@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from kgraph import config
-from kgraph.errors import StageError
+from kgraph.errors import StageError, UndecidableError, explain
 from kgraph.ir.graph import Graph, Stage, substitute
 from kgraph.ir.leaves import RNG_STEP
 from kgraph.ir.node import API, build
@@ -22,7 +22,7 @@ from kgraph.ir.variable import Variable
 from kgraph.passes.lower import lower
 from kgraph.passes.manager import CompileReport, Pipeline
 from kgraph.passes.pipeline import optimize
-from kgraph.runtime.binding import bind_shapes, feed_array
+from kgraph.runtime.binding import bind_shapes, feed_arrays
 from kgraph.runtime.emit import Plan
 from kgraph.runtime.plan import PlanData, make_plan
 from kgraph.runtime.profile import Profile, profile
@@ -64,7 +64,7 @@ class Executable:
         Raises:
             ValueError: a shape does not fit.
         """
-        fed = [feed_array(n, a) for n, a in zip(self.graph.inputs, arrays, strict=True)]
+        fed = feed_arrays(self.graph.inputs, arrays)
         key = self._key(bind_shapes(self.graph.inputs, [a.shape for a in fed]))
         if not self.graph.updates:
             return self._run(key, fed)
@@ -88,6 +88,12 @@ class Executable:
 
         Args:
             binding: a number for each of `graph.symbols`.
+
+        Returns:
+            The plan; the same one for the same binding, as long as it is kept.
+
+        Raises:
+            UndecidableError: a symbol has no number.
         """
         key = self._key(binding)
         with self._lock:
@@ -112,13 +118,26 @@ class Executable:
         Args:
             binding: a number for each of `graph.symbols`.
             runs: repetitions of each step.
+
+        Returns:
+            The measured steps; variables keep their values.
         """
         plan = self.bind(binding)
         with self._running:
             return profile(plan, runs)
 
     def _key(self, binding: Mapping[str, int]) -> Key:
-        return tuple((name, int(binding[name])) for name in self.graph.symbols)
+        try:
+            return tuple((name, int(binding[name])) for name in self.graph.symbols)
+        except KeyError as error:
+            raise UndecidableError(
+                explain(
+                    f"The size {error} has no number",
+                    expected=", ".join(self.graph.symbols),
+                    got=", ".join(f"{name} = {number}" for name, number in binding.items()),
+                    hint="bind it, or give the graph an input whose shape shows it",
+                )
+            ) from None
 
     def _take(self, key: Key) -> Plan:
         with self._lock:
@@ -131,7 +150,7 @@ class Executable:
     def _plan_data(self, key: Key) -> PlanData:
         if key not in self._data:
             self._data[key] = make_plan(self.graph, dict(key))
-            while len(self._data) > config.plan_cache_size:
+            while len(self._data) > max(config.plan_cache_size, 1):
                 old, _ = self._data.popitem(last=False)
                 self._idle.pop(old, None)
                 self._bound.pop(old, None)
@@ -151,6 +170,9 @@ def compile(
         graph: a graph of any stage; layers are lowered for inference.
         rng_step: the counter of random ops, an int64 scalar; default one of its own.
         pipeline: passes to use instead of the default ones.
+
+    Returns:
+        What runs the graph on arrays of any sizes that fit.
 
     Example:
         >>> from kgraph.ir import Dim, Graph, input_node

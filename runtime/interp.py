@@ -11,7 +11,7 @@ from kgraph.ir.attributes import bind_attributes
 from kgraph.ir.graph import Graph
 from kgraph.ir.node import Node
 from kgraph.ir.variable import Variable
-from kgraph.runtime.binding import bind_shapes, feed_array
+from kgraph.runtime.binding import bind_shapes, feed_arrays
 
 
 def interpret(
@@ -38,7 +38,7 @@ def interpret(
         >>> interpret(Graph((x,), (("y", x + x),)), [[1.0, 2.0]])[0]
         (array([2., 4.], dtype=float32),)
     """
-    fed = [feed_array(n, a) for n, a in zip(graph.inputs, arrays, strict=True)]
+    fed = feed_arrays(graph.inputs, arrays)
     sizes = {**bind_shapes(graph.inputs, [a.shape for a in fed]), **(binding or {})}
     values: dict[Node, Any] = dict(zip(graph.inputs, fed, strict=True))
     with np.errstate(all="ignore"):

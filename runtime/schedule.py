@@ -54,7 +54,10 @@ class _Scheduler:
             self.root[node] = self.root[node.inputs[0]] if shares_storage(node) else node
         self.binding = binding
         self.bytes: dict[tuple[TensorType, ...], int] = {}
-        self.size = {n: 0 if shares_storage(n) else self._bytes(n) for n in self.nodes}
+        in_place = {value for _, value in graph.updates}
+        self.size = {
+            n: 0 if shares_storage(n) or n in in_place else self._bytes(n) for n in self.nodes
+        }
         self.readers = self._count_readers(graph)
         self.waits = {n: sum(not is_leaf(i) for i in set(n.inputs)) for n in self.nodes}
         self.blocks = self._order_updates(graph)

@@ -60,12 +60,17 @@ def freeze(value: Any) -> Any:
 
 
 def attribute_key(value: Any) -> Hashable:
-    """A hashable that is equal for equal attributes only."""
+    """A hashable that is equal for equal attributes only.
+
+    It stands for the value only as long as somebody keeps the value: what is compared by identity,
+    such as a layer's call, goes in as its number, so that a table of keys keeps no layer alive.
+    """
     if isinstance(value, float):
         return "float", struct.pack("<d", value)
     if isinstance(value, tuple):
         return "tuple", tuple(attribute_key(v) for v in value)
-    return type(value).__name__, value
+    kind = type(value)
+    return kind.__name__, id(value) if kind.__eq__ is object.__eq__ else value
 
 
 def freeze_attributes(attrs: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -10,6 +10,7 @@ import contextlib
 import contextvars
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import Any
 
 from kgraph.ir.node import Node
 from kgraph.ir.variable import Variable
@@ -24,6 +25,7 @@ class CallContext:
         updates: (variable, new value) pairs, in the order added.
         losses: scalars that `add_loss` added.
         masks: masks of tensors inside a layer's `call`.
+        built: layers that got their weights while a layer around them was called.
         frozen: whether a layer around the present one has `trainable = False`.
     """
 
@@ -31,6 +33,7 @@ class CallContext:
     updates: list[tuple[Variable, Node]] = field(default_factory=list)
     losses: list[Node] = field(default_factory=list)
     masks: dict[Node, Node] = field(default_factory=dict)
+    built: list[Any] = field(default_factory=list)
     frozen: bool = False
     sites: int = 0
 

@@ -7,6 +7,7 @@ must be written as 1). Questions that the polynomial cannot answer raise `Undeci
 
 from __future__ import annotations
 
+import operator
 import re
 from collections.abc import Iterable, Mapping
 
@@ -211,7 +212,8 @@ def _symbol(name: str) -> Dim:
 def _terms(value: int | Dim) -> tuple[tuple[Monomial, int], ...]:
     if isinstance(value, Dim):
         return value.terms
-    return (((), int(value)),) if value else ()
+    number = operator.index(value)  # refuses 2.5, which `int` would cut to 2
+    return (((), number),) if number else ()
 
 
 def _collect(terms: Iterable[tuple[Monomial, int]]) -> int | Dim:

@@ -35,6 +35,18 @@ class Graph:
         updates: (variable, new value); all right sides read the old values.
         stage: which ops may occur.
 
+    Example:
+        >>> from kgraph import ops
+        >>> from kgraph.ir import input_node
+        >>> x = input_node((2,), name="x")
+        >>> print(Graph((x,), (("y", ops.tanh(x) * 2),)))
+        graph core
+        input %0 'x' : f32[2]
+        %1 = tanh(%0) : f32[2]  # <ex>:1
+        %2 = const(2.0) : f32[]
+        %3 = multiply(%1, %2) : f32[2]  # <ex>:1
+        output 'y' %3
+
     Attributes:
         nodes: everything that outputs and updates need, operands first.
         states: the variables among them, in order of first use, updated ones included.
@@ -121,7 +133,22 @@ class Graph:
 
 
 def toposort(roots: Iterable[Node], stop: Iterable[Node] = ()) -> tuple[Node, ...]:
-    """All nodes below the roots, operands first, each once; nodes in `stop` are not entered."""
+    """All nodes below the roots, operands first, each once; nodes in `stop` are not entered.
+
+    Args:
+        roots: the nodes to compute.
+        stop: nodes that are not followed further.
+
+    Returns:
+        Every node that the roots need, operands first.
+
+    Example:
+        >>> from kgraph import ops
+        >>> from kgraph.ir import Graph, input_node
+        >>> x = input_node((2,), name="x")
+        >>> [n.op.name for n in toposort([ops.tanh(x) + 1])]
+        ['input', 'tanh', 'const', 'add']
+    """
     cut = frozenset(stop)
     order: dict[Node, None] = {}
     for root in roots:
@@ -154,7 +181,23 @@ def transform(roots: Sequence[Node], function: Callable[[Node], Node]) -> tuple[
 
 
 def substitute(roots: Sequence[Node], table: Mapping[Node, Node]) -> tuple[Node, ...]:
-    """Replaces the nodes in `table` wherever the roots need them."""
+    """Replaces the nodes in `table` wherever the roots need them.
+
+    Args:
+        roots: nodes.
+        table: node -> what stands for it.
+
+    Returns:
+        The roots over the replaced nodes.
+
+    Example:
+        >>> from kgraph import ops
+        >>> from kgraph.ir import Graph, input_node
+        >>> x = input_node((2,), name="x")
+        >>> y = substitute([ops.tanh(x)], {x: ops.exp(x)})[0]
+        >>> y.inputs[0].op.name
+        'exp'
+    """
     done: dict[Node, Node] = dict(table)
     for node in toposort(roots, stop=table):
         if node not in done:

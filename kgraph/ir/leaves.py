@@ -116,6 +116,9 @@ def input_node(shape: tuple[int | Dim, ...], dtype: str = "float32", name: str =
         dtype: element type.
         name: the key under which the caller feeds it.
 
+    Returns:
+        A new leaf, different from all others.
+
     Example:
         >>> input_node((2, 3), name="x")
         <x = input: f32[2, 3]>
@@ -126,6 +129,13 @@ def input_node(shape: tuple[int | Dim, ...], dtype: str = "float32", name: str =
 
 def const(value: Any, dtype: str | None = None) -> Node:
     """A constant of `value`, which Python numbers make float32, int32 or bool.
+
+    Args:
+        value: a number, nested lists or an array.
+        dtype: element type; default the value's.
+
+    Returns:
+        A node; equal constants are one node.
 
     Example:
         >>> const([1.0, 2.0]).type
@@ -153,10 +163,32 @@ def items(node: Node) -> tuple[Node, ...]:
 
 
 def is_const(node: Node) -> bool:
-    """Whether the node is a constant."""
+    """Whether the node is a constant.
+
+    Args:
+        node: any node.
+
+    Returns:
+        Whether it is a constant.
+
+    Example:
+        >>> is_const(const(1.0))
+        True
+    """
     return node.op is CONST
 
 
 def const_value(node: Node) -> np.ndarray:
-    """The array of a constant node."""
+    """The array of a constant node.
+
+    Args:
+        node: a constant.
+
+    Returns:
+        Its array, which must not be written to.
+
+    Example:
+        >>> const_value(const([1, 2])).tolist()
+        [1, 2]
+    """
     return node.attrs["value"].array

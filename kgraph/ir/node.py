@@ -212,7 +212,9 @@ def build(
     try:
         frozen = freeze_attributes(op.normalize(inputs, dict(attrs) if attrs else {}))
         named = tuple([(k, attribute_key(v)) for k, v in frozen.items()]) if frozen else ()
-        key = (op, inputs, named)
+        # Numbers instead of the operands: a key that held them would keep a layer's calls alive for
+        # ever, for the layer holds the nodes that it made. An entry goes before its operands can.
+        key = (op, tuple(map(id, inputs)), named)
         found = _TABLE.get(key)
         if found is not None:
             return found

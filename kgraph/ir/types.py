@@ -122,6 +122,12 @@ def parse_type(text: str) -> TensorType:
 def promote(*dtypes: str) -> str:
     """The dtype that operands of these dtypes are cast to.
 
+    Args:
+        dtypes: NumPy's names.
+
+    Returns:
+        A dtype's name.
+
     Example:
         >>> promote("int64", "float32")
         'float32'

@@ -80,7 +80,16 @@ class Variable(Node):
 
         Raises:
             ValueError: the shapes differ.
+            TypeError: it is a symbolic tensor, which has no value.
         """
+        if isinstance(value, Node) and not isinstance(value, Variable):
+            raise TypeError(
+                explain(
+                    f"Cannot assign a symbolic tensor to variable {self.name}",
+                    got=value,
+                    hint="compute with numbers: `variable.assign(float(variable) * 0.5)`",
+                )
+            )
         array = np.asarray(value)
         if array.shape != self.value.shape:
             raise ValueError(
@@ -100,6 +109,11 @@ class Variable(Node):
     def __int__(self) -> int:
         """The present value of a variable of one element; inside a traced function, a constant."""
         return int(self._scalar())
+
+    def __array__(self, dtype: Any = None, copy: Any = None) -> np.ndarray:
+        """A copy of the present value, for the array changes with every training step."""
+        del copy
+        return np.array(self.value, dtype=dtype)
 
     def _scalar(self) -> Any:
         if self.value.size != 1:

@@ -8,7 +8,7 @@ ops in place; on arrays it runs at once.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -278,7 +278,7 @@ class Layer(CallHistory, Configurable, EffectOwner, WeightOwner):
         named.pop("mask", None)
         explicit = named.pop("training", None)
         known = call_parameters(type(self).call)
-        before = context.training, context.frozen, context.masks
+        before, first = (context.training, context.frozen, context.masks), len(context.built)
         context.training = before[0] if explicit is None else bool(explicit)
         context.frozen = before[1] or not self._trainable
         context.masks = _mask_table(args[0], mask)
@@ -288,12 +288,27 @@ class Layer(CallHistory, Configurable, EffectOwner, WeightOwner):
             if "mask" in known and context.masks:
                 named["mask"] = mask
             outputs = map_structure(self._lift_output, self.call(*args, **named))
+            self._check_held(context.built[first:])
             nodes = leaves_of(outputs, is_node)
             if self.activity_regularizer is not None:
                 context.losses.extend(self._activity_loss(n) for n in nodes)
             return outputs, _mask_tuple(self._masks_of_outputs(args[0], mask, nodes), len(nodes))
         finally:
             context.training, context.frozen, context.masks = before
+
+    def _check_held(self, built: Sequence[Any]) -> None:
+        """Refuses layers with weights that `call` brought to life and the layer does not hold."""
+        lost = [each for each in built if each.weights and each not in self.flattened_layers()]
+        if lost:
+            raise ValueError(
+                explain(
+                    f"`call` of layer {self.name} made weights that the layer does not hold, so "
+                    "they would never be trained or saved",
+                    got=f"layers {', '.join(each.name for each in lost)}",
+                    hint="make layers in `__init__` or `build` and keep them as attributes; the "
+                    "function of a Lambda can hold none, so call the layer outside of it",
+                )
+            )
 
     def _masks_of_outputs(self, inputs: Any, mask: Any, outputs: tuple[Node, ...]) -> Any:
         """The masks of what `call` just returned; a model knows them from its inlining."""
@@ -308,6 +323,9 @@ class Layer(CallHistory, Configurable, EffectOwner, WeightOwner):
             return
         self._weight_scope = here().scope
         self._build_with(self._build_shapes(args, kwargs))
+        context = current_context()
+        if context is not None:
+            context.built.append(self)
         check_inputs(self, nodes)
 
     def _build_with(self, shapes: list[Any]) -> None:

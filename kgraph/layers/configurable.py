@@ -99,6 +99,10 @@ class Configurable:
             names |= {function.__name__: function for function in functions}
         return names
 
+    def __copy__(self) -> Any:
+        """A copy with weights of its own, as a graph cannot be shared without its layers."""
+        return self.__deepcopy__({})
+
     def __deepcopy__(self, memo: dict[int, Any]) -> Any:
         shapes, weights = self.get_build_config(), self.get_weights()
         memo[id(self)] = made = self.fresh_copy()

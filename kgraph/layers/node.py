@@ -114,20 +114,76 @@ class CallHistory:
         return [call for call, _ in self._inbound_nodes]
 
     def get_input_at(self, node_index: int) -> Any:
-        """The input tensor(s) of a call."""
+        """The input tensor(s) of a call.
+
+        Args:
+            node_index: number of the call, from 0.
+
+        Returns:
+            A tensor, or a list of them.
+
+        Example:
+            >>> from kgraph.layers import Dense, Input
+            >>> a, b, shared = Input((3,)), Input((3,)), Dense(2)
+            >>> y, z = shared(a), shared(b)
+            >>> shared.get_input_at(1) is b
+            True
+        """
         return unpack_singleton(self._call_at(node_index, "input")[0].inputs)
 
     def get_output_at(self, node_index: int) -> Any:
-        """The output tensor(s) of a call."""
+        """The output tensor(s) of a call.
+
+        Args:
+            node_index: number of the call, from 0.
+
+        Returns:
+            A tensor, or a list of them.
+
+        Example:
+            >>> from kgraph.layers import Dense, Input
+            >>> a, b, shared = Input((3,)), Input((3,)), Dense(2)
+            >>> y, z = shared(a), shared(b)
+            >>> shared.get_output_at(1) is z
+            True
+        """
         return unpack_singleton(self._call_at(node_index, "output")[1])
 
     def get_input_shape_at(self, node_index: int) -> Any:
-        """The input shape(s) of a call."""
+        """The input shape(s) of a call.
+
+        Args:
+            node_index: number of the call, from 0.
+
+        Returns:
+            A shape with None for the batch, or a list of them.
+
+        Example:
+            >>> from kgraph.layers import Activation, Input
+            >>> shared = Activation("relu")
+            >>> y, z = shared(Input((3,))), shared(Input((5,)))
+            >>> shared.get_input_shape_at(1)
+            (None, 5)
+        """
         call = self._call_at(node_index, "input shape")[0]
         return unpack_singleton([keras_shape(n) for n in call.inputs])
 
     def get_output_shape_at(self, node_index: int) -> Any:
-        """The output shape(s) of a call."""
+        """The output shape(s) of a call.
+
+        Args:
+            node_index: number of the call, from 0.
+
+        Returns:
+            A shape with None for the batch, or a list of them.
+
+        Example:
+            >>> from kgraph.layers import Activation, Input
+            >>> shared = Activation("relu")
+            >>> y, z = shared(Input((3,))), shared(Input((5,)))
+            >>> shared.get_output_shape_at(0)
+            (None, 3)
+        """
         return unpack_singleton(
             [keras_shape(n) for n in self._call_at(node_index, "output shape")[1]]
         )

@@ -179,7 +179,18 @@ class WeightOwner:
         return [*self.trainable_weights, *self.non_trainable_weights]
 
     def get_weights(self) -> list[np.ndarray]:
-        """Copies of the weights, in the order of `weights`."""
+        """Copies of the weights, in the order of `weights`.
+
+        Returns:
+            A list of arrays.
+
+        Example:
+            >>> from kgraph.layers import Dense, Input
+            >>> layer = Dense(2, bias_initializer="ones")
+            >>> y = layer(Input((3,)))
+            >>> layer.get_weights()[1].tolist()
+            [1.0, 1.0]
+        """
         return [v.numpy() for v in self.weights]
 
     def set_weights(self, weights: Sequence[Any]) -> None:
@@ -190,14 +201,33 @@ class WeightOwner:
 
         Raises:
             ValueError: their number or a shape differs.
+
+        Example:
+            >>> import numpy as np
+            >>> from kgraph.layers import Dense, Input
+            >>> layer = Dense(2)
+            >>> y = layer(Input((3,)))
+            >>> layer.set_weights([np.zeros((3, 2)), np.ones(2)])
+            >>> layer(np.ones((1, 3))).tolist()
+            [[1.0, 1.0]]
         """
         assign_weights(self.name, self.weights, weights)
 
     def count_params(self) -> int:
         """The number of scalars in the weights.
 
+        Returns:
+            The number of elements of all weights.
+
         Raises:
             RuntimeError: the layer has no weights yet because it is not built.
+
+        Example:
+            >>> from kgraph.layers import Dense, Input
+            >>> layer = Dense(2)
+            >>> y = layer(Input((3,)))
+            >>> layer.count_params()
+            8
         """
         if not self.built:
             raise RuntimeError(

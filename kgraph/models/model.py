@@ -232,6 +232,18 @@ class Model(NetworkOwner, Trainer, Layer):
 
         Args:
             **options: for `json.dumps`, such as `indent`.
+
+        Returns:
+            The text; `model_from_json` reads it.
+
+        Example:
+            >>> import json
+            >>> from kgraph.layers import Dense
+            >>> from kgraph.models import Sequential
+            >>> model = Sequential([Dense(1, input_dim=2, name="top")])
+            >>> config = json.loads(model.to_json())["config"]
+            >>> [layer["class_name"] for layer in config["layers"]]
+            ['Dense']
         """
         return to_json(model_document(self), **options)
 
@@ -246,14 +258,35 @@ class Model(NetworkOwner, Trainer, Layer):
         return network.graph.states if network is not None else ()
 
     def get_weights(self) -> list[np.ndarray]:
-        """Copies of the weights, layer by layer (`weights` has the trainable ones first)."""
+        """Copies of the weights, layer by layer (`weights` has the trainable ones first).
+
+        Returns:
+            A list of arrays.
+
+        Example:
+            >>> from kgraph.layers import Dense
+            >>> from kgraph.models import Sequential
+            >>> [w.shape for w in Sequential([Dense(1, input_dim=2)]).get_weights()]
+            [(2, 1), (1,)]
+        """
         return [v.numpy() for v in self._weights_by_layer()]
 
     def set_weights(self, weights: Sequence[Any]) -> None:
         """Writes the weights, in the order of `get_weights`.
 
+        Args:
+            weights: arrays as `get_weights` returns them.
+
         Raises:
             ValueError: their number or a shape differs.
+
+        Example:
+            >>> from kgraph.layers import Dense
+            >>> from kgraph.models import Sequential
+            >>> model = Sequential([Dense(1, input_dim=2)])
+            >>> model.set_weights([[[1.0], [2.0]], [0.5]])
+            >>> model.predict_on_batch([[1.0, 1.0]] and __import__("numpy").ones((1, 2))).tolist()
+            [[3.5]]
         """
         assign_weights(self.name, self._weights_by_layer(), weights)
 
@@ -270,6 +303,15 @@ class Model(NetworkOwner, Trainer, Layer):
 
         Raises:
             ValueError: the model is not built.
+
+        Example:
+            >>> import io
+            >>> from kgraph.layers import Dense
+            >>> from kgraph.models import Sequential
+            >>> file, model = io.BytesIO(), Sequential([Dense(1, input_dim=2)])
+            >>> model.save_weights(file)
+            >>> file.getvalue()[1:4]
+            b'HDF'
         """
         save_weights(self, filepath, overwrite)
 
@@ -291,6 +333,16 @@ class Model(NetworkOwner, Trainer, Layer):
         Raises:
             ValueError: the file does not fit the model, or the model is not built.
             OSError: there is no such file, or it is not HDF5.
+
+        Example:
+            >>> import io
+            >>> from kgraph.layers import Dense
+            >>> from kgraph.models import Sequential
+            >>> file, old, new = io.BytesIO(), *(Sequential([Dense(1, input_dim=2)]) for _ in range(2))
+            >>> old.save_weights(file)
+            >>> new.load_weights(file)
+            >>> bool((old.get_weights()[0] == new.get_weights()[0]).all())
+            True
         """
         load_weights(self, filepath, by_name, skip_mismatch, reshape)
 

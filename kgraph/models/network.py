@@ -133,8 +133,23 @@ class NetworkOwner:
     def get_layer(self, name: str | None = None, index: int | None = None) -> Any:
         """The layer of that name or position; the index wins.
 
+        Args:
+            name: the layer's name.
+            index: its position in `layers`.
+
+        Returns:
+            The layer.
+
         Raises:
             ValueError: there is none.
+
+        Example:
+            >>> from kgraph.layers import Dense, Input
+            >>> from kgraph.models import Model
+            >>> x = Input((2,))
+            >>> model = Model(x, Dense(1, name="top", kernel_initializer="ones")(x))
+            >>> model.get_layer("top") is model.get_layer(index=-1)
+            True
         """
         layers = self.layers
         if index is not None:
@@ -174,6 +189,21 @@ class NetworkOwner:
 
         Raises:
             ValueError: the model is not built.
+
+        Example:
+            >>> from kgraph.layers import Dense
+            >>> from kgraph.models import Sequential
+            >>> Sequential([Dense(2, input_dim=3, name="d")], name="s").summary(line_length=60)
+            Model: "s"
+            ____________________________________________________________
+            Layer (type)               Output Shape            Param #
+            ============================================================
+            d (Dense)                  (None, 2)               8
+            ============================================================
+            Total params: 8
+            Trainable params: 8
+            Non-trainable params: 0
+            ____________________________________________________________
         """
         print_summary(self, line_length, positions, print_fn)
 

@@ -64,6 +64,14 @@ class Sequential(Model):
         Raises:
             TypeError: it is no layer.
             ValueError: its name is taken, or it has several outputs.
+
+        Example:
+            >>> from kgraph.layers import Dense, Flatten
+            >>> model = Sequential()
+            >>> model.add(Flatten(input_shape=(2, 3)))
+            >>> model.add(Dense(4))
+            >>> model.output_shape
+            (None, 4)
         """
         if is_node(layer):
             history = history_of(layer)
@@ -92,6 +100,13 @@ class Sequential(Model):
 
         Raises:
             TypeError: there is none.
+
+        Example:
+            >>> from kgraph.layers import Dense
+            >>> model = Sequential([Dense(4, input_dim=2), Dense(1)])
+            >>> model.pop()
+            >>> model.output_shape
+            (None, 4)
         """
         if not self._stack:
             raise TypeError("There are no layers in the model.")

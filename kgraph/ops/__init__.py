@@ -165,6 +165,9 @@ from kgraph.ops.shapes import (
     transpose,
     zeros_like,
 )
+from kgraph.ops.shapes import (
+    shape_of as shape,
+)
 from kgraph.ops.slicing import (
     slice_ as slice,
 )
@@ -280,6 +283,7 @@ __all__ = [
     "rsqrt",
     "scatter_add",
     "selu",
+    "shape",
     "sigmoid",
     "sigmoid_cross_entropy",
     "sign",

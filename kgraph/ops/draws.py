@@ -21,6 +21,9 @@ from kgraph.ops.specialized import Specialized
 
 Fill = Callable[[np.random.Generator, np.ndarray], None]
 _WORD = 1 << 64
+# Elements whose random bits are held at a time: NumPy returns raw bits in a new array only, which
+# is to stay in the cache and not to grow with the tensor.
+_CHUNK = 1 << 15
 
 
 class Stream:
@@ -185,13 +188,17 @@ class RandomBernoulli(RandomOp):
         whole = min(int(attrs["p"] * 2**16), 2**16 - 1)
         limit, rest = np.array(whole, np.uint16), attrs["p"] * 2**16 - whole
 
-        def draw(step: np.ndarray, out: np.ndarray, hit: np.ndarray) -> None:
-            generator, flat = stream.at(int(step)), hit.reshape(-1)
-            words = stream.bits.random_raw(-(-size // 4)).view(np.uint16)[:size]
-            np.less(words, limit, flat)
+        def decide(generator: np.random.Generator, hits: np.ndarray) -> None:
+            words = stream.bits.random_raw(-(-hits.size // 4)).view(np.uint16)[: hits.size]
+            np.less(words, limit, hits)
             if rest:
                 undecided = np.flatnonzero(words == limit)
-                flat[undecided] = generator.random(undecided.size) < rest
+                hits[undecided] = generator.random(undecided.size) < rest
+
+        def draw(step: np.ndarray, out: np.ndarray, hit: np.ndarray) -> None:
+            generator, flat = stream.at(int(step)), hit.reshape(-1)
+            for start in range(0, size, _CHUNK):
+                decide(generator, flat[start : start + _CHUNK])
             np.copyto(out, hit)
 
         return draw

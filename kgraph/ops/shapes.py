@@ -25,7 +25,12 @@ def draw(*shape: int, dtype: str = "float32") -> Callable[[np.random.Generator],
 
 
 def shape_of(x: Any) -> Shape:
-    """The sizes of a node or of what can become an array."""
+    """The sizes of a tensor or an array; those of a tensor that are not known are symbols.
+
+    Example:
+        >>> shape_of(np.ones((2, 3)))
+        (2, 3)
+    """
     return x.shape if isinstance(x, Node) else as_array(x).shape
 
 
@@ -260,7 +265,8 @@ class Flip(View):
         return types[0]
 
     def view(self, array: np.ndarray, **attrs: Any) -> np.ndarray:
-        return np.flip(array, attrs["axis"])
+        # A scalar has nothing to flip, and indexing it would give a copy instead of a view.
+        return np.flip(array, attrs["axis"]) if array.ndim else array
 
     def vjp(self, g: Any, y: Any, *inputs: Node, **attrs: Any) -> tuple[Node | None, ...]:
         return (flip(g, attrs["axis"]),)

@@ -49,7 +49,8 @@ class Slice(View):
         return x.with_shape(sliced_shape(x.shape, attrs["starts"], attrs["stops"], attrs["steps"]))
 
     def view(self, array: np.ndarray, **attrs: Any) -> np.ndarray:
-        return array[slices(attrs, array.shape)]
+        # The dots make a view of a scalar too, which an empty index would copy.
+        return array[(*slices(attrs, array.shape), ...)]
 
     def vjp(self, g: Any, y: Any, *inputs: Node, **attrs: Any) -> tuple[Node | None, ...]:
         return (slice_grad(g, inputs[0].shape, **attrs),)

@@ -23,6 +23,9 @@ def get(identifier: Any, custom_objects: Mapping[str, Any] | None = None) -> Opt
         identifier: a name in any case, a configuration, a class, or an optimizer.
         custom_objects: names besides the built-in ones.
 
+    Returns:
+        An `Optimizer`.
+
     Raises:
         ValueError: there is no such optimizer.
 
@@ -40,12 +43,30 @@ def get(identifier: Any, custom_objects: Mapping[str, Any] | None = None) -> Opt
 
 
 def serialize(optimizer: Optimizer) -> dict[str, Any]:
-    """The configuration of an optimizer: `{"class_name": ..., "config": ...}`."""
+    """The configuration of an optimizer: `{"class_name": ..., "config": ...}`.
+
+    Args:
+        optimizer: any optimizer.
+
+    Returns:
+        What `deserialize` reads.
+
+    Example:
+        >>> serialize(SGD(0.5))["config"]["learning_rate"]
+        0.5
+    """
     return OPTIMIZERS.serialize(optimizer)
 
 
 def deserialize(config: Any, custom_objects: Mapping[str, Any] | None = None) -> Optimizer:
     """The optimizer of a configuration or a name.
+
+    Args:
+        config: what `serialize` returned, of this or another version of Keras, or a name.
+        custom_objects: names besides the built-in ones.
+
+    Returns:
+        An `Optimizer`.
 
     Example:
         >>> deserialize({"class_name": "SGD", "config": {"lr": 0.5}}).get_config()["learning_rate"]

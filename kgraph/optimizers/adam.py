@@ -49,10 +49,10 @@ class Adam(Optimizer):
     def slot_names(self) -> tuple[str, ...]:
         return ("m", "v", "vhat") if self.amsgrad else ("m", "v")
 
-    def rate(self) -> Node:
+    def step_size(self) -> Node:
         time: Any = cast_to(self.iterations, "float64") + 1.0
         correction = ops.sqrt(1.0 - self.beta_2**time) / (1.0 - self.beta_1**time)
-        return cast_to(super().rate(), "float64") * correction
+        return cast_to(self.rate(), "float64") * correction
 
     def update(
         self, gradient: Node, slots: Mapping[str, Variable], descent: Node

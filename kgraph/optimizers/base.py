@@ -38,7 +38,7 @@ class Optimizer:
         clipnorm: largest norm of each weight's gradient.
         clipvalue: largest absolute value of a gradient's elements.
         global_clipnorm: largest norm of all gradients together.
-        weight_decay: share of a weight, times the step size, that each update takes off first.
+        weight_decay: share of a weight, times the learning rate, that each update takes off first.
         name: prefix of the slots' names.
         lr: Keras 2.2's name of `learning_rate`.
 
@@ -106,8 +106,12 @@ class Optimizer:
         """
         raise NotImplementedError(f"{type(self).__name__} must define update().")
 
+    def step_size(self) -> Node:
+        """What the formula takes as its step size: the learning rate, corrected if need be."""
+        return self.rate()
+
     def rate(self) -> Node:
-        """The step size of this update, a scalar that `get_updates` casts to the weights' dtype.
+        """The learning rate of this update, a scalar that is cast to the weights' dtype later.
 
         Whatever is computed for it is computed in float64: 1 - 0.999**t loses five digits in
         float32.
@@ -151,20 +155,21 @@ class Optimizer:
         """
         table = dict(zip(variables, self.clip(gradients), strict=True))
         updates: Updates = [(self.iterations, self.iterations + 1)]
-        rate: Any = self.rate()
+        step: Any = self.step_size()
         for group in self.build(variables):
-            descent = cast_to(-rate, group.weights[0].dtype)
+            descent = cast_to(-step, group.weights[0].dtype)
             joined = group.join([table[w] for w in group.weights])
             change, slots = self.update(joined, group.slots, descent)
             updates += [(group.slots[name], slots[name]) for name in self.slot_names]
             parts = group.cut(change)
-            updates += [(w, self._moved(w, p, descent)) for w, p in zip(group.weights, parts)]
+            updates += [(w, self._moved(w, p)) for w, p in zip(group.weights, parts)]
         return updates
 
-    def _moved(self, weight: Variable, change: Any, descent: Any) -> Node:
+    def _moved(self, weight: Variable, change: Any) -> Node:
         value: Any = weight
         if self.weight_decay:
-            value = value + value * (descent * self.weight_decay)
+            rate: Any = cast_to(self.rate(), weight.dtype)
+            value = value - value * (rate * self.weight_decay)
         value = value + change
         return value if weight.constraint is None else weight.constraint(value)
 

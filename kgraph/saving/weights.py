@@ -34,6 +34,15 @@ def save_weights(model: Any, filepath: Any, overwrite: bool = True) -> None:
 
     Raises:
         ValueError: the model is not built.
+
+    Example:
+        >>> import io
+        >>> from kgraph.layers import Dense
+        >>> from kgraph.models import Sequential
+        >>> file, model = io.BytesIO(), Sequential([Dense(1, input_dim=2)])
+        >>> save_weights(model, file)
+        >>> file.getvalue()[1:4]
+        b'HDF'
     """
     layers = model.require_built().layers
     exists = isinstance(filepath, (str, os.PathLike)) and os.path.isfile(filepath)
@@ -87,6 +96,16 @@ def load_weights(
     Raises:
         ValueError: the file does not fit the model.
         OSError: there is no such file, or it is not HDF5.
+
+    Example:
+        >>> import io
+        >>> from kgraph.layers import Dense
+        >>> from kgraph.models import Sequential
+        >>> file, old, new = io.BytesIO(), *(Sequential([Dense(1, input_dim=2)]) for _ in range(2))
+        >>> save_weights(old, file)
+        >>> load_weights(new, file)
+        >>> bool((old.get_weights()[0] == new.get_weights()[0]).all())
+        True
     """
     if skip_mismatch and not by_name:
         raise ValueError(

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from kgraph import losses
+from kgraph import metrics as metric_functions
 from kgraph.ir import Node, Variable
 from kgraph.optimizers import Optimizer
 
@@ -106,7 +107,8 @@ def make_heads(
         prefix = f"{name}_" if several else ""
         measured = [(m, False) for m in plain[index]] + [(m, True) for m in weighted[index]]
         found = tuple(
-            Metric(unused(prefix + metric_name(m), taken), m, flag) for m, flag in measured
+            Metric(unused(prefix + metric_name(m), taken), known_metric(m), flag)
+            for m, flag in measured
         )
         weight = 1.0 if weights[index] is None else weights[index]
         log = f"{name}_loss" if several else None
@@ -171,6 +173,17 @@ def as_list(value: Any) -> list[Any]:
     if value is None:
         return []
     return list(value) if isinstance(value, (list, tuple)) else [value]
+
+
+def known_metric(metric: Any) -> Any:
+    """The metric itself, if it has a meaning.
+
+    Raises:
+        ValueError: there is no metric of that name.
+    """
+    if not metric_functions.by_output(metric):
+        metric_functions.get(metric)
+    return metric
 
 
 def metric_name(metric: Any) -> str:

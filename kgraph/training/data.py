@@ -83,12 +83,12 @@ def _wrong_count(data: Sequence[Any], names: Sequence[str], kind: str) -> ValueE
 
 
 def is_array(value: Any) -> bool:
-    """Whether a value has a shape and a dtype, or is a pandas object."""
-    return isinstance(value, np.ndarray) or hasattr(value, "__array__")
+    """Whether a value has a shape and a dtype, or is a pandas object or a sparse matrix."""
+    return any(hasattr(value, name) for name in ("__array__", "toarray"))
 
 
 def as_array(value: Any, kind: str) -> np.ndarray:
-    """One array, from pandas objects too.
+    """One array, from pandas objects and SciPy's sparse matrices too.
 
     Raises:
         TypeError: it is no array.
@@ -97,7 +97,7 @@ def as_array(value: Any, kind: str) -> np.ndarray:
         return value
     if not is_array(value):
         raise TypeError(f"Error when checking model {kind}: {ONE_ARRAY}{str(value)[:200]}...")
-    return np.asarray(value)
+    return value.toarray() if hasattr(value, "toarray") else np.asarray(value)
 
 
 def fit_type(array: np.ndarray, name: str, type_: TensorType, kind: str) -> np.ndarray:

@@ -30,6 +30,7 @@ class Batches:
         self.samples = len(arrays[0]) if arrays else 0
         starts = range(0, self.samples, batch_size)
         self.bounds = [(i, min(i + batch_size, self.samples)) for i in starts]
+        self._lock = step.lock
         self._plans: list[Any] = []
         made: dict[int, Any] = {}
         for start, stop in self.bounds:
@@ -54,15 +55,16 @@ class Batches:
         """
         start, stop = self.bounds[index]
         plan, feeds = self._plans[index]
-        if order is None:
-            for array, buffer in feeds:
-                buffer[...] = array[start:stop]
-        else:
-            rows = order[start:stop]
-            for array, buffer in feeds:
-                # Rows are in range; "clip" is the mode in which `take` writes without a copy.
-                array.take(rows, 0, buffer, "clip")
-        plan.run()
+        with self._lock:
+            if order is None:
+                for array, buffer in feeds:
+                    buffer[...] = array[start:stop]
+            else:
+                rows = order[start:stop]
+                for array, buffer in feeds:
+                    # Rows are in range; "clip" is the mode in which `take` writes without a copy.
+                    array.take(rows, 0, buffer, "clip")
+            plan.run()
         return plan
 
 

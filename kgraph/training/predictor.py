@@ -61,6 +61,14 @@ class Predictor:
 
         Returns:
             An array with one row a sample, or a list of them for several outputs.
+
+        Example:
+            >>> import numpy as np
+            >>> from kgraph.layers import Dense
+            >>> from kgraph.models import Sequential
+            >>> model = Sequential([Dense(1, input_dim=2, kernel_initializer="ones")])
+            >>> model.predict(np.array([[1.0, 2.0], [3.0, 4.0]])).tolist()
+            [[3.0], [7.0]]
         """
         check_hints(hints, FIT_HINTS)
         arrays, step = self._input_arrays(x), self._predict_step()
@@ -81,9 +89,22 @@ class Predictor:
     def predict_classes(self, x: Any, batch_size: int | None = None, verbose: int = 0) -> Any:
         """The classes that a model with one output predicts.
 
+        Args:
+            x: inputs, as for `fit`.
+            batch_size: samples in a step; default 32.
+            verbose: 0 silent, 1 a progress bar.
+
         Returns:
             The index of the largest of several outputs, or whether a single one exceeds 0.5,
             shape (n, 1).
+
+        Example:
+            >>> import numpy as np
+            >>> from kgraph.layers import Dense
+            >>> from kgraph.models import Sequential
+            >>> model = Sequential([Dense(1, input_dim=2, kernel_initializer="ones")])
+            >>> model.predict_classes(np.array([[1.0, 2.0], [0.0, 0.25]])).tolist()
+            [[1], [0]]
         """
         found = self.predict(x, batch_size=batch_size, verbose=verbose)
         if isinstance(found, list):
@@ -91,7 +112,24 @@ class Predictor:
         return found.argmax(axis=-1) if found.shape[-1] > 1 else (found > 0.5).astype("int32")
 
     def predict_proba(self, x: Any, batch_size: int | None = None, verbose: int = 0) -> Any:
-        """`predict`, with a warning if the outputs cannot be probabilities."""
+        """`predict`, with a warning if the outputs cannot be probabilities.
+
+        Args:
+            x: inputs, as for `fit`.
+            batch_size: samples in a step; default 32.
+            verbose: 0 silent, 1 a progress bar.
+
+        Returns:
+            What `predict` returns.
+
+        Example:
+            >>> import numpy as np
+            >>> from kgraph.layers import Dense
+            >>> from kgraph.models import Sequential
+            >>> model = Sequential([Dense(1, input_dim=2, kernel_initializer="ones")])
+            >>> model.predict_proba(np.array([[0.5, 0.25]])).tolist()
+            [[0.75]]
+        """
         found = self.predict(x, batch_size=batch_size, verbose=verbose)
         arrays = found if isinstance(found, list) else [found]
         if any(a.size and (a.min() < 0.0 or a.max() > 1.0) for a in arrays):
@@ -103,7 +141,22 @@ class Predictor:
         return found
 
     def predict_on_batch(self, x: Any) -> Any:
-        """The model's outputs for one batch of any size."""
+        """The model's outputs for one batch of any size.
+
+        Args:
+            x: inputs, as for `fit`.
+
+        Returns:
+            An array with one row a sample, or a list of them for several outputs.
+
+        Example:
+            >>> import numpy as np
+            >>> from kgraph.layers import Dense
+            >>> from kgraph.models import Sequential
+            >>> model = Sequential([Dense(1, input_dim=2, kernel_initializer="ones")])
+            >>> model.predict_on_batch(np.ones((2, 2))).tolist()
+            [[2.0], [2.0]]
+        """
         arrays = self._input_arrays(x)
         return self._predict_batch(self._predict_step(), arrays)
 

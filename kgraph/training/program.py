@@ -74,13 +74,18 @@ class Data:
 class Step:
     """An executable with its plans, found by the shapes of the arrays.
 
+    Args:
+        executable: what to run.
+        lock: shared by steps that write the same variables; default one of its own.
+
     Attributes:
-        lock: held by whoever fills the plans' inputs and reads their outputs.
+        lock: held by whoever fills the plans' inputs and reads their outputs. Two threads that
+            filled one plan would exchange its ids after they were checked.
     """
 
-    def __init__(self, executable: Executable) -> None:
+    def __init__(self, executable: Executable, lock: threading.RLock | None = None) -> None:
         self.executable = executable
-        self.lock = threading.RLock()
+        self.lock = lock or threading.RLock()
         self._plans: dict[tuple[tuple[int, ...], ...], Any] = {}
 
     def plan(self, shapes: tuple[tuple[int, ...], ...]) -> Any:
@@ -96,9 +101,10 @@ class Step:
     def run(self, arrays: Sequence[np.ndarray]) -> Any:
         """Runs on one batch; returns the plan, which holds the outputs until the next run."""
         plan = self.plan(tuple([a.shape for a in arrays]))
-        for buffer, array in zip(plan.inputs, arrays):
-            buffer[...] = array
-        plan.run()
+        with self.lock:
+            for buffer, array in zip(plan.inputs, arrays):
+                buffer[...] = array
+            plan.run()
         return plan
 
 
@@ -129,6 +135,7 @@ class Program:
         self._sources: dict[str, Forward] = {"train": forward(model, training=True)}
         self._steps: dict[tuple[str, Signature], Step] = {}
         self._found: dict[Any, Step] = {}  # shortcuts from shapes of data to steps
+        self._lock = threading.RLock()
         if not compiled.heads and not self._sources["train"].penalties:
             raise ValueError(NO_LOSS)
 
@@ -136,7 +143,8 @@ class Program:
         """Checks and casts what the user passed.
 
         Raises:
-            ValueError: it does not fit the model.
+            ValueError: it does not fit the model, or there is none: a mean over no samples would
+                be NaN, and so would the weights after a step on it.
             TypeError: it holds no arrays.
         """
         heads = self.compiled.heads
@@ -144,6 +152,8 @@ class Program:
         targets = target_arrays(y, heads, self.outputs)
         weights = sample_weights(sample_weight, heads, targets)
         samples = check_counts(inputs, targets, weights)
+        if not samples:
+            raise ValueError(f"Empty data: the arrays for {self.input_names} hold no samples.")
         weights = with_class_weights(weights, class_weight, heads, targets)
         return Data(inputs, targets, weights, samples)
 
@@ -166,7 +176,7 @@ class Program:
                 self._found.clear()
             signature = self._signature(data)
             if (kind, signature) not in self._steps:
-                self._steps[kind, signature] = Step(self._build(kind, signature))
+                self._steps[kind, signature] = Step(self._build(kind, signature), self._lock)
             found = self._found[key] = self._steps[kind, signature]
         return found
 
@@ -193,7 +203,8 @@ class Program:
             reset: whether the means start with this batch.
         """
         step, totals = self.step(kind, data), self.totals[kind]
-        if reset:
-            totals.reset()
-        step.run(data.arrays)
-        return totals.results()
+        with self._lock:
+            if reset:
+                totals.reset()
+            step.run(data.arrays)
+            return totals.results()

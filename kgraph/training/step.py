@@ -158,7 +158,7 @@ def head_loss(pair: Comparison, batch: int | Dim) -> tuple[Node, Node]:
     reduction = REDUCTIONS[0]
     if isinstance(pair.head.loss, Loss):
         function, reduction = pair.head.loss.call, pair.head.loss.reduction
-    values = as_node(function(pair.y_true, pair.y_pred))
+    values = result_of(function, pair)
     loss = reduce_loss(values, pair.weight, pair.mask, reduction)
     if loss.ndim:
         loss = ops.mean(loss)
@@ -167,12 +167,31 @@ def head_loss(pair: Comparison, batch: int | Dim) -> tuple[Node, Node]:
     return loss, sample_total(values if simple else loss, batch)
 
 
+def result_of(function: Any, pair: Comparison) -> Node:
+    """What a loss or a metric returns for an output.
+
+    Raises:
+        ValueError: it is nothing.
+    """
+    values = function(pair.y_true, pair.y_pred)
+    if values is None:
+        name = getattr(function, "__name__", type(function).__name__)
+        raise ValueError(
+            explain(
+                f"{name}(y_true, y_pred) of output {pair.head.name} returned None",
+                expected="a tensor with one value a sample, or a scalar",
+                hint="does the function end with a return?",
+            )
+        )
+    return as_node(values)
+
+
 def measure(pair: Comparison, batch: int | Dim) -> dict[str, Increment]:
     """What an output's metrics add; only weighted ones see the sample weights."""
     found: dict[str, Increment] = {}
     for metric in pair.head.metrics:
         function = metrics.resolve(metric.identifier, pair.head.loss, pair.y_true, pair.y_pred)
-        values = as_node(function(pair.y_true, pair.y_pred))
+        values = result_of(function, pair)
         if values.dtype == "bool":
             values = cast_to(values, "float32")
         weights = pair.mask

@@ -188,7 +188,15 @@ def _class_weights(value: Any, names: Sequence[str]) -> list[Mapping[Any, float]
             "The model has multiple outputs, so `class_weight` should be either a list or a dict "
             f"of dicts by output name. Provided `class_weight`: {value}"
         )
-    return per_output("class_weight", value, names) if isinstance(value, list) else [value]
+    found = per_output("class_weight", value, names) if isinstance(value, list) else [value]
+    for entry in found:
+        if entry is not None and not isinstance(entry, Mapping):
+            raise ValueError(
+                "`class_weight` must be a dict from class to weight, or a list or dict of these "
+                f"for several outputs. Received: {str(value)[:200]}. The weights of an array are "
+                "passed as `dict(enumerate(weights))`."
+            )
+    return found
 
 
 def weigh_classes(target: np.ndarray, class_weight: Mapping[Any, float]) -> np.ndarray:

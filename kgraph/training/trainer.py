@@ -96,6 +96,15 @@ class Trainer(Predictor):
         Raises:
             ValueError: a name is unknown, a list has the wrong length, or there is no loss.
             TypeError: an argument is unknown.
+
+        Example:
+            >>> import numpy as np
+            >>> from kgraph.layers import Dense
+            >>> from kgraph.models import Sequential
+            >>> model = Sequential([Dense(1, input_dim=2, kernel_initializer="ones")])
+            >>> model.compile("sgd", "mse", metrics=["mae"])
+            >>> model.metrics_names
+            ['loss', 'mae']
         """
         del sample_weight_mode
         check_hints(hints, COMPILE_HINTS)
@@ -186,6 +195,16 @@ class Trainer(Predictor):
         Raises:
             RuntimeError: the model is not compiled.
             ValueError: the data does not fit the model.
+
+        Example:
+            >>> import numpy as np
+            >>> from kgraph.layers import Dense
+            >>> from kgraph.models import Sequential
+            >>> model = Sequential([Dense(1, input_dim=2, kernel_initializer="ones")])
+            >>> model.compile("sgd", "mse")
+            >>> history = model.fit(np.ones((8, 2)), np.ones((8, 1)), epochs=3, verbose=0).history
+            >>> len(history["loss"]), history["loss"][0]
+            (3, 1.0)
         """
         epochs = hints.pop("nb_epoch", epochs)
         check_hints(hints, FIT_HINTS)
@@ -227,8 +246,6 @@ class Trainer(Predictor):
     ) -> tuple[Data, Data | None]:
         """Training and validation data; class weights are those of training alone."""
         train = program.data(*given)
-        if not train.samples:
-            raise ValueError("Empty training data.")
         validation = None
         if validation_data is not None:
             validation = program.data(*_validation_tuple(validation_data))
@@ -262,6 +279,15 @@ class Trainer(Predictor):
 
         Returns:
             The loss, or a list in the order of `metrics_names`; penalties are part of the loss.
+
+        Example:
+            >>> import numpy as np
+            >>> from kgraph.layers import Dense
+            >>> from kgraph.models import Sequential
+            >>> model = Sequential([Dense(1, input_dim=2, kernel_initializer="ones")])
+            >>> model.compile("sgd", "mse", metrics=["mae"])
+            >>> model.evaluate(np.ones((8, 2)), np.zeros((8, 1)), verbose=0)
+            [4.0, 2.0]
         """
         check_hints(hints, FIT_HINTS)
         program = self._compiled(x)
@@ -287,6 +313,9 @@ class Trainer(Predictor):
             y: targets, as for `fit`.
             sample_weight: as for `fit`.
             training: the step of `fit`, else that of `evaluate`.
+
+        Returns:
+            The `Executable`; calling it changes the weights, if it trains.
 
         Example:
             >>> import numpy as np
@@ -324,6 +353,15 @@ class Trainer(Predictor):
 
         Returns:
             The loss, or a list in the order of `metrics_names`.
+
+        Example:
+            >>> import numpy as np
+            >>> from kgraph.layers import Dense
+            >>> from kgraph.models import Sequential
+            >>> model = Sequential([Dense(1, input_dim=2, kernel_initializer="ones")])
+            >>> model.compile("sgd", "mse", metrics=["mae"])
+            >>> model.train_on_batch(np.ones((8, 2)), np.zeros((8, 1)))
+            [4.0, 2.0]
         """
         program = self._compiled(x)
         self._check_trainable(program)
@@ -338,7 +376,27 @@ class Trainer(Predictor):
         reset_metrics: bool = True,
         return_dict: bool = False,
     ) -> Any:
-        """Measures one batch; arguments and result as for `train_on_batch`."""
+        """Measures one batch; arguments and result as for `train_on_batch`.
+
+        Args:
+            x: inputs, as for `fit`.
+            y: targets, as for `fit`.
+            sample_weight: as for `fit`.
+            reset_metrics: whether the returned means are those of this batch alone.
+            return_dict: whether to return a dict by name.
+
+        Returns:
+            The loss, or a list in the order of `metrics_names`.
+
+        Example:
+            >>> import numpy as np
+            >>> from kgraph.layers import Dense
+            >>> from kgraph.models import Sequential
+            >>> model = Sequential([Dense(1, input_dim=2, kernel_initializer="ones")])
+            >>> model.compile("sgd", "mse", metrics=["mae"])
+            >>> model.test_on_batch(np.ones((8, 2)), np.zeros((8, 1)), return_dict=True)
+            {'loss': 4.0, 'mae': 2.0}
+        """
         program = self._compiled(x)
         data = program.data(x, y, sample_weight)
         return _result(program.run_once("evaluate", data, reset_metrics), return_dict)

@@ -165,3 +165,10 @@ def test_names():
 def test_what_is_not_a_dimension(text):
     with pytest.raises(ParseError):
         parse_dim(text)
+
+
+@pytest.mark.parametrize("number", [2.5, 2.0, "2", None])
+def test_sizes_do_not_mix_with_what_is_no_integer(number):
+    for operation in (lambda d: d + number, lambda d: d - number, lambda d: d // number):
+        with pytest.raises(TypeError):
+            operation(Dim.symbol("batch"))

@@ -1,57 +1,29 @@
-"""Functional models: order, sharing, nesting, structures, splicing, and the building errors."""
+"""Functional models: order, sharing, nesting, structures, splicing, losses."""
 
-import copy
 import gc
-import re
 import weakref
 
 import numpy as np
 import pytest
+from model_samples import names, ones, two_headed
 
 from kgraph import Variable, ops
-from kgraph.ir import const, input_node
+from kgraph.ir import const
 from kgraph.layers import (
     Activation,
     Add,
     BatchNormalization,
-    Concatenate,
     Dense,
     Dropout,
-    Embedding,
-    Flatten,
     Input,
-    Lambda,
     Layer,
     Masking,
-    concatenate,
 )
 from kgraph.layers.naming import reset_uids
-from kgraph.models import Model, Sequential, clone_model
-
-
-def names(model):
-    return [layer.name for layer in model.layers]
-
-
-def ones(*shape):
-    return np.ones(shape, "float32")
+from kgraph.models import Model, Sequential
 
 
 # -- order ---------------------------------------------------------------------------------------
-def two_headed():
-    """The model of the Chinese documentation, with Flatten in place of the LSTM."""
-    main = Input(shape=(100,), dtype="int32", name="main_input")
-    x = Embedding(output_dim=16, input_dim=1000, input_length=100)(main)
-    encoded = Flatten()(x)
-    aux_out = Dense(1, activation="sigmoid", name="aux_output")(encoded)
-    aux = Input(shape=(5,), name="aux_input")
-    x = concatenate([encoded, aux])
-    for _ in range(3):
-        x = Dense(64, activation="relu")(x)
-    main_out = Dense(1, activation="sigmoid", name="main_output")(x)
-    return Model(inputs=[main, aux], outputs=[main_out, aux_out])
-
-
 def test_layers_come_in_keras_s_order():
     reset_uids()
     model = two_headed()
@@ -355,76 +327,6 @@ def test_a_nested_model_called_twice_is_ambiguous():
         Model(outer.input, inner.get_layer("h").output)
 
 
-# -- errors --------------------------------------------------------------------------------------
-def test_graph_disconnected_names_the_input_and_the_path():
-    reset_uids()
-    a, b = Input((3,), name="a"), Input((3,), name="b")
-    left = Dense(2)(a)
-    both = Concatenate()([left, Dense(2)(b)])
-    with pytest.raises(ValueError) as error:
-        Model(a, Dense(1)(both))
-    text = str(error.value)
-    assert text.startswith(
-        "Graph disconnected: cannot obtain value for tensor <b = input: f32[batch, 3]> at layer "
-        "\"b\". The following previous layers were accessed without issue: ['a', 'dense_1']"
-    )
-    assert "the path from it is b -> dense_2 -> concatenate_1 -> dense_3" in text
-    assert f"{__file__}:" in text
-
-
-def test_redundant_inputs():
-    x = Input((3,))
-    with pytest.raises(ValueError) as error:
-        Model([x, x], Dense(1)(x))
-    assert str(error.value).startswith(
-        "The list of inputs passed to the model is redundant. All inputs should only appear once. "
-        "Found: "
-    )
-
-
-@pytest.mark.parametrize(
-    "wrong",
-    [np.ones((2, 3)), "x", None, input_node((2, 3)), const(1.0)],
-    ids=lambda v: str(type(v)),
-)
-def test_inputs_that_come_from_nowhere(wrong):
-    y = Dense(1)(Input((3,)))
-    with pytest.raises(ValueError) as error:
-        Model([wrong], y)
-    assert re.match(
-        r"Input tensors to a Model must come from `keras.layers.Input`. Received: .* "
-        r"\(missing previous layer metadata\).",
-        str(error.value),
-        re.DOTALL,
-    )
-
-
-@pytest.mark.parametrize("wrong", [np.ones(2), const(1.0), ops.exp(const(1.0)), 3])
-def test_outputs_that_come_from_nowhere(wrong):
-    with pytest.raises(ValueError) as error:
-        Model(Input((3,)), [wrong])
-    assert str(error.value).startswith(
-        "Output tensors to a Model must be the output of a Keras `Layer` "
-        "(thus holding past layer metadata). Found: "
-    )
-
-
-def test_two_layers_of_one_name():
-    x = Input((3,))
-    with pytest.raises(ValueError) as error:
-        Model(x, Dense(1, name="d")(Dense(2, name="d")(x)))
-    assert str(error.value) == (
-        'The name "d" is used 2 times in the model. All layer names should be unique.'
-    )
-
-
-def test_a_model_needs_both_ends():
-    with pytest.raises(TypeError, match="needs `inputs` and `outputs`"):
-        Model(Input((3,)))
-    x = Input((3,))
-    assert Model(input=x, output=Dense(1)(x)).output_shape == (None, 1)
-
-
 # -- losses --------------------------------------------------------------------------------------
 def test_losses_of_a_model():
     x = Input((3,))
@@ -456,62 +358,3 @@ def test_updates_and_state_of_a_model():
     assert len(model.updates) == 2
     assert model.state_updates == []
     assert model.stateful is False
-
-
-# -- copies --------------------------------------------------------------------------------------
-def test_deepcopy_keeps_values_and_shares_nothing():
-    model = two_headed()
-    again = copy.deepcopy(model)
-    data = [np.ones((2, 100), "int32"), ones(2, 5)]
-    for a, b in zip(model(data), again(data), strict=True):
-        assert np.array_equal(a, b)
-    assert not set(model.weights) & set(again.weights)
-
-
-def test_clone_model_has_fresh_weights_and_the_same_sharing():
-    a, b = Input((3,)), Input((3,))
-    shared = Dense(2)
-    inner = Sequential([Dense(2, input_shape=(2,), name="in_inner")], name="inner")
-    model = Model([a, b], Add()([inner(shared(a)), shared(b)]))
-    copy_ = clone_model(model)
-    assert copy_.to_json() == model.to_json()
-    assert not set(model.weights) & set(copy_.weights)
-    assert len(copy_.get_layer(shared.name).inbound_nodes) == 2
-    assert copy_.get_layer("inner").layers[0] is not inner.layers[0]
-
-
-def test_clone_model_with_a_function():
-    x = Input((3,))
-    model = Model(x, Dense(1, name="out")(Dropout(0.5, name="drop")(x)))
-
-    def weaker(layer):
-        config = layer.get_config()
-        return type(layer).from_config({**config, "rate": 0.1} if layer.name == "drop" else config)
-
-    assert clone_model(model, clone_function=weaker).get_layer("drop").rate == 0.1
-    chain = Sequential([Dropout(0.5, name="drop"), Dense(2)])
-    assert clone_model(chain, clone_function=weaker).layers[0].rate == 0.1
-    chain.build((None, 3))
-    assert clone_model(chain, clone_function=weaker).input_shape == (None, 3)
-
-
-def test_clone_model_on_given_tensors():
-    x = Input((3,))
-    model = Model(x, Dense(2)(x))
-    y = Input((3,), name="fresh")
-    copied = clone_model(model, input_tensors=y)
-    assert copied.input is y
-    assert [type(layer).__name__ for layer in copied.layers] == ["InputLayer", "Dense"]
-    with pytest.raises(ValueError, match="to be a `Model` instance"):
-        clone_model(Dense(2))
-
-
-def test_clones_of_lambdas_keep_their_functions():
-    x = Input((3,))
-
-    def triple(t):
-        return t * 3
-
-    model = Model(x, Lambda(lambda t: t + 1)(Lambda(triple)(x)))
-    for copied in (clone_model(model), copy.deepcopy(model)):
-        assert copied(ones(1, 3)).tolist() == [[4, 4, 4]]

@@ -107,3 +107,37 @@ def test_values_and_gradients(name):
                 np.testing.assert_allclose(a[kept], np.asarray(b)[kept], rtol=1e-9, atol=1e-12)
 
         check()
+
+
+PREDICATES = {
+    "equal": jnp.equal,
+    "not_equal": jnp.not_equal,
+    "less": jnp.less,
+    "less_equal": jnp.less_equal,
+    "greater": jnp.greater,
+    "greater_equal": jnp.greater_equal,
+    "isnan": jnp.isnan,
+    "isinf": jnp.isinf,
+    "isfinite": jnp.isfinite,
+    "logical_and": jnp.logical_and,
+    "logical_or": jnp.logical_or,
+    "logical_xor": jnp.logical_xor,
+    "logical_not": jnp.logical_not,
+}
+
+
+@pytest.mark.parametrize("name", sorted(PREDICATES))
+def test_questions_have_jaxs_answers(name):
+    op, theirs = getattr(ops, name), jax.jit(PREDICATES[name])
+    bools = name.startswith("logical")
+    operand = hnp.arrays("bool", SHAPE) if bools else ARRAYS
+    with jax.enable_x64(True):
+
+        @settings(max_examples=12, deadline=None, derandomize=True, database=None)
+        @given(st.tuples(*[operand] * op.arity))
+        def check(arrays):
+            found = op(*arrays)
+            assert found.dtype == bool
+            np.testing.assert_array_equal(found, np.asarray(theirs(*arrays)))
+
+        check()

@@ -195,3 +195,11 @@ def test_equal_shape_ops_are_one_node():
     assert ops.expand_dims(x, -1) is ops.expand_dims(x, (2,))
     assert ops.reshape(x, (-1,)) is ops.reshape(x, 6)
     assert ops.pad(x, 1) is ops.pad(x, ((1, 1), (1, 1)))
+
+
+def test_shape_of_tensors_and_arrays():
+    x = input_node((Dim.symbol("batch"), 3))
+    assert ops.shape(x) == x.shape
+    assert ops.shape(np.ones((2, 3))) == (2, 3)
+    noise = ops.random.normal((ops.shape(x)[0], 2), seed=1)
+    assert noise.shape == (x.shape[0], 2)

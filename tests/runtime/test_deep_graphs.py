@@ -61,6 +61,8 @@ def test_differentiates(deep):
     assert slope.type == x.type
     # A cosine and a product for each sine; the outermost sine's product is with one.
     assert sum(map(is_backward, toposort([slope]))) == 2 * DEPTH
+    found = interpret(Graph((x,), (("slope", slope),)), [START])[0][0]
+    np.testing.assert_allclose(found, values(DEPTH)[1], rtol=1e-8)
 
 
 def test_the_gradient_of_a_chain_compiles():

@@ -1,19 +1,22 @@
 """Executables: caches, threads, errors, profiles, and no allocation in the steady state."""
 
 import gc
+import linecache
 import threading
 import tracemalloc
+import weakref
 
 import numpy as np
 import pytest
 
 from kgraph import config, ops
-from kgraph.errors import StageError
-from kgraph.ir import Dim, Graph, Variable, input_node
+from kgraph.errors import StageError, UndecidableError
+from kgraph.ir import Dim, Graph, Variable, input_node, size
 from kgraph.ir.leaves import RNG_STEP
 from kgraph.ir.node import build
 from kgraph.ir.origin import scope
 from kgraph.runtime.executable import compile
+from kgraph.runtime.memory import ALIGNMENT
 
 BATCH = Dim.symbol("batch")
 
@@ -146,6 +149,60 @@ def test_wrong_inputs_are_named():
         run(np.ones((2, 7)))
     with pytest.raises(TypeError, match="input x is not numeric"):
         run(np.array([["a"] * 8]))
+
+
+def test_too_few_arrays_and_sizes_without_a_number_are_named():
+    x, y, _ = mlp()
+    with pytest.raises(ValueError, match=r"wrong number of arrays\n  expected: x: f32\[batch, 8\]"):
+        compile(Graph((x,), (("y", y),)))()
+    hidden = compile(Graph((), (("n", size(Dim.symbol("n"))),)))
+    with pytest.raises(UndecidableError, match="The size 'n' has no number"):
+        hidden()
+    plan = hidden.bind({"n": 7})
+    plan.run()
+    assert int(plan.outputs[0]) == 7
+
+
+def test_an_executable_takes_its_plans_and_their_source_with_it():
+    x, y, _ = mlp()
+    run = compile(Graph((x,), (("y", y),)))
+    run(np.ones((2, 8)))
+    plan = run.bind({"batch": 3})
+    names, alive = [plan.filename], weakref.ref(plan)
+    names += [p.filename for plans in run._idle.values() for p in plans]
+    assert all(name in linecache.cache for name in names)
+    del plan, run
+    gc.collect()
+    assert alive() is None
+    assert not any(name in linecache.cache for name in names)
+
+
+@pytest.mark.parametrize(
+    "name", ["x²", "ﬁlter", "a b", "1", "", "class", "run_0", "errstate", "__debug__", "é", "a\nb"]
+)
+def test_any_name_may_stand_on_inputs_and_states(name):
+    x, w = input_node((2,), name=name), Variable([1.0, 2.0], name)
+    got = compile(Graph((x,), (("y", ops.square(x) * w),)))([1.0, 2.0])[0]
+    assert got.tolist() == [1.0, 8.0]
+
+
+@pytest.mark.parametrize("end", ["\n", "\r", "\x0c\n", "\r\n"])
+def test_a_layer_name_is_never_run(end):
+    """Names come from files, and a file must not bring code."""
+    x = input_node((2,), name="x")
+    with scope(f"layer{end}        raise SystemExit  #"):
+        y = ops.square(x)
+    run = compile(Graph((x,), (("y", y),)))
+    assert run([1.0, 2.0])[0].tolist() == [1.0, 4.0]
+    assert run.source.count("SystemExit") == 1
+    assert len(run.source.splitlines()) == 3
+
+
+def test_arenas_start_at_a_cache_line():
+    x, y, _ = mlp()
+    plan = compile(Graph((x,), (("y", y),))).bind({"batch": 5})
+    assert plan._arena.ctypes.data % ALIGNMENT == 0
+    assert len(plan._arena) == plan.data.arena_bytes
 
 
 def test_a_graph_of_layers_is_not_executable():

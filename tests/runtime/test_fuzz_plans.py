@@ -84,7 +84,12 @@ def check_program(graph: Graph, inputs: list, batch: int, seed: int) -> None:
     """Runs a graph optimized and as it is, called and bound, and compares with the interpreter."""
     verify(graph)
     arrays = make_arrays(inputs, batch, np.random.default_rng(seed))
-    wanted = expected_runs(graph, arrays)
+    try:
+        wanted = expected_runs(graph, arrays)
+    except IndexError:  # an empty batch has no first row: the plan must not invent one
+        with pytest.raises(IndexError, match="is no part of axis"):
+            compile(graph, pipeline=Pipeline(()))(*arrays)
+        return
     before = {v: v.numpy() for v in graph.states}
     for pipeline in (None, Pipeline(())):
         for poisoned in (False, True):
@@ -110,7 +115,7 @@ def check_program(graph: Graph, inputs: list, batch: int, seed: int) -> None:
             restore(before)
 
 
-@budget(120)
+@budget(180)
 @given(programs(), st.sampled_from([0, 1, 5]), st.integers(0, 5))
 def test_plans_agree_with_the_interpreter(program, batch, seed):
     check_program(*program, batch, seed)

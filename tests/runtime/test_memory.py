@@ -12,7 +12,8 @@ from kgraph.runtime.memory import (
     Buffer,
     assign_offsets,
     lower_bound,
-    sweep_offsets,
+    place_by_size,
+    place_by_time,
 )
 
 lifetimes = st.tuples(st.integers(0, 5000), st.integers(0, 30), st.integers(0, 30)).map(
@@ -20,7 +21,7 @@ lifetimes = st.tuples(st.integers(0, 5000), st.integers(0, 30), st.integers(0, 3
 )
 
 
-@pytest.mark.parametrize("place", [assign_offsets, sweep_offsets])
+@pytest.mark.parametrize("place", [assign_offsets, place_by_size, place_by_time])
 @given(buffers=st.lists(lifetimes, max_size=40))
 def test_living_buffers_never_overlap(place, buffers):
     total = place(buffers)
@@ -33,7 +34,7 @@ def test_living_buffers_never_overlap(place, buffers):
     assert total >= lower_bound(buffers)
 
 
-@pytest.mark.parametrize("place", [assign_offsets, sweep_offsets])
+@pytest.mark.parametrize("place", [assign_offsets, place_by_size, place_by_time])
 def test_a_chain_needs_two_buffers(place):
     chain = [Buffer(1024, i, i + 1) for i in range(100)]
     assert place(chain) == 2048 == lower_bound(chain)

@@ -50,6 +50,12 @@ def test_a_reshape_that_needs_a_copy_gets_one():
     assert names(plan).count("reshape") == 1
 
 
+def test_views_of_a_scalar_look_at_its_memory():
+    x = input_node((3,), name="x")
+    y = ops.flip(ops.sum(x))
+    run_both(Graph((x,), (("flip", y), ("part", ops.slice(y, (), ())))), [np.arange(3.0)])
+
+
 def test_elementwise_chain_works_in_one_buffer():
     x = input_node((BATCH, 8), name="x")
     y = x + 1.0

@@ -56,9 +56,10 @@ def losses_of(model, x, y):
             SGD(0.05, momentum=0.9, nesterov=True),
             keras.optimizers.SGD(0.05, momentum=0.9, nesterov=True),
         ),
+        (SGD(0.05, momentum=0.9), keras.optimizers.SGD(0.05, momentum=0.9)),
         (Adam(0.01), keras.optimizers.Adam(0.01)),
     ],
-    ids=["sgd-momentum", "adam"],
+    ids=["sgd-nesterov", "sgd-momentum", "adam"],
 )
 def test_every_step_has_keras_loss(ours, theirs):
     x, y = classes(np.random.default_rng(0))

@@ -7,6 +7,7 @@ import re
 import numpy as np
 import pandas as pd
 import pytest
+import scipy.sparse
 
 from kgraph.layers import Dense, Embedding, Flatten, Input
 from kgraph.models import Model, Sequential
@@ -243,3 +244,25 @@ def test_strided_data_is_used_as_it_is():
     expected = model.predict(np.ascontiguousarray(x))
     np.testing.assert_array_equal(model.predict(x), expected)
     model.fit(x, y, batch_size=3, verbose=0)
+
+
+def test_empty_data_is_no_data():
+    model = dense()
+    before = model.get_weights()
+    x, y = zeros(0, 4), zeros(0, 1)
+    for run in (model.fit, model.evaluate, model.train_on_batch, model.test_on_batch):
+        complains(ValueError, "Empty data: the arrays for ['head_input'] hold no samples.",
+                  lambda run=run: run(x, y))  # fmt: skip
+    complains(ValueError, "Empty data",
+              lambda: model.fit(zeros(2, 4), zeros(2, 1), validation_data=(x, y)))  # fmt: skip
+    assert all(np.array_equal(a, b) for a, b in zip(before, model.get_weights(), strict=True))
+    assert model.predict(x).shape == (0, 1)
+
+
+def test_sparse_matrices_are_made_dense():
+    model, x = dense(), np.eye(4, dtype="float32")
+    y = scipy.sparse.csr_matrix(np.ones((4, 1)))
+    assert np.array_equal(model.predict(scipy.sparse.csr_matrix(x)), model.predict(x))
+    assert model.evaluate(scipy.sparse.csr_matrix(x), y, verbose=0) == model.evaluate(
+        x, np.ones((4, 1)), verbose=0
+    )

@@ -102,6 +102,11 @@ def test_weight_decay_comes_before_the_step():
     np.testing.assert_allclose(run(SGD(0.1, weight_decay=0.5), [1.0]), [1.0 - 0.05 - 0.1])
 
 
+def test_weight_decay_takes_the_learning_rate_without_adams_correction():
+    golden = (0.99899602, 0.99864644, 0.99826306)  # AdamW of Keras 3
+    np.testing.assert_allclose(run(Adam(weight_decay=0.004), GRADIENTS), golden, rtol=0, atol=1e-7)
+
+
 def test_constraint_projects_the_new_value():
     values = run(SGD(1.0), [[0.5, 3.0]], [1.0, 1.0], constraint=NonNeg())
     np.testing.assert_allclose(values[0], [0.5, 0.0])

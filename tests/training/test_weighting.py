@@ -219,3 +219,10 @@ def test_loss_objects_with_masks():
     for reduction, expected in (("sum", 4.0), ("mean_with_sample_weight", 4.0), ("none", 4 / 3)):
         model.compile(SGD(0.0), losses.MeanSquaredError(reduction=reduction))
         assert model.test_on_batch(x, np.zeros((1, 3, 1))) == pytest.approx(expected)
+
+
+def test_class_weights_as_an_array_say_how_to_pass_them():
+    model = identity()
+    for given in (np.array([1.0, 2.0]), [1.0]):
+        with pytest.raises(ValueError, match=r"passed as `dict\(enumerate\(weights\)\)`"):
+            model.fit(np.ones((2, 1)), np.array([0, 1]), class_weight=given)
