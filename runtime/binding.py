@@ -46,6 +46,9 @@ def feed_arrays(inputs: Sequence[Node], values: Sequence[object]) -> list[np.nda
         inputs: input nodes.
         values: one array, or what NumPy makes one of, an input.
 
+    Returns:
+        One array an input; the caller's own where its dtype fits.
+
     Raises:
         TypeError: a value is not numeric.
         ValueError: there are too many values or too few.

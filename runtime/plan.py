@@ -95,6 +95,9 @@ def make_plan(graph: Graph, binding: Mapping[str, int]) -> PlanData:
     Args:
         graph: a CORE or FUSED graph.
         binding: the number of every symbol.
+
+    Returns:
+        All that an emitter needs.
     """
     return _Planner(protect_old_states(graph), binding).run()
 

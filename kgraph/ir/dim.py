@@ -161,7 +161,18 @@ def compare(left: int | Dim, right: int | Dim, *, strict: bool) -> bool:
 
 
 def product(dims: Iterable[int | Dim]) -> int | Dim:
-    """Multiplies sizes; the product of none is 1."""
+    """Multiplies sizes; the product of none is 1.
+
+    Args:
+        sizes: ints and `Dim`s.
+
+    Returns:
+        An int or a `Dim`.
+
+    Example:
+        >>> product((Dim.symbol("batch"), 3))
+        3*batch
+    """
     total: int | Dim = 1
     for dim in dims:
         total = total * dim
@@ -171,8 +182,19 @@ def product(dims: Iterable[int | Dim]) -> int | Dim:
 def evaluate(dim: int | Dim, binding: Mapping[str, int]) -> int:
     """Gives a size its number; every symbol must be bound.
 
+    Args:
+        size: an int or a `Dim`.
+        binding: symbol -> number.
+
+    Returns:
+        A number.
+
     Raises:
         UndecidableError: a symbol of `dim` is not in `binding`.
+
+    Example:
+        >>> evaluate(2 * Dim.symbol("n"), {"n": 4})
+        8
     """
     if not isinstance(dim, Dim):
         return dim

@@ -35,6 +35,10 @@ class Graph:
         updates: (variable, new value); all right sides read the old values.
         stage: which ops may occur.
 
+    Attributes:
+        nodes: everything that outputs and updates need, operands first.
+        states: the variables among them, in order of first use, updated ones included.
+
     Example:
         >>> from kgraph import ops
         >>> from kgraph.ir import input_node
@@ -42,14 +46,10 @@ class Graph:
         >>> print(Graph((x,), (("y", ops.tanh(x) * 2),)))
         graph core
         input %0 'x' : f32[2]
-        %1 = tanh(%0) : f32[2]  # <ex>:1
+        %1 = tanh(%0) : f32[2]  # ...
         %2 = const(2.0) : f32[]
-        %3 = multiply(%1, %2) : f32[2]  # <ex>:1
+        %3 = multiply(%1, %2) : f32[2]  # ...
         output 'y' %3
-
-    Attributes:
-        nodes: everything that outputs and updates need, operands first.
-        states: the variables among them, in order of first use, updated ones included.
     """
 
     inputs: tuple[Node, ...]
@@ -173,7 +173,15 @@ def toposort(roots: Iterable[Node], stop: Iterable[Node] = ()) -> tuple[Node, ..
 
 
 def transform(roots: Sequence[Node], function: Callable[[Node], Node]) -> tuple[Node, ...]:
-    """Rebuilds the nodes below the roots, operands first, through `function`."""
+    """Rebuilds the nodes below the roots, operands first, through `function`.
+
+    Args:
+        roots: the nodes to compute.
+        visit: gets each node over its new operands, operands first, and returns what stands for it.
+
+    Returns:
+        The new roots.
+    """
     done: dict[Node, Node] = {}
     for node in toposort(roots):
         done[node] = function(rebuild(node, tuple(done[i] for i in node.inputs)))

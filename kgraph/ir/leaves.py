@@ -148,12 +148,38 @@ def const(value: Any, dtype: str | None = None) -> Node:
 
 
 def size(dim: int | Dim) -> Node:
-    """The number of a size, as an int64 scalar."""
+    """The number of a size, as an int64 scalar.
+
+    Args:
+        dim: a size, symbolic or not.
+
+    Returns:
+        An int64 scalar node.
+
+    Example:
+        >>> from kgraph.ir.dim import Dim
+        >>> size(Dim.symbol("batch")).op.name
+        'size'
+    """
     return const(np.int64(dim)) if isinstance(dim, int) else build(SIZE, (), {"dim": dim})
 
 
 def item(node: Node, index: int) -> Node:
-    """Output `index` of a node."""
+    """Output `index` of a node.
+
+    Args:
+        node: a node of several outputs.
+        index: which of them.
+
+    Returns:
+        A node of one output.
+
+    Example:
+        >>> from kgraph import ops
+        >>> from kgraph.ir import const
+        >>> item(ops.top_k(const([1.0, 3.0]), 1)[0].inputs[0], 1).dtype
+        'int64'
+    """
     return node if len(node.types) == 1 else build(ITEM, (node,), {"index": index})
 
 

@@ -208,6 +208,12 @@ def build(
 
     Raises:
         InferenceError: the op refuses these operands or attributes.
+
+    Example:
+        >>> from kgraph import ops
+        >>> from kgraph.ir import const
+        >>> build(ops.tanh, (const(1.0),), {}) is ops.tanh(const(1.0))
+        True
     """
     try:
         frozen = freeze_attributes(op.normalize(inputs, dict(attrs) if attrs else {}))

@@ -178,8 +178,19 @@ def register(op: Op) -> Op:
 def find_op(name: str) -> Op:
     """The registered op of that name.
 
+    Args:
+        name: an op's name.
+
+    Returns:
+        The op.
+
     Raises:
         ParseError: there is none.
+
+    Example:
+        >>> from kgraph import ops
+        >>> find_op("tanh") is ops.tanh
+        True
     """
     if name not in OPS:
         raise ParseError(f"unknown op: {name!r}")
@@ -192,6 +203,13 @@ def as_array(value: Any, like: str | None = None) -> np.ndarray:
     Args:
         value: an array or (nested lists of) Python numbers.
         like: dtype that Python numbers take; default float32, int32 or bool by their kind.
+
+    Returns:
+        An array of a dtype that kgraph has.
+
+    Example:
+        >>> str(as_array([1, 2]).dtype), str(as_array(0.5).dtype)
+        ('int32', 'float32')
     """
     if isinstance(value, (np.ndarray, np.generic)) and not isinstance(value, float):
         array = np.asarray(value)
@@ -215,7 +233,19 @@ def _fits(kind: str, dtype: str) -> bool:
 
 
 def as_node(value: Any, like: str | None = None) -> Node:
-    """Returns nodes as they are and makes constants of everything else."""
+    """Returns nodes as they are and makes constants of everything else.
+
+    Args:
+        value: a node, or what a constant can hold.
+        dtype: of the constant.
+
+    Returns:
+        A node.
+
+    Example:
+        >>> as_node(2.0).op.name
+        'const'
+    """
     if isinstance(value, Node):
         return value
     if type(value) in (bool, int, float):
@@ -230,7 +260,20 @@ def _scalar(value: bool | int | float, text: str, like: str | None) -> Node:
 
 
 def cast_to(node: Node, dtype: str) -> Node:
-    """Casts a node unless it has the dtype already."""
+    """Casts a node unless it has the dtype already.
+
+    Args:
+        x: a node.
+        dtype: NumPy's name.
+
+    Returns:
+        The node itself, if it has that dtype.
+
+    Example:
+        >>> from kgraph import ops
+        >>> print(cast_to(as_node(2.0), "float64").type)
+        f64[]
+    """
     return node if node.dtype == dtype else build(OPS["cast"], (node,), {"dtype": dtype})
 
 

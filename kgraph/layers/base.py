@@ -130,6 +130,9 @@ class Layer(CallHistory, Configurable, EffectOwner, WeightOwner):
         Args:
             inputs: as in `call`.
             mask: their masks in the same structure, each a boolean tensor or None.
+
+        Returns:
+            The mask of the outputs, or None.
         """
         del inputs
         return mask if self.supports_masking else None
@@ -139,6 +142,14 @@ class Layer(CallHistory, Configurable, EffectOwner, WeightOwner):
 
         Args:
             input_shape: as in `build`.
+
+        Returns:
+            A shape with None for what is unknown, or a list of them.
+
+        Example:
+            >>> from kgraph.layers import Dense
+            >>> Dense(4).compute_output_shape((None, 3))
+            (None, 4)
         """
         counter = iter(range(1, 1_000_000))
 

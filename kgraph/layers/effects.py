@@ -36,6 +36,20 @@ class EffectOwner:
             losses: a scalar tensor or several. Inside `call` they belong to that call; elsewhere
                 they must not depend on inputs.
             inputs: accepted for Keras 2, which could not see what a loss depends on.
+
+        Example:
+            >>> import numpy as np
+            >>> from kgraph import ops
+            >>> from kgraph.layers import Layer
+            >>> from kgraph.models import Sequential
+            >>> class Penalized(Layer):
+            ...     def call(self, inputs):
+            ...         self.add_loss(ops.mean(inputs))
+            ...         return inputs
+            >>> model = Sequential([Penalized(input_shape=(2,))])
+            >>> model.compile("sgd")
+            >>> model.test_on_batch(np.ones((3, 2)))
+            1.0
         """
         del inputs
         given = losses if isinstance(losses, (list, tuple)) else [losses]
@@ -51,6 +65,20 @@ class EffectOwner:
                 call, and those of a stateful layer also take place when the model only predicts.
                 Elsewhere they must not depend on inputs.
             inputs: accepted for Keras 2.
+
+        Example:
+            >>> import numpy as np
+            >>> from kgraph.layers import Layer
+            >>> class Counter(Layer):
+            ...     def build(self, input_shape):
+            ...         self.seen = self.add_weight("seen", (), initializer="zeros")
+            ...     def call(self, inputs):
+            ...         self.add_update((self.seen, self.seen + 1.0))
+            ...         return inputs
+            >>> layer = Counter()
+            >>> y = layer(np.ones((1, 2)), training=True)
+            >>> float(layer.seen)
+            1.0
         """
         del inputs
         single = isinstance(updates, tuple) and isinstance(updates[0], Variable)

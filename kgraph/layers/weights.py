@@ -53,6 +53,12 @@ class WeightOwner:
         Raises:
             ValueError: a size is not known.
             TypeError: an argument does not exist.
+
+        Example:
+            >>> from kgraph.layers import Layer
+            >>> layer = Layer(name="top")
+            >>> layer.add_weight("kernel", (3, 2), initializer="zeros")
+            <Variable top/kernel: f32[3, 2]>
         """
         shape_first = bool(args) and isinstance(args[0], (tuple, list, int))
         order = _SHAPE_FIRST if shape_first else _NAME_FIRST

@@ -22,9 +22,20 @@ def model_from_config(
         config: in the layout of Keras 1, 2 or 3.
         custom_objects: classes and functions besides the built-in ones.
 
+    Returns:
+        A model with fresh weights.
+
     Raises:
         TypeError: it is a list.
         ValueError: it is wrong or names something unknown.
+
+    Example:
+        >>> from kgraph.layers import Dense
+        >>> from kgraph.models import Sequential
+        >>> model = Sequential([Dense(2, input_dim=3)])
+        >>> again = model_from_config({"class_name": "Sequential", "config": model.get_config()})
+        >>> again.count_params()
+        8
     """
     if isinstance(config, list):
         raise TypeError(
@@ -42,6 +53,9 @@ def model_from_json(
     Args:
         json_string: JSON in the layout of Keras 1, 2 or 3.
         custom_objects: classes and functions besides the built-in ones.
+
+    Returns:
+        A model with fresh weights.
 
     Raises:
         ParseError: it is not JSON.
@@ -74,6 +88,14 @@ def clone_model(
 
     Raises:
         ValueError: it is not such a model, or the input tensors do not fit.
+
+    Example:
+        >>> from kgraph.layers import Dense
+        >>> from kgraph.models import Sequential
+        >>> model = Sequential([Dense(2, input_dim=3)])
+        >>> again = clone_model(model)
+        >>> again.layers[0] is model.layers[0], again.count_params()
+        (False, 8)
     """
     if not isinstance(model, Model):
         raise ValueError(

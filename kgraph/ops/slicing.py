@@ -50,7 +50,8 @@ class Slice(View):
 
     def view(self, array: np.ndarray, **attrs: Any) -> np.ndarray:
         # The dots make a view of a scalar too, which an empty index would copy.
-        return array[(*slices(attrs, array.shape), ...)]
+        key: Any = (*slices(attrs, array.shape), ...)
+        return array[key]
 
     def vjp(self, g: Any, y: Any, *inputs: Node, **attrs: Any) -> tuple[Node | None, ...]:
         return (slice_grad(g, inputs[0].shape, **attrs),)

@@ -101,7 +101,8 @@ def load_weights(
         >>> import io
         >>> from kgraph.layers import Dense
         >>> from kgraph.models import Sequential
-        >>> file, old, new = io.BytesIO(), *(Sequential([Dense(1, input_dim=2)]) for _ in range(2))
+        >>> old, new = (Sequential([Dense(1, input_dim=2)]) for _ in range(2))
+        >>> file = io.BytesIO()
         >>> save_weights(old, file)
         >>> load_weights(new, file)
         >>> bool((old.get_weights()[0] == new.get_weights()[0]).all())

@@ -200,7 +200,13 @@ def as_verbosity(verbose: Any) -> int:
 
 def callback_list(callbacks: Any) -> list[Any]:
     """None, one callback, several, or a `CallbackList` as a list."""
-    return callbacks.callbacks if isinstance(callbacks, CallbackList) else as_list(callbacks)
+    if isinstance(callbacks, CallbackList):
+        return callbacks.callbacks
+    found = as_list(callbacks)
+    for callback in found:
+        if not isinstance(callback, Callback):
+            raise TypeError(f"`callbacks` must be a list of `Callback` objects. Found: {callback}")
+    return found
 
 
 def run_params(

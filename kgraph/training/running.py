@@ -204,9 +204,24 @@ def choose_batch_size(given: int | None, batch: int | Dim) -> int:
     """The batch size that the user asked for, else the model's fixed one, else 32."""
     if given is None:
         return batch if isinstance(batch, int) else DEFAULT_BATCH
-    if given < 1:
-        raise ValueError(f"`batch_size` must be at least 1. Received: {given}")
-    return int(given)
+    return whole_number("batch_size", given, least=1)
+
+
+def whole_number(name: str, value: Any, least: int = 0) -> int:
+    """A count that the user gave, such as 32 or `64 / 2`.
+
+    Raises:
+        ValueError: it is no whole number, or too small.
+
+    Example:
+        >>> whole_number("epochs", 64 / 2)
+        32
+    """
+    if not isinstance(value, (int, float, np.number)) or value != int(value):
+        raise ValueError(f"`{name}` must be a whole number. Received: {value!r}")
+    if value < least:
+        raise ValueError(f"`{name}` must be at least {least}. Received: {value}")
+    return int(value)
 
 
 def find_bar(callbacks: CallbackList) -> ProgressBar | None:

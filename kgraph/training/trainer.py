@@ -28,7 +28,7 @@ from kgraph.training.predictor import (
     run_params,
 )
 from kgraph.training.program import Data, Program
-from kgraph.training.running import Fit, choose_batch_size, run_test
+from kgraph.training.running import Fit, choose_batch_size, run_test, whole_number
 
 NOT_COMPILED = (
     "You must compile a model before training/testing. Use `model.compile(optimizer, loss)`."
@@ -206,7 +206,7 @@ class Trainer(Predictor):
             >>> len(history["loss"]), history["loss"][0]
             (3, 1.0)
         """
-        epochs = hints.pop("nb_epoch", epochs)
+        epochs = whole_number("epochs", hints.pop("nb_epoch", epochs))
         check_hints(hints, FIT_HINTS)
         program = self._compiled(x)
         self._check_trainable(program)
@@ -215,23 +215,25 @@ class Trainer(Predictor):
         )
         size = choose_batch_size(batch_size, self.inputs[0].shape[0])
         validation_size = choose_batch_size(validation_batch_size, size)
-        self.history, self.stop_training = History(), False
+        self.history = history = History()
+        self.stop_training = False
         names, verbose = program.compiled.names, as_verbosity(verbose)
         params = run_params(epochs, train.samples, size, verbose, names, validation is not None)
-        called = self._callbacks(callbacks, params, validation)
+        users = [*callback_list(callbacks), history]
+        called = self._callbacks(users, params, validation)
         if verbose:
             print(_announce(train, validation))
         sizes = (size, validation_size)
         run = Fit(self, program, train, validation, *sizes, shuffle, called, validation_freq)
         run.run(initial_epoch, epochs)
-        return self.history
+        return history
 
     def _callbacks(
-        self, callbacks: Any, params: dict[str, Any], validation: Data | None
+        self, callbacks: list[Any], params: dict[str, Any], validation: Data | None
     ) -> CallbackList:
-        """The bar, the user's callbacks and the history, told what the run is about."""
+        """The bar and the other callbacks, told what the run is about."""
         bars = [ProgbarLogger()] if params["verbose"] else []
-        called = CallbackList([*bars, *callback_list(callbacks), self.history], self, params)
+        called = CallbackList([*bars, *callbacks], self, params)
         for callback in called.callbacks:
             callback.validation_data = None if validation is None else validation.arrays
         return called

@@ -26,7 +26,7 @@ def web(seed):
 
 
 def test_two_thousand_nodes():
-    """A third of a second where this was written; the best of three, on a machine that is shared."""
+    """A third of a second where this was written; the best of three, as the machine is shared."""
     best = float("inf")
     for seed in range(3):
         graph = web(seed)

@@ -7,6 +7,8 @@ from hypothesis import strategies as st
 
 from kgraph import ops
 from kgraph.ir import Dim, Graph, Variable, const, input_node
+from kgraph.layers import Dense
+from kgraph.models import Sequential
 from kgraph.runtime.emit import Plan
 from kgraph.runtime.interp import interpret
 from kgraph.runtime.plan import make_plan
@@ -112,6 +114,30 @@ def test_a_state_that_others_still_read_is_written_last():
     new = w * 0.5
     plan = run_both(Graph((), (("s", slow), ("n", new * 3.0)), ((w, new), (v, v + new))), [])
     assert "copy" in names(plan) or names(plan).index("multiply") > names(plan).index("exp")
+
+
+def training_step(layers, units, batch, optimizer):
+    """A plan of a training step of a deep MLP, and the bytes of its weights and activations."""
+    model = Sequential([Dense(units, activation="relu", input_shape=(units,))])
+    for _ in range(layers - 1):
+        model.add(Dense(units, activation="relu"))
+    model.compile(optimizer, "mse")
+    data = np.zeros((batch, units), "float32")
+    graph = model.executable(data, data).graph
+    weights, activations = 4 * layers * units**2, 4 * layers * units * batch
+    return make_plan(graph, {"batch": batch}), weights, activations
+
+
+@pytest.mark.parametrize("optimizer", ["sgd", "adam"])
+@pytest.mark.parametrize(("batch", "units"), [(4, 256), (256, 64)])
+def test_training_needs_little_more_than_its_activations(optimizer, batch, units):
+    """Neither all gradients of the weights nor all cotangents are alive at one time."""
+    data, weights, activations = training_step(12, units, batch, optimizer)
+    room = 5 * weights // 12  # of one layer: a gradient and the temporaries of its update
+    if optimizer == "adam" and units == 64:
+        room = 4 * weights  # small weights are updated as one long vector
+    assert data.arena_bytes <= 1.3 * activations + room
+    assert data.arena_bytes <= 1.02 * data.lower_bound + 64 * len(data.buffers)
 
 
 def test_transposed_state_is_read_before_the_update():

@@ -266,3 +266,17 @@ def test_sparse_matrices_are_made_dense():
     assert model.evaluate(scipy.sparse.csr_matrix(x), y, verbose=0) == model.evaluate(
         x, np.ones((4, 1)), verbose=0
     )
+
+
+def test_counts_and_callbacks_of_the_wrong_kind():
+    model = dense()
+    x, y = zeros(4, 4), zeros(4, 1)
+    for name, wrong in (("batch_size", 1.5), ("batch_size", "2"), ("epochs", 2.5)):
+        text = f"`{name}` must be a whole number. Received: {wrong!r}"
+        complains(ValueError, text, lambda n=name, w=wrong: model.fit(x, y, **{n: w}))
+    assert model.fit(x, y, batch_size=4 / 2, epochs=4 / 2, verbose=0).epoch == [0, 1]
+    text = "`shuffle` must be True, False or \"batch\". Received: 'rows'"
+    complains(ValueError, text, lambda: model.fit(x, y, shuffle="rows", verbose=0))
+    text = "`callbacks` must be a list of `Callback` objects. Found: 5"
+    for run in (model.fit, model.evaluate):
+        complains(TypeError, text, lambda run=run: run(x, y, callbacks=[5], verbose=0))

@@ -38,6 +38,15 @@ def to_dot(view: View, rankdir: str = "TB") -> str:
 
     Returns:
         Text that `dot` reads; equal views give equal text.
+
+    Example:
+        >>> from kgraph import ops
+        >>> from kgraph.ir import Graph, input_node
+        >>> from kgraph.tools.viz import build_view
+        >>> x = input_node((2,), name="x")
+        >>> view = build_view(Graph((x,), (("y", ops.tanh(x)),)))
+        >>> to_dot(view).split()[0]
+        'digraph'
     """
     root = graphviz.Digraph(
         "kgraph", graph_attr=_graph_attributes(view, rankdir), node_attr=_NODES, edge_attr=_EDGES

@@ -33,6 +33,16 @@ def to_json(view: View) -> str:
 
     Returns:
         Text with one node or edge a line; equal views give equal text.
+
+    Example:
+        >>> import json
+        >>> from kgraph import ops
+        >>> from kgraph.ir import Graph, input_node
+        >>> from kgraph.tools.viz import build_view
+        >>> x = input_node((2,), name="x")
+        >>> view = build_view(Graph((x,), (("y", ops.tanh(x)),)))
+        >>> sorted(json.loads(to_json(view)))
+        ['clusters', 'edges', 'kgraph_view', 'nodes', 'stage', 'symbols', 'title']
     """
 
     def rows(items: tuple[object, ...]) -> str:
@@ -56,9 +66,26 @@ def to_json(view: View) -> str:
 def render(view: View, format: str, rankdir: str = "TB") -> bytes:
     """The view in one of `FORMATS`.
 
+    Args:
+        view: what to show.
+        format: dot, json, svg, png or pdf; the last three need the program `dot`.
+        rankdir: direction of the edges: TB, BT, LR or RL.
+
+    Returns:
+        The file's content.
+
     Raises:
         FileNotFoundError: the format needs `dot`, which is not installed.
         subprocess.SubprocessError: `dot` failed, or took longer than `TIMEOUT` seconds.
+
+    Example:
+        >>> from kgraph import ops
+        >>> from kgraph.ir import Graph, input_node
+        >>> from kgraph.tools.viz import build_view
+        >>> x = input_node((2,), name="x")
+        >>> view = build_view(Graph((x,), (("y", ops.tanh(x)),)))
+        >>> render(view, "dot")[:7]
+        b'digraph'
     """
     if format == "json":
         return to_json(view).encode("ascii")
