@@ -19,7 +19,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from kgraph.tools import peers
+from kgraph.tools import overheads, peers
 
 Rows = list[dict[str, Any]]
 
@@ -38,12 +38,20 @@ def add_parser(subparsers: Any) -> None:
     parser.add_argument(
         "--python", default=sys.executable, help="interpreter of an environment that has the peers"
     )
+    parser.add_argument(
+        "--overheads", action="store_true", help="time importing and compiling instead"
+    )
     parser.add_argument("--json", action="store_true", help="print the numbers as JSON")
     parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:
     """Runs the benchmark and prints a table or JSON."""
+    if args.overheads:
+        found = overheads.measure()
+        lines = [f"{seconds * 1e3:9.1f} ms  {name}" for name, seconds in found.items()]
+        print(json.dumps(found, indent=1) if args.json else "\n".join(lines))
+        return 0
     names = args.workloads or list(peers.WORKLOADS)
     unknown = [n for n in names if n not in peers.WORKLOADS]
     if unknown or args.rounds < 1:

@@ -164,7 +164,7 @@ def product(dims: Iterable[int | Dim]) -> int | Dim:
     """Multiplies sizes; the product of none is 1.
 
     Args:
-        sizes: ints and `Dim`s.
+        dims: ints and `Dim`s.
 
     Returns:
         An int or a `Dim`.
@@ -183,7 +183,7 @@ def evaluate(dim: int | Dim, binding: Mapping[str, int]) -> int:
     """Gives a size its number; every symbol must be bound.
 
     Args:
-        size: an int or a `Dim`.
+        dim: an int or a `Dim`.
         binding: symbol -> number.
 
     Returns:

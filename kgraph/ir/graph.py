@@ -177,10 +177,18 @@ def transform(roots: Sequence[Node], function: Callable[[Node], Node]) -> tuple[
 
     Args:
         roots: the nodes to compute.
-        visit: gets each node over its new operands, operands first, and returns what stands for it.
+        function: gets each node over its new operands and returns what stands for it.
 
     Returns:
         The new roots.
+
+    Example:
+        >>> from kgraph import ops
+        >>> from kgraph.ir import input_node
+        >>> x = input_node((2,), name="x")
+        >>> (y,) = transform([ops.exp(x)], lambda n: ops.tanh(*n.inputs) if n.op is ops.exp else n)
+        >>> y.op.name
+        'tanh'
     """
     done: dict[Node, Node] = {}
     for node in toposort(roots):

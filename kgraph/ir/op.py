@@ -237,7 +237,7 @@ def as_node(value: Any, like: str | None = None) -> Node:
 
     Args:
         value: a node, or what a constant can hold.
-        dtype: of the constant.
+        like: dtype that Python numbers take.
 
     Returns:
         A node.
@@ -263,7 +263,7 @@ def cast_to(node: Node, dtype: str) -> Node:
     """Casts a node unless it has the dtype already.
 
     Args:
-        x: a node.
+        node: a node.
         dtype: NumPy's name.
 
     Returns:

@@ -58,7 +58,19 @@ class CustomObjectScope:
 
 
 def custom_object_scope(*custom_objects: Mapping[str, Any]) -> CustomObjectScope:
-    """The scope of these names, for `with`."""
+    """The scope of these names, for `with`.
+
+    Args:
+        *custom_objects: tables of name -> object.
+
+    Returns:
+        A context in which the names are known.
+
+    Example:
+        >>> with custom_object_scope({"Mine": int}):
+        ...     print(find_custom("Mine"))
+        <class 'int'>
+    """
     return CustomObjectScope(*custom_objects)
 
 

@@ -19,7 +19,6 @@ LAYERS = {
     "kgraph.tools.viz": 3.5,
     "kgraph.layers": 4,
     "kgraph.activations": 4,
-    "kgraph.activations_keras3": 4,
     "kgraph.losses": 4,
     "kgraph.optimizers": 4,
     "kgraph.metrics": 4,

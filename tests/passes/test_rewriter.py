@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 
 import pytest
 from rule_checks import BATCH, graph_of, only
@@ -188,25 +187,13 @@ def test_fuel_finds_a_wrong_rule(monkeypatch):
     assert broken(first)[1].passes[-1].firings[-1].rule == "wrong"
 
 
-def test_long_chains_take_seconds():
+def test_long_chains():
+    """Recursion would overflow, and quadratic work would take hours."""
     node = A
     for i in range(100_000):
         node = ops.tanh(node) if i % 2 else node * 1
-    start = time.perf_counter()
     graph, _ = optimize(graph_of((A,), node))
     assert len(graph) == 50_001
-    assert time.perf_counter() - start < 30
-
-
-def test_graphs_of_two_thousand_nodes_take_a_fraction_of_a_second():
-    node = A
-    for i in range(400):
-        node = ops.tanh(node * 1.5 + i) / 3 - node
-    graph = graph_of((A,), node)
-    assert len(graph) > 2000
-    start = time.perf_counter()
-    optimize(graph)
-    assert time.perf_counter() - start < 2  # 0.1 s on a machine that has nothing else to do
 
 
 def test_deep_replacements_need_no_recursion():

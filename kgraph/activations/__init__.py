@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from kgraph import ops
-from kgraph.activations_keras3 import (
+from kgraph.activations.keras3 import (
     celu,
     glu,
     hard_shrink,
