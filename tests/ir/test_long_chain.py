@@ -8,8 +8,7 @@ import weakref
 import pytest
 from ir_graphs import tower
 
-from kgraph import ops
-from kgraph.ir import Graph, input_node
+from kgraph.ir import Graph
 from kgraph.ir.parser import parse
 from kgraph.ir.printer import anchors
 from kgraph.ir.serialize import dumps, load, save

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-
 import pytest
 from rule_checks import BATCH, graph_of, only
 
