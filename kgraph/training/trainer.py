@@ -39,6 +39,10 @@ DISCREPANCY = (
 )
 # Arguments of other versions of Keras that change nothing about the result here.
 COMPILE_HINTS = ("run_eagerly", "steps_per_execution", "jit_compile", "auto_scale_loss")
+NOT_EAGER = (
+    "`run_eagerly=True` is not supported: a step is always compiled. To look at every value, run "
+    "`kgraph.runtime.interp.interpret` on `model.executable(x, y).graph`."
+)
 
 
 class Trainer(Predictor):
@@ -90,11 +94,12 @@ class Trainer(Predictor):
             loss_weights: factors of the outputs' losses; a number, a list or a dict.
             sample_weight_mode: accepted; the weights' shape says it.
             weighted_metrics: metrics that see sample weights.
-            **hints: `run_eagerly`, `jit_compile`, `steps_per_execution`, `auto_scale_loss`
-                change nothing about the results and are ignored.
+            **hints: `jit_compile`, `steps_per_execution`, `auto_scale_loss` change nothing about
+                the results and are ignored; `run_eagerly` may only be False.
 
         Raises:
-            ValueError: a name is unknown, a list has the wrong length, or there is no loss.
+            ValueError: a name is unknown, a list has the wrong length, there is no loss, or
+                `run_eagerly` is asked for.
             TypeError: an argument is unknown.
 
         Example:
@@ -108,6 +113,8 @@ class Trainer(Predictor):
         """
         del sample_weight_mode
         check_hints(hints, COMPILE_HINTS)
+        if hints.get("run_eagerly"):
+            raise ValueError(NOT_EAGER)
         if looks_like_weights(metrics):  # Keras 3 has the weights before the metrics
             metrics, loss_weights = loss_weights, metrics
         self.optimizer = optimizers.get(optimizer)
