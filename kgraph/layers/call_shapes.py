@@ -41,6 +41,7 @@ def first_shape(kwargs: Mapping[str, Any]) -> tuple[int | None, ...] | None:
 
 
 def is_shape(value: Any) -> bool:
+    """Whether a value is one shape rather than a structure of shapes."""
     return isinstance(value, (tuple, list)) and all(
         d is None or isinstance(d, (int, np.integer)) for d in value
     )
@@ -56,6 +57,7 @@ def map_shapes(function: Callable[[Any], Any], shapes: Any) -> Any:
 
 
 def shapes_of(inputs: Any) -> Any:
+    """The Keras shape of each tensor of a structure, None for what is no tensor."""
     return map_structure(lambda v: keras_shape(v) if is_node(v) else None, inputs)
 
 

@@ -116,4 +116,6 @@ class Embedding(Layer):
 
 
 def _as_tuple(length: int | Sequence[int | None] | None) -> Shape:
-    return tuple(length) if isinstance(length, (list, tuple)) else (length,)  # type: ignore[return-value]
+    if isinstance(length, int) or length is None:
+        return (length,)
+    return tuple(length)

@@ -31,7 +31,8 @@ def _power_vjp(g: Node, y: Node, x: Node, p: Node) -> tuple[Node, Node]:
 
 def _logaddexp_vjp(g: Node, y: Node, a: Node, b: Node) -> tuple[Node, Node]:
     # The guard keeps inf - inf out.
-    return tuple(g * exp(where(equal(x, y), 0, x - y)) for x in (a, b))  # type: ignore[return-value]
+    left, right = (g * exp(where(equal(x, y), 0, x - y)) for x in (a, b))
+    return left, right
 
 
 def _round(x: np.ndarray, out: np.ndarray) -> None:

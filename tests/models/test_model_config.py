@@ -54,7 +54,7 @@ def shared_model():
     return Model([a, b], [chain(both), deep], name="whole")
 
 
-def agree(first, second, inputs):
+def check_agree(first, second, inputs):
     second.set_weights(first.get_weights())
     for p, q in zip(first(inputs), second(inputs), strict=True):
         assert np.array_equal(p, q)
@@ -121,14 +121,14 @@ def test_shared_layers_and_nested_models_survive():
     assert again.to_json() == model.to_json()
     assert len(again.get_layer("shared").inbound_nodes) == 3
     assert again.count_params() == model.count_params()
-    agree(model, again, [ones(2, 3), 2 * ones(2, 3)])
+    check_agree(model, again, [ones(2, 3), 2 * ones(2, 3)])
 
 
 def test_layers_in_any_order_of_the_file():
     model = shared_model()
     config = json.loads(json.dumps(model.get_config()))
     config["layers"].reverse()
-    agree(model, Model.from_config(config), [ones(2, 3), 2 * ones(2, 3)])
+    check_agree(model, Model.from_config(config), [ones(2, 3), 2 * ones(2, 3)])
 
 
 def test_structures_of_inputs_and_outputs_survive():
@@ -166,7 +166,7 @@ def test_raw_ops_survive():
     model = Model(x, [y, ops.reshape(y, (x.shape[0], 3, 2))])
     again = model_from_json(model.to_json())
     assert again.to_json() == model.to_json()
-    agree(model, again, np.random.default_rng(0).normal(size=(5, 4)).astype("float32"))
+    check_agree(model, again, np.random.default_rng(0).normal(size=(5, 4)).astype("float32"))
 
 
 def test_a_variable_between_layers_cannot_be_saved():

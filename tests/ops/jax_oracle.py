@@ -52,7 +52,7 @@ def jax_values(function, slopes, *arrays):
     return np.asarray(value), [np.asarray(g) for g in found]
 
 
-def agree(mine, theirs, *arrays, rtol=1e-9, atol=1e-9, slopes=True):
+def check_agree(mine, theirs, *arrays, rtol=1e-9, atol=1e-9, slopes=True):
     """Asserts that values and gradients of a kgraph and a JAX function agree."""
     value, expected = jax_values(theirs, slopes, *arrays)
     found = run(mine, *arrays)

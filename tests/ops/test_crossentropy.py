@@ -8,7 +8,7 @@ import pytest
 import scipy.special
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from jax_oracle import agree, gradients, run
+from jax_oracle import check_agree, gradients, run
 
 from kgraph import ops
 from kgraph.errors import InferenceError
@@ -48,10 +48,12 @@ def sigmoid_loss(z, t):
 @pytest.mark.parametrize("shape", SHAPES)
 def test_softmax_cross_entropy(shape):
     z, t = RNG.normal(size=shape) * 3, RNG.normal(size=shape)
-    agree(lambda z, t: ops.softmax_cross_entropy(z, t)[0], softmax_loss, z, t)
-    agree(lambda z, t: ops.softmax_cross_entropy(z, t)[1], lambda z, t: jax.nn.softmax(z), z, t)
+    check_agree(lambda z, t: ops.softmax_cross_entropy(z, t)[0], softmax_loss, z, t)
+    check_agree(
+        lambda z, t: ops.softmax_cross_entropy(z, t)[1], lambda z, t: jax.nn.softmax(z), z, t
+    )
 
-    agree(
+    check_agree(
         lambda z, t: weighted(*ops.softmax_cross_entropy(z, t)),
         lambda z, t: weighted(softmax_loss(z, t), jax.nn.softmax(z)),
         z,
@@ -62,8 +64,8 @@ def test_softmax_cross_entropy(shape):
 @pytest.mark.parametrize("shape", SHAPES)
 def test_sparse_softmax_cross_entropy(shape):
     z, ids = RNG.normal(size=shape) * 3, classes(shape)
-    agree(lambda z, i: ops.sparse_softmax_cross_entropy(z, i)[0], sparse_loss, z, ids)
-    agree(
+    check_agree(lambda z, i: ops.sparse_softmax_cross_entropy(z, i)[0], sparse_loss, z, ids)
+    check_agree(
         lambda z, i: weighted(*ops.sparse_softmax_cross_entropy(z, i)),
         lambda z, i: weighted(sparse_loss(z, i), jax.nn.softmax(z)),
         z,
@@ -90,7 +92,7 @@ def test_extreme_logits(logits, label, wide):
 @pytest.mark.parametrize("shape", [*SHAPES, ()])
 def test_sigmoid_cross_entropy(shape):
     z, t = RNG.normal(size=shape) * 3, RNG.uniform(size=shape)
-    agree(ops.sigmoid_cross_entropy, sigmoid_loss, z, t)
+    check_agree(ops.sigmoid_cross_entropy, sigmoid_loss, z, t)
 
 
 def test_sigmoid_cross_entropy_at_the_extremes():
@@ -130,12 +132,12 @@ def keras_form(function):
 def test_probability_forms_are_keras_s(shape):
     t, ids = rows(shape), classes(shape)
     x = RNG.uniform(0.05, 2, shape)  # rows do not add up to 1: Keras divides by their sum
-    agree(ops.categorical_crossentropy, keras_form(keras.ops.categorical_crossentropy), t, x)
+    check_agree(ops.categorical_crossentropy, keras_form(keras.ops.categorical_crossentropy), t, x)
     if len(shape) > 1:
         sparse = keras_form(keras.ops.sparse_categorical_crossentropy)
-        agree(ops.sparse_categorical_crossentropy, sparse, ids, x)
+        check_agree(ops.sparse_categorical_crossentropy, sparse, ids, x)
     p = RNG.uniform(0.01, 0.99, shape)
-    agree(ops.binary_crossentropy, keras_form(keras.ops.binary_crossentropy), t, p)
+    check_agree(ops.binary_crossentropy, keras_form(keras.ops.binary_crossentropy), t, p)
 
 
 def test_saturated_probabilities_are_clipped_as_in_keras():
@@ -143,10 +145,14 @@ def test_saturated_probabilities_are_clipped_as_in_keras():
     for label in (0, 2):
         t = np.eye(3)[[label] * 3]
         ids = np.full(3, label, "int32")
-        agree(ops.categorical_crossentropy, keras_form(keras.ops.categorical_crossentropy), t, x)
+        check_agree(
+            ops.categorical_crossentropy, keras_form(keras.ops.categorical_crossentropy), t, x
+        )
         sparse = keras_form(keras.ops.sparse_categorical_crossentropy)
-        agree(ops.sparse_categorical_crossentropy, sparse, ids, x)
-        agree(ops.binary_crossentropy, keras_form(keras.ops.binary_crossentropy), t, x, rtol=1e-7)
+        check_agree(ops.sparse_categorical_crossentropy, sparse, ids, x)
+        check_agree(
+            ops.binary_crossentropy, keras_form(keras.ops.binary_crossentropy), t, x, rtol=1e-7
+        )
     worst = ops.categorical_crossentropy(np.float32([[0, 1]]), np.float32([[1, 0]]))
     np.testing.assert_allclose(worst, 16.118095, rtol=1e-6)
 

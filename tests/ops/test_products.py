@@ -38,7 +38,7 @@ def theirs(function, *arrays):
         return value, *pull(value)
 
 
-def agree(mine, other):
+def check_agree(mine, other):
     """Equal up to rounding."""
     for a, b in zip(mine, other, strict=True):
         np.testing.assert_allclose(a, np.asarray(b), rtol=1e-11, atol=1e-11)
@@ -74,7 +74,7 @@ MATMULS = [
 @pytest.mark.parametrize(("left", "right"), MATMULS)
 def test_matmul(left, right):
     a, b = draw(*left), draw(*right)
-    agree(ours(ops.matmul, a, b), theirs(jnp.matmul, a, b))
+    check_agree(ours(ops.matmul, a, b), theirs(jnp.matmul, a, b))
     for x in (a, np.asfortranarray(a)):
         np.testing.assert_allclose(specialized("matmul", [x, b], {}), np.matmul(a, b), rtol=1e-12)
 
@@ -154,7 +154,7 @@ def shapes_of(equation):
 def test_einsum(equation):
     arrays = [draw(*shape) for shape in shapes_of(equation)]
     mine = ours(lambda *nodes: ops.einsum(equation, *nodes), *arrays)
-    agree(mine, theirs(lambda *xs: jnp.einsum(equation, *xs), *arrays))
+    check_agree(mine, theirs(lambda *xs: jnp.einsum(equation, *xs), *arrays))
     np.testing.assert_allclose(ops.einsum(equation, *arrays), np.einsum(equation, *arrays))
     terms, result = parse(equation, [a.ndim for a in arrays])
     attrs = {"subscripts": f"{','.join(terms)}->{result}"}
@@ -216,7 +216,7 @@ def test_einsum_with_symbolic_sizes():
     assert y.shape == (n, 2)
     graph = Graph((x, w), (("y", y), *((str(i), s) for i, s in enumerate(grad(y, [x, w])))))
     a, b = draw(4, 3), draw(3, 2)
-    agree(interpret(graph, [a, b])[0], [a @ b, np.ones((4, 2)) @ b.T, a.T @ np.ones((4, 2))])
+    check_agree(interpret(graph, [a, b])[0], [a @ b, np.ones((4, 2)) @ b.T, a.T @ np.ones((4, 2))])
     square = input_node((n, n), name="square")
     with pytest.raises(GradientError, match="repeated axis i"):
         grad(ops.einsum("ii->i", square), [square])

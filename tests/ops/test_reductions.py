@@ -44,7 +44,7 @@ def theirs(function, *arrays):
         return value, *pull(jnp.asarray(weights(value.shape)))
 
 
-def agree(mine, other, tolerance=1e-12):
+def check_agree(mine, other, tolerance=1e-12):
     """Equal up to rounding."""
     for a, b in zip(mine, other, strict=True):
         np.testing.assert_allclose(a, np.asarray(b), rtol=tolerance, atol=tolerance)
@@ -59,7 +59,7 @@ def test_gradients_are_jaxs(name, axis, keepdims):
     @settings(SETTINGS, max_examples=15)
     @given(ARRAYS)
     def check(x):
-        agree(ours(lambda v: getattr(ops, name)(v, axis, keepdims), x), theirs(other, x))
+        check_agree(ours(lambda v: getattr(ops, name)(v, axis, keepdims), x), theirs(other, x))
 
     check()
 
@@ -191,8 +191,8 @@ def test_order(x, axis):
 @settings(SETTINGS, max_examples=20)
 @given(ARRAYS)
 def test_sort_and_top_k_are_jaxs(x):
-    agree(ours(lambda v: ops.sort(v, 1), x), theirs(lambda v: jnp.sort(v, 1), x))
-    agree(ours(lambda v: ops.top_k(v, 2)[0], x), theirs(lambda v: jax.lax.top_k(v, 2)[0], x))
+    check_agree(ours(lambda v: ops.sort(v, 1), x), theirs(lambda v: jnp.sort(v, 1), x))
+    check_agree(ours(lambda v: ops.top_k(v, 2)[0], x), theirs(lambda v: jax.lax.top_k(v, 2)[0], x))
     np.testing.assert_array_equal(ops.top_k(x, 3)[1], np.asarray(jax.lax.top_k(x, 3)[1]))
 
 

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from jax_oracle import agree, run
+from jax_oracle import check_agree, run
 
 from kgraph import ops
 from kgraph.errors import InferenceError
@@ -53,7 +53,7 @@ def of(*shape):
     ],
 )
 def test_values_and_gradients_are_jax_s(mine, theirs):
-    agree(mine, theirs, X)
+    check_agree(mine, theirs, X)
 
 
 @settings(max_examples=40, deadline=None, derandomize=True, database=None)

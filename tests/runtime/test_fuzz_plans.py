@@ -71,7 +71,7 @@ def restore(values: dict[Variable, np.ndarray]) -> None:
         variable.assign(value)
 
 
-def agree(got: np.ndarray, want: np.ndarray, name: str) -> None:
+def check_agree(got: np.ndarray, want: np.ndarray, name: str) -> None:
     """Equal up to the rounding that another order of the same sums may give."""
     assert got.dtype == want.dtype, name
     assert got.shape == want.shape, name
@@ -115,9 +115,9 @@ def check_program(graph: Graph, inputs: list[Value], batch: int, seed: int) -> N
             else:
                 found = run(*disguised(arrays))
             for (name, _), got, want in zip(graph.outputs, found, outputs, strict=True):
-                agree(got, want, name)
+                check_agree(got, want, name)
             for variable, value in before.items():
-                agree(variable.value, updates.get(variable, value), variable.name)
+                check_agree(variable.value, updates.get(variable, value), variable.name)
         restore(before)
 
 

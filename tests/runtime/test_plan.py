@@ -16,7 +16,7 @@ from kgraph.runtime.plan import make_plan
 BATCH = Dim.symbol("batch")
 
 
-def run_both(graph, arrays, **binding):
+def check_both(graph, arrays, **binding):
     """Runs plan and interpreter, which must agree; the plan's states are changed.
 
     Sums may differ in the last bit: NumPy's order of summation depends on the memory layout.
@@ -41,21 +41,21 @@ def names(plan):
 def test_views_cost_no_step():
     x = input_node((BATCH, 6), name="x")
     y = ops.reshape(ops.expand_dims(x, 0), (-1, 3))[1:, ::-1]
-    plan = run_both(Graph((x,), (("y", y + 1.0),)), [np.arange(12.0).reshape(2, 6)], batch=2)
+    plan = check_both(Graph((x,), (("y", y + 1.0),)), [np.arange(12.0).reshape(2, 6)], batch=2)
     assert names(plan) == ["add"]
 
 
 def test_a_reshape_that_needs_a_copy_gets_one():
     x = input_node((3, 4), name="x")
     y = ops.reshape(ops.transpose(x), (12,))
-    plan = run_both(Graph((x,), (("y", y), ("z", y * 2.0))), [np.arange(12.0).reshape(3, 4)])
+    plan = check_both(Graph((x,), (("y", y), ("z", y * 2.0))), [np.arange(12.0).reshape(3, 4)])
     assert names(plan).count("reshape") == 1
 
 
 def test_views_of_a_scalar_look_at_its_memory():
     x = input_node((3,), name="x")
     y = ops.flip(ops.sum(x))
-    run_both(Graph((x,), (("flip", y), ("part", ops.slice(y, (), ())))), [np.arange(3.0)])
+    check_both(Graph((x,), (("flip", y), ("part", ops.slice(y, (), ())))), [np.arange(3.0)])
 
 
 def test_elementwise_chain_works_in_one_buffer():
@@ -63,37 +63,37 @@ def test_elementwise_chain_works_in_one_buffer():
     y = x + 1.0
     for _ in range(20):
         y = ops.tanh(y)
-    plan = run_both(Graph((x,), (("y", y),)), [np.ones((4, 8))], batch=4)
+    plan = check_both(Graph((x,), (("y", y),)), [np.ones((4, 8))], batch=4)
     assert plan.data.arena_bytes == 4 * 8 * 4
     assert plan.data.lower_bound == 4 * 8 * 4
 
 
 def test_inputs_survive_the_run():
     x = input_node((4,), name="x")
-    plan = run_both(Graph((x,), (("y", ops.exp(x)),)), [np.ones(4)])
+    plan = check_both(Graph((x,), (("y", ops.exp(x)),)), [np.ones(4)])
     assert plan.inputs[0].tolist() == [1.0] * 4
 
 
 def test_an_output_may_be_an_input_a_constant_or_one_value_twice():
     x = input_node((2,), name="x")
     y = x * 2.0
-    run_both(Graph((x,), (("x", x), ("c", const([1.0])), ("a", y), ("b", y))), [[1.0, 2.0]])
+    check_both(Graph((x,), (("x", x), ("c", const([1.0])), ("a", y), ("b", y))), [[1.0, 2.0]])
 
 
 def test_update_is_written_in_place():
     w = Variable(np.ones((3, 3)), dtype="float32", name="w")
     g = input_node((3, 3), name="g")
     buffer = w.value
-    plan = run_both(Graph((g,), (), ((w, w - g * 0.5),)), [np.eye(3)])
+    plan = check_both(Graph((g,), (), ((w, w - g * 0.5),)), [np.eye(3)])
     assert w.value is buffer
     assert names(plan) == ["multiply", "subtract"]
 
 
 def test_updates_read_old_values():
     a, b = Variable([1.0, 2.0], name="a"), Variable([3.0, 4.0], name="b")
-    run_both(Graph((), (("old", a),), ((a, b), (b, a))), [])
+    check_both(Graph((), (("old", a),), ((a, b), (b, a))), [])
     assert a.value.tolist() == [3.0, 4.0]
-    run_both(
+    check_both(
         Graph((), (("old", a), ("view", ops.reshape(a, (2, 1)))), ((a, a + b), (b, a - b))), []
     )
     assert a.value.tolist() == [4.0, 6.0]
@@ -103,7 +103,7 @@ def test_updates_read_old_values():
 def test_one_value_may_update_two_states():
     a, b = Variable([1.0], name="a"), Variable([5.0], name="b")
     new = a + b
-    run_both(Graph((), (("new", new),), ((a, new), (b, new))), [])
+    check_both(Graph((), (("new", new),), ((a, new), (b, new))), [])
     assert a.value.tolist() == b.value.tolist() == [6.0]
 
 
@@ -112,7 +112,7 @@ def test_a_state_that_others_still_read_is_written_last():
     v = Variable(np.zeros(4), dtype="float32", name="v")
     slow = ops.exp(ops.exp(w))
     new = w * 0.5
-    plan = run_both(Graph((), (("s", slow), ("n", new * 3.0)), ((w, new), (v, v + new))), [])
+    plan = check_both(Graph((), (("s", slow), ("n", new * 3.0)), ((w, new), (v, v + new))), [])
     assert "copy" in names(plan) or names(plan).index("multiply") > names(plan).index("exp")
 
 
@@ -144,7 +144,7 @@ def test_transposed_state_is_read_before_the_update():
     w = Variable(np.arange(4.0).reshape(2, 2), dtype="float32", name="w")
     x = input_node((2, 2), name="x")
     y = x @ ops.transpose(w)
-    run_both(Graph((x,), (("y", y),), ((w, w - ops.transpose(y)),)), [np.eye(2)])
+    check_both(Graph((x,), (("y", y),), ((w, w - ops.transpose(y)),)), [np.eye(2)])
 
 
 def test_size_becomes_the_number_of_the_binding():
@@ -153,7 +153,7 @@ def test_size_becomes_the_number_of_the_binding():
     x = input_node((BATCH, 2), name="x")
     y = ops.sum(x) / ops.cast(size(BATCH), "float32")
     for n in (1, 5):
-        run_both(Graph((x,), (("y", y),)), [np.ones((n, 2))], batch=n)
+        check_both(Graph((x,), (("y", y),)), [np.ones((n, 2))], batch=n)
 
 
 @pytest.mark.parametrize("n", [0, 1, 3])
@@ -162,7 +162,7 @@ def test_every_batch_size_works(n):
     w = Variable(np.ones((4, 3)), dtype="float32", name="w")
     y = ops.tanh(x @ w)
     loss = ops.sum(y, axis=0)
-    run_both(Graph((x,), (("y", y), ("loss", loss))), [np.ones((n, 4))], batch=n)
+    check_both(Graph((x,), (("y", y), ("loss", loss))), [np.ones((n, 4))], batch=n)
 
 
 UNARY = [
@@ -197,5 +197,5 @@ def test_random_graphs_agree_with_the_interpreter(data):
     outputs = data.draw(st.lists(st.sampled_from(values), min_size=1, max_size=3))
     updates = tuple((s, data.draw(st.sampled_from(fitting))) for s in states)
     graph = Graph((x,), tuple((f"y{i}", y) for i, y in enumerate(outputs)), updates)
-    plan = run_both(graph, [np.linspace(-1, 1, 9).reshape(3, 3)])
+    plan = check_both(graph, [np.linspace(-1, 1, 9).reshape(3, 3)])
     assert plan.data.arena_bytes >= plan.data.lower_bound

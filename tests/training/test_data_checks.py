@@ -30,7 +30,7 @@ def zeros(*shape):
     return np.zeros(shape)
 
 
-def complains(error, text, run):
+def expect_error(error, text, run):
     with pytest.raises(error, match=re.escape(text)):
         run()
 
@@ -39,26 +39,26 @@ def test_not_compiled():
     model = Sequential([Dense(1, input_dim=4)])
     text = "You must compile a model before training/testing. Use `model.compile(optimizer, loss)`."
     for run in (model.fit, model.evaluate, model.train_on_batch, model.test_on_batch):
-        complains(RuntimeError, text, lambda run=run: run(zeros(2, 4), zeros(2, 1)))
+        expect_error(RuntimeError, text, lambda run=run: run(zeros(2, 4), zeros(2, 1)))
     assert model.predict(zeros(2, 4)).shape == (2, 1)
 
 
 def test_not_built():
     model = Sequential([Dense(1)])
     model.compile("sgd", "mse")
-    complains(ValueError, "This model has not yet been built.", lambda: model.metrics_names)
+    expect_error(ValueError, "This model has not yet been built.", lambda: model.metrics_names)
 
 
 @pytest.mark.parametrize("method", ["fit", "evaluate", "train_on_batch", "test_on_batch"])
 def test_wrong_shape_of_an_input(method):
     run = getattr(dense(), method)
-    complains(
+    expect_error(
         ValueError,
         "Error when checking input: expected head_input to have shape (4,) "
         "but got array with shape (28,)",
         lambda: run(zeros(3, 28), zeros(3, 1)),
     )
-    complains(
+    expect_error(
         ValueError,
         "Error when checking input: expected head_input to have 2 dimensions, "
         "but got array with shape (3, 4, 1)",
@@ -68,7 +68,7 @@ def test_wrong_shape_of_an_input(method):
 
 def test_wrong_shape_of_an_input_of_predict():
     for run in (dense().predict, dense().predict_on_batch):
-        complains(
+        expect_error(
             ValueError,
             "to have shape (4,) but got array with shape (5,)",
             lambda run=run: run(zeros(3, 5)),
@@ -78,7 +78,7 @@ def test_wrong_shape_of_an_input_of_predict():
 def test_unknown_sizes_are_shown_as_none():
     x = Input((None, 3), name="steps")
     model = Model(x, Dense(1)(x))
-    complains(
+    expect_error(
         ValueError,
         "expected steps to have shape (None, 3) but got array with shape (5, 2)",
         lambda: model.predict(zeros(2, 5, 2)),
@@ -86,27 +86,27 @@ def test_unknown_sizes_are_shown_as_none():
 
 
 def test_wrong_shape_of_a_target():
-    complains(
+    expect_error(
         ValueError,
         "Error when checking target: expected head to have 2 dimensions, "
         "but got array with shape (3, 10, 1)",
         lambda: dense(10).fit(zeros(3, 4), zeros(3, 10, 1)),
     )
-    complains(
+    expect_error(
         ValueError,
         "A target array with shape (3, 3) was passed for an output of shape (None, 1) while using "
         "as loss `mean_squared_error`. This loss expects targets to have the same shape as the "
         "output.",
         lambda: dense().fit(zeros(3, 4), zeros(3, 3)),
     )
-    complains(
+    expect_error(
         ValueError,
         "You are passing a target array of shape (3, 1) while using as loss "
         "`categorical_crossentropy`. `categorical_crossentropy` expects targets to be binary "
         "matrices (1s and 0s) of shape (samples, classes).",
         lambda: dense(10, "categorical_crossentropy").fit(zeros(3, 4), zeros(3)),
     )
-    complains(
+    expect_error(
         ValueError,
         "expected head to have shape (1,) but got array with shape (2,)",
         lambda: dense(10, "sparse_categorical_crossentropy").fit(zeros(3, 4), zeros(3, 2)),
@@ -121,8 +121,8 @@ def test_losses_of_the_users_take_any_target():
 def test_class_ids_out_of_range():
     model = dense(3, "sparse_categorical_crossentropy", activation="softmax")
     text = 'class id {} for output "head" is out of range: it has 3 classes, ids 0 to 2'
-    complains(ValueError, text.format(3), lambda: model.fit(zeros(2, 4), np.array([0, 3])))
-    complains(ValueError, text.format(-1), lambda: model.fit(zeros(2, 4), np.array([-1, 0])))
+    expect_error(ValueError, text.format(3), lambda: model.fit(zeros(2, 4), np.array([0, 3])))
+    expect_error(ValueError, text.format(-1), lambda: model.fit(zeros(2, 4), np.array([-1, 0])))
 
 
 def test_ids_out_of_range_of_an_embedding():
@@ -138,11 +138,11 @@ def test_wrong_number_of_arrays():
         "is not the size the model expected. Expected to see {} array(s)"
     )
     model, y = two_inputs(), [zeros(3, 1), zeros(3, 1)]
-    complains(ValueError, text.format("input", 2), lambda: model.fit([zeros(3, 2)], y))
-    complains(ValueError, text.format("input", 2), lambda: model.fit(zeros(3, 2), y))
-    complains(ValueError, text.format("input", 1), lambda: dense().predict([zeros(3, 4)] * 2))
+    expect_error(ValueError, text.format("input", 2), lambda: model.fit([zeros(3, 2)], y))
+    expect_error(ValueError, text.format("input", 2), lambda: model.fit(zeros(3, 2), y))
+    expect_error(ValueError, text.format("input", 1), lambda: dense().predict([zeros(3, 4)] * 2))
     x = [zeros(3, 2), zeros(3, 2)]
-    complains(ValueError, text.format("target", 2), lambda: model.fit(x, zeros(3, 1)))
+    expect_error(ValueError, text.format("target", 2), lambda: model.fit(x, zeros(3, 1)))
     with pytest.raises(ValueError, match="instead got the following list of 3 arrays"):
         model.fit(x, [*y, zeros(3, 1)])
 
@@ -152,19 +152,19 @@ def test_lists_of_numbers_are_no_arrays():
         "Error when checking model {}: you are passing a list as input to your model, but the "
         "model expects a list of {} Numpy arrays instead."
     )
-    complains(ValueError, text.format("target", 1), lambda: dense().fit(zeros(2, 4), [0, 1]))
-    complains(ValueError, text.format("input", 1), lambda: dense().predict([[1, 2, 3, 4]]))
-    complains(ValueError, text.format("input", 2), lambda: two_inputs().predict([1, 2]))
+    expect_error(ValueError, text.format("target", 1), lambda: dense().fit(zeros(2, 4), [0, 1]))
+    expect_error(ValueError, text.format("input", 1), lambda: dense().predict([[1, 2, 3, 4]]))
+    expect_error(ValueError, text.format("input", 2), lambda: two_inputs().predict([1, 2]))
 
 
 def test_things_that_are_no_arrays():
     text = "data should be a Numpy array, or list/dict of Numpy arrays. Found: "
-    complains(TypeError, text + "hello", lambda: dense().predict("hello"))
-    complains(TypeError, text + "3", lambda: dense().predict(3))
-    complains(
+    expect_error(TypeError, text + "hello", lambda: dense().predict("hello"))
+    expect_error(TypeError, text + "3", lambda: dense().predict(3))
+    expect_error(
         TypeError, text, lambda: two_inputs().predict({"main_input": [1], "aux_input": zeros(1, 2)})
     )
-    complains(
+    expect_error(
         ValueError,
         "expected head_input to hold numbers, but got array with dtype",
         lambda: dense().predict(np.array([["a"] * 4])),
@@ -173,42 +173,42 @@ def test_things_that_are_no_arrays():
 
 def test_missing_and_unknown_names():
     model, x = two_inputs(), {"main_input": zeros(3, 2), "aux_input": zeros(3, 2)}
-    complains(
+    expect_error(
         ValueError,
         'No data provided for "aux_input". Need data for each key in: '
         "['main_input', 'aux_input']",
         lambda: model.predict({"main_input": zeros(3, 2)}),
     )
-    complains(
+    expect_error(
         ValueError,
         "Unknown entries in input dictionary: ['foo']. Only expected following keys: "
         "['main_input', 'aux_input']",
         lambda: model.predict({**x, "foo": zeros(3, 2)}),
     )
-    complains(ValueError, 'No data provided for "one"', lambda: model.fit(x))
-    complains(ValueError, 'No data provided for "main_input"', lambda: model.fit())
+    expect_error(ValueError, 'No data provided for "one"', lambda: model.fit(x))
+    expect_error(ValueError, 'No data provided for "main_input"', lambda: model.fit())
 
 
 def test_numbers_of_samples():
-    complains(
+    expect_error(
         ValueError,
         "Input arrays should have the same number of samples as target arrays. "
         "Found 100 input samples and 99 target samples.",
         lambda: dense().fit(zeros(100, 4), zeros(99, 1)),
     )
     model, y = two_inputs(), [zeros(3, 1), zeros(3, 1)]
-    complains(
+    expect_error(
         ValueError,
         "All input arrays (x) should have the same number of samples. "
         "Got array shapes: [(3, 2), (4, 2)]",
         lambda: model.fit([zeros(3, 2), zeros(4, 2)], y),
     )
-    complains(
+    expect_error(
         ValueError,
         "All target arrays (y) should have the same number of samples.",
         lambda: model.fit([zeros(3, 2), zeros(3, 2)], [zeros(3, 1), zeros(4, 1)]),
     )
-    complains(
+    expect_error(
         ValueError,
         "All input arrays (x) should have the same number of samples.",
         lambda: model.predict([zeros(3, 2), zeros(4, 2)]),
@@ -216,7 +216,7 @@ def test_numbers_of_samples():
 
 
 def test_batch_sizes():
-    complains(
+    expect_error(
         ValueError,
         "`batch_size` must be at least 1. Received: 0",
         lambda: dense().fit(zeros(2, 4), zeros(2, 1), batch_size=0),
@@ -251,9 +251,9 @@ def test_empty_data_is_no_data():
     before = model.get_weights()
     x, y = zeros(0, 4), zeros(0, 1)
     for run in (model.fit, model.evaluate, model.train_on_batch, model.test_on_batch):
-        complains(ValueError, "Empty data: the arrays for ['head_input'] hold no samples.",
+        expect_error(ValueError, "Empty data: the arrays for ['head_input'] hold no samples.",
                   lambda run=run: run(x, y))  # fmt: skip
-    complains(ValueError, "Empty data",
+    expect_error(ValueError, "Empty data",
               lambda: model.fit(zeros(2, 4), zeros(2, 1), validation_data=(x, y)))  # fmt: skip
     assert all(np.array_equal(a, b) for a, b in zip(before, model.get_weights(), strict=True))
     assert model.predict(x).shape == (0, 1)
@@ -273,10 +273,10 @@ def test_counts_and_callbacks_of_the_wrong_kind():
     x, y = zeros(4, 4), zeros(4, 1)
     for name, wrong in (("batch_size", 1.5), ("batch_size", "2"), ("epochs", 2.5)):
         text = f"`{name}` must be a whole number. Received: {wrong!r}"
-        complains(ValueError, text, lambda n=name, w=wrong: model.fit(x, y, **{n: w}))
+        expect_error(ValueError, text, lambda n=name, w=wrong: model.fit(x, y, **{n: w}))
     assert model.fit(x, y, batch_size=4 / 2, epochs=4 / 2, verbose=0).epoch == [0, 1]
     text = "`shuffle` must be True, False or \"batch\". Received: 'rows'"
-    complains(ValueError, text, lambda: model.fit(x, y, shuffle="rows", verbose=0))
+    expect_error(ValueError, text, lambda: model.fit(x, y, shuffle="rows", verbose=0))
     text = "`callbacks` must be a list of `Callback` objects. Found: 5"
     for run in (model.fit, model.evaluate):
-        complains(TypeError, text, lambda run=run: run(x, y, callbacks=[5], verbose=0))
+        expect_error(TypeError, text, lambda run=run: run(x, y, callbacks=[5], verbose=0))
