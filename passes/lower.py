@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, ClassVar
 
 from kgraph.ir.attributes import map_attribute
 from kgraph.ir.call import LAYER_CALL, MASK_OF
@@ -21,6 +21,7 @@ from kgraph.ir.node import Node, build
 from kgraph.ir.origin import Origin, here, making
 from kgraph.ir.variable import Variable
 from kgraph.ops.gradients import identity
+from kgraph.passes.manager import Pass
 
 Update = tuple[Variable, Node]
 
@@ -169,18 +170,16 @@ def lower(graph: Graph, training: bool = False) -> Graph:
 
 
 @dataclass(frozen=True)
-class Lower:
+class Lower(Pass):
     """The pass from layer calls to primitive ops.
 
     Args:
         training: whether dropout and batch statistics are on.
     """
 
-    training: bool = False
+    needs: ClassVar[Stage] = Stage.LAYERS
 
-    name = "lower"
-    needs = Stage.LAYERS
-    gives = Stage.CORE
+    training: bool = False
 
     def run(self, graph: Graph) -> Graph:
         """Lowers the graph."""

@@ -29,7 +29,7 @@ History = tuple[Any, int, int]
 
 def keras_shape(node: Node) -> Shape:
     """The shape as Keras shows it: None for what is not known."""
-    return tuple(d if isinstance(d, int) else None for d in node.shape)
+    return node._keras_shape
 
 
 @dataclass(frozen=True, eq=False)

@@ -10,6 +10,7 @@ import numpy as np
 
 from kgraph import ops
 from kgraph.ir import Dim, Graph, Node, input_node
+from kgraph.passes.journal import Journal, keeping
 from kgraph.passes.rewrite import Rewrite
 from kgraph.runtime.autodiff import grad
 from kgraph.runtime.interp import interpret
@@ -86,6 +87,27 @@ def graph_of(inputs, node):
 def only(rule, numerics="safe"):
     """A pass of one rule."""
     return Rewrite((rule,), numerics=numerics)
+
+
+def check_fires(case, rule):
+    """The rule turns the row's left side into exactly its right side, once and for all."""
+    step = only(rule, case.numerics)
+    for inputs in case.variants():
+        graph = graph_of(inputs, case.before(*inputs))
+        with keeping(Journal()) as journal:
+            result = step.run(graph)
+        assert result.outputs[0][1] is case.after(*inputs), inputs
+        assert journal.counts() == {case.rule: case.fires}
+        assert step.run(result) is result
+
+
+def check_keeps(case, rule):
+    """The rule leaves the row's near misses as they are."""
+    step = only(rule, case.numerics)
+    for inputs in case.variants():
+        for keep in case.keeps:
+            graph = graph_of(inputs, keep(*inputs))
+            assert step.run(graph) is graph
 
 
 def special_values(dtype):

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import pytest
 from identity_cases import IDENTITIES, MARKERS
-from rule_checks import check_close, check_exact, check_gradient, graph_of, only
+from rule_checks import check_close, check_exact, check_fires, check_gradient, check_keeps
 
 from kgraph.passes import simplify
-from kgraph.passes.journal import Journal, keeping
 
 RULES = {r.name: r for r in (*simplify.SIMPLIFY, *simplify.MARKERS)}
 CASES = (*IDENTITIES, *MARKERS)
@@ -20,23 +19,12 @@ def test_every_rule_has_a_case():
 
 @pytest.mark.parametrize("case", CASES, ids=str)
 def test_rule_fires(case):
-    step = only(RULES[case.rule], case.numerics)
-    for inputs in case.variants():
-        graph = graph_of(inputs, case.before(*inputs))
-        with keeping(Journal()) as journal:
-            result = step.run(graph)
-        assert result.outputs[0][1] is case.after(*inputs), inputs
-        assert journal.counts() == {case.rule: case.fires}
-        assert step.run(result) is result
+    check_fires(case, RULES[case.rule])
 
 
 @pytest.mark.parametrize("case", CASES, ids=str)
 def test_rule_keeps(case):
-    step = only(RULES[case.rule], case.numerics)
-    for inputs in case.variants():
-        for keep in case.keeps:
-            graph = graph_of(inputs, keep(*inputs))
-            assert step.run(graph) is graph
+    check_keeps(case, RULES[case.rule])
 
 
 @pytest.mark.parametrize("case", CASES, ids=str)

@@ -1,0 +1,5 @@
+"""Lets pytest explain the asserts of the checks on rules."""
+
+import pytest
+
+pytest.register_assert_rewrite("rule_checks")
