@@ -15,6 +15,10 @@ class UndecidableError(KGraphError, ValueError):
     """A question about symbolic dimensions has no answer before they get numbers."""
 
 
+class BindingError(KGraphError, ValueError):
+    """The arrays' shapes give the symbolic sizes no consistent numbers."""
+
+
 class VerifyError(KGraphError, ValueError):
     """A graph breaks an invariant of the IR."""
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from kgraph.errors import explain
+from kgraph.errors import BindingError, explain
 from kgraph.ir.dim import Dim, evaluate
 from kgraph.ir.node import Node
 
@@ -24,7 +24,7 @@ def bind_shapes(inputs: Sequence[Node], shapes: Sequence[tuple[int, ...]]) -> di
         Symbol -> number.
 
     Raises:
-        ValueError: a rank or a size does not fit, or two arrays disagree about a symbol.
+        BindingError: a rank or a size does not fit, or two arrays disagree about a symbol.
     """
     binding: dict[str, int] = {}
     for node, shape in zip(inputs, shapes, strict=True):
@@ -61,9 +61,9 @@ def feed_arrays(inputs: Sequence[Node], values: Sequence[object]) -> list[np.nda
     return [feed_array(n, v) for n, v in zip(inputs, values, strict=True)]
 
 
-def _mismatch(node: Node, shape: tuple[int, ...], binding: Binding) -> ValueError:
+def _mismatch(node: Node, shape: tuple[int, ...], binding: Binding) -> BindingError:
     known = ", ".join(f"{name} = {number}" for name, number in binding.items())
-    return ValueError(
+    return BindingError(
         explain(
             f"The array for input {node.name} does not fit",
             expected=f"{node.type}" + (f" with {known}" if known else ""),

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from kgraph.errors import explain
+from kgraph.errors import BindingError, explain
 from kgraph.ir.context import CallContext
 from kgraph.ir.graph import Graph, Stage, toposort, transform
 from kgraph.ir.leaves import INPUT, input_node
@@ -20,7 +20,6 @@ from kgraph.ir.variable import Variable
 from kgraph.ops.gradients import identity
 from kgraph.passes.lower import inline, merge_updates
 from kgraph.runtime.autodiff import grad
-from kgraph.runtime.binding import bind_shapes
 from kgraph.runtime.executable import Executable, compile
 from kgraph.runtime.structure import flatten
 
@@ -58,8 +57,10 @@ class Function:
         if len(given) != len(self._inputs):
             raise TypeError(self._count_message(len(given)))
         fed = [check_dtype(n, a) for n, a in zip(self._inputs, given, strict=True)]
-        check_shapes(self._inputs, fed)
-        return self._structure.pack(self.executable(*fed))
+        try:
+            return self._structure.pack(self.executable(*fed))
+        except BindingError as error:
+            raise _with_all_shapes(error, self._inputs, fed) from None
 
     def _order(self, arrays: Sequence[Any], named: Mapping[str, Any]) -> list[Any]:
         left = self._names[len(arrays) :]
@@ -167,20 +168,15 @@ def check_dtype(node: Node, value: Any) -> np.ndarray:
     return array
 
 
-def check_shapes(inputs: Sequence[Node], arrays: Sequence[np.ndarray]) -> None:
-    """Holds the arrays' shapes against the inputs' types.
-
-    Raises:
-        ValueError: a rank or a size does not fit, or two arrays disagree about a symbol.
-    """
-    try:
-        bind_shapes(inputs, [a.shape for a in arrays])
-    except ValueError as error:
-        got = ", ".join(f"{n.name}: {a.dtype}{list(a.shape)}" for n, a in zip(inputs, arrays))
-        hint = "a symbol stands for one number in all arrays of a call, and never stretches"
-        if any(n.ndim == a.ndim + 1 for n, a in zip(inputs, arrays)):
-            hint = "one sample needs an axis for the batch: array[None]"
-        raise ValueError(f"{error}\n  all arrays: {got}\n  hint: {hint}") from None
+def _with_all_shapes(
+    error: BindingError, inputs: Sequence[Node], arrays: Sequence[np.ndarray]
+) -> BindingError:
+    """The error with the shapes of all arrays and a hint."""
+    got = ", ".join(f"{n.name}: {a.dtype}{list(a.shape)}" for n, a in zip(inputs, arrays))
+    hint = "a symbol stands for one number in all arrays of a call, and never stretches"
+    if any(n.ndim == a.ndim + 1 for n, a in zip(inputs, arrays)):
+        hint = "one sample needs an axis for the batch: array[None]"
+    return BindingError(f"{error}\n  all arrays: {got}\n  hint: {hint}")
 
 
 def _check_connected(roots: Sequence[Node], env: Mapping[Node, Node]) -> None:

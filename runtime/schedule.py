@@ -45,23 +45,16 @@ def schedule(graph: Graph, binding: Mapping[str, int]) -> list[Node]:
     Returns:
         Every non-leaf node once, operands first.
     """
-    greedy = _Scheduler(graph, binding)
-    order = greedy.run()
-    other = _Scheduler(graph, binding, greedy=False)
-    plain = other.run()
+    start = _Start(graph, binding)
+    greedy, other = _Scheduler(start, greedy=True), _Scheduler(start, greedy=False)
+    order, plain = greedy.run(), other.run()
     return plain if other.peak < GAIN * greedy.peak else order
 
 
-class _Scheduler:
-    """State of one scheduling: what is ready, what still reads each storage.
+class _Start:
+    """What every order of a graph starts from; no scheduler changes it."""
 
-    Attributes:
-        peak: the most bytes that live at once in the order that `run` returned.
-    """
-
-    def __init__(self, graph: Graph, binding: Mapping[str, int], greedy: bool = True) -> None:
-        self.greedy = greedy
-        self.live = self.peak = 0
+    def __init__(self, graph: Graph, binding: Mapping[str, int]) -> None:
         self.nodes = [n for n in graph.nodes if not is_leaf(n)]
         self.index = {n: i for i, n in enumerate(self.nodes)}
         self.users = graph.users
@@ -82,8 +75,6 @@ class _Scheduler:
         for blocked in self.blocks.values():
             for node in blocked:
                 self.held[node] = self.held.get(node, 0) + 1
-        self.ready: list[tuple[int, int, Node]] = []
-        self.done: set[Node] = set()
 
     def _bytes(self, node: Node) -> int:
         """Bytes of all outputs of a node."""
@@ -123,6 +114,24 @@ class _Scheduler:
                 else:
                     blocks.setdefault(reader, []).append(value)
         return blocks
+
+
+class _Scheduler:
+    """State of one scheduling: what is ready, what still reads each storage.
+
+    Attributes:
+        peak: the most bytes that live at once in the order that `run` returned.
+    """
+
+    def __init__(self, start: _Start, greedy: bool) -> None:
+        self.greedy = greedy
+        self.live = self.peak = 0
+        self.nodes, self.index, self.users = start.nodes, start.index, start.users
+        self.root, self.size, self.blocks = start.root, start.size, start.blocks
+        self.readers, self.waits = dict(start.readers), dict(start.waits)
+        self.held = dict(start.held)
+        self.ready: list[tuple[int, int, Node]] = []
+        self.done: set[Node] = set()
 
     def run(self) -> list[Node]:
         order: list[Node] = []
