@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -113,8 +113,10 @@ class _Planner:
         self.attrs = {n: bind_attributes(n.attrs, binding) for n in self.order}
         # (node, output) -> its window; the base of a window is the storage it looks at.
         self.windows: dict[Node, list[Operand]] = {}
-        self.target = {value: state for state, value in reversed(graph.updates)}
         self._find_windows()
+        self.target = self._find_targets()
+        self.inside = self._find_places()
+        self.joined = {storage for storage, _ in self.inside.values()}
         self.last_read = self._find_last_reads()
         self.home: dict[Storage, int | Node] = {}
 
@@ -165,15 +167,63 @@ class _Planner:
             return False
         return self.windows[node][0].base == (node, 0)
 
+    def _find_targets(self) -> dict[Storage, Variable]:
+        """Storage -> the state whose next value fills it from end to end."""
+        found: dict[Storage, Variable] = {}
+        for state, value in self.graph.updates:
+            window = self.windows[value][0]
+            if window == contiguous(window.base, state.type) and self._fills(window):
+                found.setdefault(window.base, state)
+        return found
+
+    def _fills(self, window: Operand) -> bool:
+        """Whether a window shows all of a storage that some step writes, in C order."""
+        node, output = window.base
+        if is_leaf(node) or node in self.data.known:
+            return False
+        whole = self.windows[node][output]
+        flat = contiguous(window.base, window.type) == window
+        return flat and math.prod(whole.shape) == math.prod(window.shape)
+
+    def _find_places(self) -> dict[Storage, tuple[Storage, int]]:
+        """Storage -> the joined storage it is a piece of, and the byte where it starts there.
+
+        What is joined along the leading axis lies there one after the other, so its operands are
+        computed in their places and joining them costs nothing.
+        """
+        found: dict[Storage, tuple[Storage, int]] = {}
+        for node in self.order:
+            if node.op.name != "concatenate" or not self._computes(node):
+                continue
+            leading = self.windows[node][0].shape[: node.attrs["axis"]]
+            if math.prod(leading) != 1 or (node, 0) in self.target:
+                continue
+            offset = 0
+            for operand in node.inputs:
+                window = self.windows[operand][0]
+                taken = window.base in found or window.base in self.target
+                if not taken and self._fills(window):
+                    found[window.base] = ((node, 0), offset)
+                offset += math.prod(window.shape) * window.type.itemsize
+        return found
+
+    def _place(self, storage: Storage) -> tuple[Storage, int]:
+        """The storage that gets memory of its own for this one, and the byte in it."""
+        offset = 0
+        while storage in self.inside:
+            storage, start = self.inside[storage]
+            offset += start
+        return storage, offset
+
     def _find_last_reads(self) -> dict[Storage, int]:
         """Storage -> index of the last step that reads it; outputs are read at the very end."""
         last: dict[Storage, int] = {}
         for index, node in enumerate(self.order):
             if self._computes(node):
                 for operand in node.inputs:
-                    last[self.windows[operand][0].base] = index
+                    last[self._place(self.windows[operand][0].base)[0]] = index
         for root in self.graph.roots:
-            last[self.windows[root][0].base] = len(self.order)
+            last[self._place(self.windows[root][0].base)[0]] = len(self.order)
         return last
 
     def run(self) -> PlanData:
@@ -193,32 +243,53 @@ class _Planner:
 
     def _operand(self, node: Node, output: int = 0) -> Operand:
         window = self.windows[node][output]
-        base = self.home.get(window.base, window.base[0])
-        return Operand(base, window.offset, window.shape, window.strides, window.dtype)
+        storage, start = self._place(window.base)
+        base = self.home.get(storage, storage[0])
+        return Operand(base, start + window.offset, window.shape, window.strides, window.dtype)
 
     def _add_step(self, index: int, node: Node) -> None:
         inputs = tuple(self._operand(i) for i in node.inputs)
         self._settle(index, node, inputs)
+        if (node, 0) in self.joined:
+            self._join_rest(node, inputs)
+            return
         outputs = tuple(self._operand(node, i) for i in range(len(node.types)))
         attrs = self.attrs[node]
         work = node.op.scratch(*[o.type for o in inputs], **attrs) if has_scratch(node.op) else ()
         scratch = tuple(contiguous(self._buffer(t, index, index), t) for t in work)
         self.data.steps.append(Step(node.op, attrs, inputs, outputs, scratch, node))
 
+    def _join_rest(self, node: Node, inputs: tuple[Operand, ...]) -> None:
+        """Copies those operands of a join that could not be computed in their places."""
+        result, offset = self._operand(node), 0
+        for operand, source in zip(node.inputs, inputs, strict=True):
+            place = contiguous(result.base, source.type)
+            place = replace(place, offset=result.offset + offset)
+            if source != place:
+                self.data.steps.append(Step(COPY, {}, (source,), (place,), (), operand))
+            offset += math.prod(source.shape) * source.type.itemsize
+
     def _settle(self, index: int, node: Node, inputs: tuple[Operand, ...]) -> None:
         """Chooses the storage of a step's outputs: a state, a dying operand's, or new."""
         for i, bound in enumerate(self._bind(node.types)):
-            end = max(self.last_read.get((node, i), index), index)
-            state = self.target.get(node)
-            if state is not None and self._may_write(state, index, node, inputs):
-                self.home[node, i] = state
+            storage, _ = self._place((node, i))
+            if storage in self.home:
+                continue  # an earlier piece of the same join has made room
+            end = max(self.last_read.get(storage, index), index)
+            if storage != (node, i):
+                whole = self._bind(storage[0].types)[storage[1]]
+                self.home[storage] = self._buffer(whole, index, end)
                 continue
-            reused = self._reusable(index, node, inputs, bound)
-            if reused is None or len(node.types) > 1:
-                self.home[node, i] = self._buffer(bound, index, end)
+            state = self.target.get(storage)
+            if state is not None and self._may_write(state, index, storage, inputs):
+                self.home[storage] = state
+                continue
+            reused = self._reusable(index, storage, inputs, bound)
+            if reused is None:
+                self.home[storage] = self._buffer(bound, index, end)
             else:
                 self.data.buffers[reused].end = end
-                self.home[node, i] = reused
+                self.home[storage] = reused
 
     def _buffer(self, type_: TensorType, start: int, end: int) -> int:
         size = math.prod(contiguous(0, type_).shape) * type_.itemsize
@@ -226,34 +297,40 @@ class _Planner:
         return len(self.data.buffers) - 1
 
     def _may_write(
-        self, state: Variable, index: int, node: Node, inputs: tuple[Operand, ...]
+        self, state: Variable, index: int, storage: Storage, inputs: tuple[Operand, ...]
     ) -> bool:
-        """Whether the node may write the state: everybody else has read the old value."""
+        """Whether a step may write the state: everybody else has read the old value."""
         last = self.last_read.get((state, 0), -1)
         if last != index:
             return last < index
-        whole = contiguous(state, state.type)
-        return all(
-            operand.base is not state or (i in node.op.reuse and operand == whole)
-            for i, operand in enumerate(inputs)
-        )
+        return self._may_overwrite(state, state.type, storage, inputs)
 
     def _reusable(
-        self, index: int, node: Node, inputs: tuple[Operand, ...], type_: TensorType
+        self, index: int, storage: Storage, inputs: tuple[Operand, ...], type_: TensorType
     ) -> int | None:
         """The buffer of an operand that dies here and has the output's exact layout."""
-        for i in node.op.reuse:
+        node, output = storage
+        earlier = [self.home.get((node, i)) for i in range(output)]
+        for i in node.op.reuses(output, self.attrs[node]):
             base = inputs[i].base if i < len(inputs) else None
             if not isinstance(base, int) or self.data.buffers[base].end != index:
                 continue
-            whole = contiguous(base, type_)
-            if all(
-                operand == whole and k in node.op.reuse
-                for k, operand in enumerate(inputs)
-                if operand.base == base
-            ):
+            if base not in earlier and self._may_overwrite(base, type_, storage, inputs):
                 return base
         return None
+
+    def _may_overwrite(
+        self, base: Any, type_: TensorType, storage: Storage, inputs: tuple[Operand, ...]
+    ) -> bool:
+        """Whether all that the step reads of a base is what the output may take the place of."""
+        node, output = storage
+        whole = contiguous(base, type_)
+        allowed = node.op.reuses(output, self.attrs[node])
+        return all(
+            operand == whole and i in allowed
+            for i, operand in enumerate(inputs)
+            if operand.base == base
+        )
 
 
 def has_scratch(op: Op) -> bool:

@@ -35,6 +35,11 @@ def shares_storage(node: Node) -> bool:
     return node.op.name == "item" or node.op.view is not None
 
 
+def written_by(value: Node) -> tuple[Node, int]:
+    """The node that computes a value, and which of its outputs the value is."""
+    return (value.inputs[0], value.attrs["index"]) if value.op.name == "item" else (value, 0)
+
+
 def schedule(graph: Graph, binding: Mapping[str, int]) -> list[Node]:
     """Orders the nodes that need computing, views and items included.
 
@@ -62,11 +67,14 @@ class _Start:
         for node in graph.nodes:
             self.root[node] = self.root[node.inputs[0]] if shares_storage(node) else node
         self.binding = binding
-        self.bytes: dict[tuple[TensorType, ...], int] = {}
+        self.bytes: dict[TensorType, int] = {}
         # What updates a state is written into the state.
-        in_place = {value for _, value in graph.updates}
+        in_place = {written_by(value) for _, value in graph.updates}
         self.size = {
-            n: 0 if shares_storage(n) or n in in_place else self._bytes(n) for n in self.nodes
+            n: 0
+            if shares_storage(n)
+            else sum(self._bytes(t) for i, t in enumerate(n.types) if (n, i) not in in_place)
+            for n in self.nodes
         }
         self.readers = self._count_readers(graph)
         self.waits = {n: sum(not is_leaf(i) for i in set(n.inputs)) for n in self.nodes}
@@ -76,14 +84,11 @@ class _Start:
             for node in blocked:
                 self.held[node] = self.held.get(node, 0) + 1
 
-    def _bytes(self, node: Node) -> int:
-        """Bytes of all outputs of a node."""
-        if node.types not in self.bytes:
-            self.bytes[node.types] = sum(
-                t.itemsize * math.prod(evaluate(d, self.binding) for d in t.shape)
-                for t in node.types
-            )
-        return self.bytes[node.types]
+    def _bytes(self, type_: TensorType) -> int:
+        if type_ not in self.bytes:
+            count = math.prod(evaluate(d, self.binding) for d in type_.shape)
+            self.bytes[type_] = type_.itemsize * count
+        return self.bytes[type_]
 
     def _count_readers(self, graph: Graph) -> dict[Node, int]:
         """Storage -> nodes that still have to read it; outputs are never freed."""
@@ -101,19 +106,26 @@ class _Start:
         """Reader of an old state -> the final nodes that must wait for it."""
         blocks: dict[Node, list[Node]] = {}
         for state, value in graph.updates:
-            if is_leaf(value) or self.users[value] or state not in self.users:
+            writer = written_by(value)[0]
+            if is_leaf(value) or state not in self.users or self._is_used(writer, value):
                 continue  # a value that others use cannot wait without risking a circle
             stack, seen = list(self.users[state]), set()
             while stack:
                 reader = stack.pop()
-                if reader in seen or reader is value:
+                if reader in seen or reader is writer:
                     continue
                 seen.add(reader)
                 if shares_storage(reader):
                     stack.extend(self.users[reader])
                 else:
-                    blocks.setdefault(reader, []).append(value)
+                    blocks.setdefault(reader, []).append(writer)
         return blocks
+
+    def _is_used(self, writer: Node, value: Node) -> bool:
+        """Whether a node that computes a state's new value has users in the graph."""
+        if self.users[value]:
+            return True
+        return value is not writer and any(self.users[item] for item in self.users[writer])
 
 
 class _Scheduler:
@@ -187,7 +199,8 @@ class _Scheduler:
         roots = {self.root[i] for i in node.inputs}
         freed = sum(self.size.get(r, 0) for r in roots if self.readers[r] == 1)
         self.live += self.size[node] - freed
-        self.peak = max(self.peak, self.live if node.op.reuse else self.live + freed)
+        in_place = node.op.reuses(0, node.attrs)
+        self.peak = max(self.peak, self.live if in_place else self.live + freed)
 
     def _give_up_one_wait(self) -> None:
         node = min(

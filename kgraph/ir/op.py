@@ -88,6 +88,13 @@ class Op:
         """Buffers that the kernel needs while it runs."""
         return ()
 
+    def reuses(self, output: int, attrs: Mapping[str, Any]) -> tuple[int, ...]:
+        """Operands whose buffer an output may take: the kernel has read them when it writes it.
+
+        That holds for operands of exactly the output's shape, dtype and place.
+        """
+        return self.reuse if output == 0 else ()
+
     def cost(
         self, inputs: Sequence[TensorType], outputs: Sequence[TensorType], attrs: Mapping[str, Any]
     ) -> tuple[Any, Any]:

@@ -199,3 +199,31 @@ def test_random_graphs_agree_with_the_interpreter(data):
     graph = Graph((x,), tuple((f"y{i}", y) for i, y in enumerate(outputs)), updates)
     plan = check_both(graph, [np.linspace(-1, 1, 9).reshape(3, 3)])
     assert plan.data.arena_bytes >= plan.data.lower_bound
+
+
+def test_operands_of_a_join_are_computed_in_their_places():
+    x = input_node((BATCH, 3), name="x")
+    parts = [ops.tanh(x), ops.exp(x), ops.tanh(x), x]
+    joined = ops.concatenate([ops.reshape(p, (-1,)) for p in parts], axis=0)
+    graph = Graph((x,), (("joined", joined), ("sum", ops.tanh(x) + ops.exp(x))))
+    for n in (0, 1, 4):
+        plan = check_both(graph, [np.linspace(-1, 1, 3 * n).reshape(n, 3)], batch=n)
+        assert names(plan).count("concatenate") == 0
+        # What stands twice and what is no result of a step must be copied.
+        assert names(plan).count("copy") == 2
+
+
+def test_joins_of_joins_lie_in_one_piece():
+    x = input_node((4,), name="x")
+    inner = ops.concatenate([ops.exp(x), ops.tanh(x)], axis=0)
+    outer = ops.concatenate([inner, ops.sin(x), inner], axis=0)
+    plan = check_both(Graph((x,), (("y", outer), ("z", inner * 2.0))), [np.arange(4.0)])
+    assert sorted(names(plan)) == ["copy", "exp", "multiply", "sin", "tanh"]
+
+
+def test_a_join_along_another_axis_is_a_step():
+    x = input_node((2, 2), name="x")
+    plan = check_both(
+        Graph((x,), (("y", ops.concatenate([ops.exp(x), ops.sin(x)], axis=1)),)), [np.eye(2)]
+    )
+    assert "concatenate" in names(plan)
