@@ -210,7 +210,7 @@ def test_operands_of_a_join_are_computed_in_their_places():
         plan = check_both(graph, [np.linspace(-1, 1, 3 * n).reshape(n, 3)], batch=n)
         assert names(plan).count("concatenate") == 0
         # What stands twice and what is no result of a step must be copied.
-        assert names(plan).count("copy") == 2
+        assert n == 0 or names(plan).count("copy") == 2
 
 
 def test_joins_of_joins_lie_in_one_piece():
