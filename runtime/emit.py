@@ -22,6 +22,8 @@ from kgraph.ir.variable import Variable
 from kgraph.runtime.memory import ALIGNMENT
 from kgraph.runtime.plan import Operand, PlanData, Step
 
+Functions = tuple[Callable[[], None], ...]
+
 _NUMBERS = itertools.count(1)
 _CHUNK = 4000  # lines a function; Python compiles several short functions faster than a huge one
 
@@ -33,7 +35,6 @@ class Plan:
         data: the plan as plain data.
         inputs: arrays to fill before a run, in the order of the graph's inputs.
         outputs: arrays that hold the outputs until the next run.
-        run: runs all steps once.
         source: text of the generated function.
     """
 
@@ -46,7 +47,7 @@ class Plan:
         self.inputs = tuple(self.array(o) for o in data.inputs)
         self.outputs = tuple(self.array(o) for o in data.outputs)
         self.calls = [self._call(step) for step in data.steps]
-        self.source, self._functions = self._emit()
+        self.source, self._preparing, self._running = self._emit()
 
     def array(self, operand: Operand) -> np.ndarray:
         """The array that an operand stands for; equal operands give one array."""
@@ -86,17 +87,16 @@ class Plan:
         )
         return kernel, tuple(self.array(o) for o in operands)
 
-    def _emit(self) -> tuple[str, list[Callable[[], None]]]:
+    def _emit(self) -> tuple[str, Functions, Functions]:
         names = _Names()
-        parts, functions = [], []
-        for start in range(0, len(self.calls) or 1, _CHUNK):
-            parts.append(self._emit_chunk(start, names))
+        first, last = self.data.prepared, len(self.calls)
+        cuts = sorted({0, first, *range(first, last, _CHUNK), last})
+        parts = [self._emit_chunk(*bounds, names) for bounds in itertools.pairwise(cuts)]
         source = "\n\n".join(parts)
         code = compile(source, self.filename, "exec")
         scope: dict[str, Any] = {"errstate": np.errstate, **names.values}
         exec(code, scope)
-        for start in range(0, len(self.calls) or 1, _CHUNK):
-            functions.append(scope[f"run_{start}"])
+        functions = [(start, scope[f"run_{start}"]) for start in cuts[:-1]]
         linecache.cache[self.filename] = (
             len(source),
             None,
@@ -104,12 +104,12 @@ class Plan:
             self.filename,
         )
         weakref.finalize(self, linecache.cache.pop, self.filename, None)
-        return source, functions
+        ready = tuple(function for start, function in functions if start < first)
+        return source, ready, tuple(function for start, function in functions if start >= first)
 
-    def _emit_chunk(self, start: int, names: _Names) -> str:
+    def _emit_chunk(self, start: int, stop: int, names: _Names) -> str:
         lines: list[str] = []
         used: dict[str, None] = {}
-        stop = start + _CHUNK
         for (kernel, arrays), step in zip(
             self.calls[start:stop], self.data.steps[start:stop], strict=True
         ):
@@ -128,8 +128,21 @@ class Plan:
 
     def run(self) -> None:
         """Runs every step once; an error names the step's node, layer and source line."""
+        if self._preparing:
+            self._run(self._preparing)
+        self._run(self._running)
+
+    def prepare(self) -> None:
+        """Runs the steps that follow from states alone."""
+        self._run(self._preparing)
+
+    def run_prepared(self) -> None:
+        """Runs the other steps: for states that nobody has written since `prepare` or `run`."""
+        self._run(self._running)
+
+    def _run(self, functions: Functions) -> None:
         try:
-            for function in self._functions:
+            for function in functions:
                 function()
         except Exception as error:
             self._explain(error)

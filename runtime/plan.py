@@ -75,6 +75,8 @@ class PlanData:
         arena_bytes: size of the arena.
         lower_bound: the most bytes that live at once; no arena is smaller.
         known: values that follow from constants and the binding alone, such as a batch's size.
+        prepared: how many of the first steps follow from states alone, so that runs between which
+            nobody writes a state may leave them out.
         inputs, outputs: operands of the graph's inputs and outputs.
     """
 
@@ -85,6 +87,7 @@ class PlanData:
     arena_bytes: int = 0
     lower_bound: int = 0
     known: dict[Node, np.ndarray] = field(default_factory=dict)
+    prepared: int = 0
     inputs: tuple[Operand, ...] = ()
     outputs: tuple[Operand, ...] = ()
 
@@ -108,7 +111,8 @@ class _Planner:
     def __init__(self, graph: Graph, binding: Mapping[str, int]) -> None:
         self.graph, self.binding = graph, binding
         self.data = PlanData(graph, binding)
-        self.order = schedule(graph, binding)
+        order, self.fixed = schedule(graph, binding), fixed_nodes(graph)
+        self.order = sorted(order, key=lambda n: n not in self.fixed)
         self.bound: dict[TensorType, TensorType] = {}
         self.attrs = {n: bind_attributes(n.attrs, binding) for n in self.order}
         # (node, output) -> its window; the base of a window is the storage it looks at.
@@ -219,9 +223,13 @@ class _Planner:
         """Storage -> index of the last step that reads it; outputs are read at the very end."""
         last: dict[Storage, int] = {}
         for index, node in enumerate(self.order):
-            if self._computes(node):
-                for operand in node.inputs:
-                    last[self._place(self.windows[operand][0].base)[0]] = index
+            if not self._computes(node):
+                continue
+            for operand in node.inputs:
+                # What every run reads must outlive the run.
+                kept = operand in self.fixed and node not in self.fixed
+                storage = self._place(self.windows[operand][0].base)[0]
+                last[storage] = len(self.order) if kept else max(last.get(storage, 0), index)
         for root in self.graph.roots:
             last[self._place(self.windows[root][0].base)[0]] = len(self.order)
         return last
@@ -230,6 +238,8 @@ class _Planner:
         for index, node in enumerate(self.order):
             if self._computes(node):
                 self._add_step(index, node)
+                if node in self.fixed:
+                    self.data.prepared = len(self.data.steps)
         data = self.data
         data.outputs = tuple(self._operand(n) for _, n in self.graph.outputs)
         for state, value in self.graph.updates:
@@ -331,6 +341,19 @@ class _Planner:
             for i, operand in enumerate(inputs)
             if operand.base == base
         )
+
+
+def fixed_nodes(graph: Graph) -> frozenset[Node]:
+    """The nodes that only a written state changes; none where the graph itself trains weights."""
+    updated = {state for state, _ in graph.updates}
+    if any(state.trainable for state in updated):
+        return frozenset()
+    found: set[Node] = set()
+    for node in graph.nodes:
+        leaf = node.op.name in ("const", "size") or (node.op.name == "state" and node not in updated)
+        if leaf or (node.inputs and all(i in found for i in node.inputs)):
+            found.add(node)
+    return frozenset(found)
 
 
 def has_scratch(op: Op) -> bool:

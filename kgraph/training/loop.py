@@ -20,13 +20,17 @@ class Batches:
         step: the compiled step; its inputs take the arrays in this order.
         arrays: one an input, of its dtype, all of one length.
         batch_size: samples in all batches but the last.
+        steady: whether nobody writes a weight between the batches, so that what follows from
+            weights alone is computed once, now.
 
     Attributes:
         samples: length of the arrays.
         bounds: first row and the row after the last of each batch.
     """
 
-    def __init__(self, step: Step, arrays: Sequence[np.ndarray], batch_size: int) -> None:
+    def __init__(
+        self, step: Step, arrays: Sequence[np.ndarray], batch_size: int, steady: bool = False
+    ) -> None:
         self.samples = len(arrays[0]) if arrays else 0
         starts = range(0, self.samples, batch_size)
         self.bounds = [(i, min(i + batch_size, self.samples)) for i in starts]
@@ -37,7 +41,10 @@ class Batches:
             size = stop - start
             if size not in made:
                 plan = step.plan(tuple((size, *a.shape[1:]) for a in arrays))
-                made[size] = (plan, tuple(zip(arrays, plan.inputs, strict=True)))
+                if steady:
+                    plan.prepare()
+                run = plan.run_prepared if steady else plan.run
+                made[size] = (plan, run, tuple(zip(arrays, plan.inputs, strict=True)))
             self._plans.append(made[size])
 
     def __len__(self) -> int:
@@ -54,7 +61,7 @@ class Batches:
             The plan, whose outputs hold the batch's until the next run.
         """
         start, stop = self.bounds[index]
-        plan, feeds = self._plans[index]
+        plan, run, feeds = self._plans[index]
         with self._lock:
             if order is None:
                 for array, buffer in feeds:
@@ -64,7 +71,7 @@ class Batches:
                 for array, buffer in feeds:
                     # Rows are in range; "clip" is the mode in which `take` writes without a copy.
                     array.take(rows, 0, buffer, "clip")
-            plan.run()
+            run()
         return plan
 
 

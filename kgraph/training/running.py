@@ -194,7 +194,8 @@ def run_predict(
             result[start:stop] = output
 
     callbacks.call("on_predict_begin", Logs())
-    batches = Batches(step, arrays, batch_size)
+    steady = not callbacks.watches_batches("predict")
+    batches = Batches(step, arrays, batch_size, steady)
     run_batches(batches, callbacks, "predict", dict, bar, take)
     callbacks.call("on_predict_end", Logs())
     return results

@@ -227,3 +227,27 @@ def test_a_join_along_another_axis_is_a_step():
         Graph((x,), (("y", ops.concatenate([ops.exp(x), ops.sin(x)], axis=1)),)), [np.eye(2)]
     )
     assert "concatenate" in names(plan)
+
+
+def test_what_follows_from_states_alone_is_prepared_once():
+    x, w = input_node((BATCH, 3), name="x"), Variable(np.eye(3), dtype="float32", name="w")
+    scaled = ops.exp(ops.transpose(w) * 2.0)
+    graph = Graph((x,), (("y", x @ scaled), ("s", ops.sum(scaled))))
+    plan = check_both(graph, [np.ones((2, 3))], batch=2)
+    assert names(plan)[: plan.data.prepared] == ["multiply", "exp", "sum"]
+    first = plan.outputs[0].copy()
+    plan.outputs[0].fill(0)
+    plan.run_prepared()
+    np.testing.assert_array_equal(plan.outputs[0], first)
+    w.assign(2 * np.eye(3))
+    plan.run_prepared()
+    np.testing.assert_array_equal(plan.outputs[0], first)
+    plan.run()
+    assert not np.array_equal(plan.outputs[0], first)
+
+
+def test_a_graph_that_trains_prepares_nothing():
+    x, w = input_node((2,), name="x"), Variable(np.ones(2), dtype="float32", name="w")
+    frozen = Variable(np.ones(2), dtype="float32", name="frozen", trainable=False)
+    graph = Graph((x,), (), ((w, w + x * ops.exp(frozen)),))
+    assert check_both(graph, [np.ones(2)]).data.prepared == 0
