@@ -19,6 +19,7 @@ import numpy as np
 from kgraph.errors import explain
 from kgraph.ir.node import Node
 from kgraph.ir.variable import Variable
+from kgraph.ops.specialized import Prepared
 from kgraph.runtime.memory import ALIGNMENT
 from kgraph.runtime.plan import Operand, PlanData, Step
 
@@ -85,7 +86,10 @@ class Plan:
         kernel = step.op.specialize(
             [o.type for o in step.inputs], [o.type for o in step.outputs], step.attrs
         )
-        return kernel, tuple(self.array(o) for o in operands)
+        arrays = tuple(self.array(o) for o in operands)
+        if isinstance(kernel, Prepared):
+            return kernel.run, tuple(kernel.views(*arrays))
+        return kernel, arrays
 
     def _emit(self) -> tuple[str, Functions, Functions]:
         names = _Names()
@@ -114,8 +118,9 @@ class Plan:
             self.calls[start:stop], self.data.steps[start:stop], strict=True
         ):
             operands = (*step.inputs, *step.outputs, *step.scratch)
+            wishes = {id(self.array(o)): _wish(o) for o in operands}
             words = [names.of(kernel, step.op.name)]
-            words += [names.of(a, _wish(o)) for a, o in zip(arrays, operands, strict=True)]
+            words += [names.of(a, wishes.get(id(a), "view")) for a in arrays]
             used.update(dict.fromkeys(words))
             label = step.node.origin.scope
             # A layer's name may come from a file: a line break in it would end the comment.

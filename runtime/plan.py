@@ -350,8 +350,9 @@ def fixed_nodes(graph: Graph) -> frozenset[Node]:
         return frozenset()
     found: set[Node] = set()
     for node in graph.nodes:
-        leaf = node.op.name in ("const", "size") or (node.op.name == "state" and node not in updated)
-        if leaf or (node.inputs and all(i in found for i in node.inputs)):
+        state = node.op.name == "state" and node not in updated
+        computed = bool(node.inputs) and all(i in found for i in node.inputs)
+        if state or computed or node.op.name in ("const", "size"):
             found.add(node)
     return frozenset(found)
 

@@ -89,10 +89,16 @@ def profile(plan: Plan, runs: int = 20) -> Profile:
     return Profile(tuple(rows), scopes, ops, total)
 
 
-def _row(step: Step, seconds: float) -> Row:
+def step_cost(step: Step) -> tuple[int, int]:
+    """Floating-point operations and bytes moved of a step, estimated from its types."""
     inputs = [o.type for o in step.inputs]
     outputs = [o.type for o in step.outputs]
     flops, moved = step.op.cost(inputs, outputs, step.attrs)
+    return int(flops), int(moved)
+
+
+def _row(step: Step, seconds: float) -> Row:
+    flops, moved = step_cost(step)
     scope = step.node.origin.scope
     return Row(f"{scope}: {step.op.name}" if scope else step.op.name, 1, seconds, flops, moved)
 

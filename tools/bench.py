@@ -1,7 +1,8 @@
 """`kgraph bench`: training steps and predictions against PyTorch, JAX and Keras in the same run.
 
 Every framework runs in a process of its own, in turn, several rounds, so that a change of the
-machine's speed meets all of them. The ratio is the fastest peer's median over kgraph's.
+machine's speed meets all of them. The ratio is the fastest peer's median over kgraph's. Numbers of
+the compiled step that no clock touches (steps, matrix products, bytes) stand beside it.
 """
 
 from __future__ import annotations
@@ -14,11 +15,15 @@ import os
 import statistics
 import subprocess
 import sys
+import time
+import tracemalloc
 from typing import Any
 
 from rich.console import Console
 from rich.table import Table
 
+from kgraph.runtime.plan import Step
+from kgraph.runtime.profile import step_cost
 from kgraph.tools import overheads, peers
 
 Rows = list[dict[str, Any]]
@@ -42,6 +47,9 @@ def add_parser(subparsers: Any) -> None:
         "--overheads", action="store_true", help="time importing and compiling instead"
     )
     parser.add_argument("--json", action="store_true", help="print the numbers as JSON")
+    parser.add_argument(
+        "--baseline", metavar="FILE", help="compare with what --json printed on another day"
+    )
     parser.set_defaults(run=run)
 
 
@@ -63,11 +71,21 @@ def run(args: argparse.Namespace) -> int:
             file=sys.stderr,
         )
         return 2
+    try:
+        baseline = load_baseline(args.baseline) if args.baseline else []
+    except (OSError, ValueError) as error:
+        print(f"kgraph: error[E0102]: cannot read --baseline: {error}", file=sys.stderr)
+        return 4
     rows = measure(names, [p for p in args.peers.split(",") if p], args.python, args.rounds)
+    compared = compare(rows, baseline)
     if args.json:
         print(json.dumps(rows, indent=1))
-    else:
-        Console().print(as_table(rows))
+        for line in compared:
+            print(line, file=sys.stderr)
+        return 0
+    Console().print(as_table(rows))
+    Console().print(plan_table(rows))
+    print("\n".join(compared))
     return 0
 
 
@@ -95,10 +113,53 @@ def measure(names: list[str], frameworks: list[str], python: str, rounds: int) -
 
 
 def time_kgraph(name: str) -> dict[str, Any]:
-    """Times kgraph on one workload, in this process."""
+    """Times kgraph on one workload, in this process, and describes the compiled step."""
     package = importlib.import_module("kgraph")
-    step, predict = peers.time_fit(peers.build_keras_like(package, name), name)
-    return peers.as_row("kgraph", name, step, predict)
+    model = peers.build_keras_like(package, name)
+    plan = describe_step(model, name)
+    step, predict = peers.time_fit(model, name)
+    return {**peers.as_row("kgraph", name, step, predict), "plan": plan}
+
+
+def describe_step(model: Any, name: str) -> dict[str, Any]:
+    """What the compiled training step of a workload consists of.
+
+    Returns:
+        compile_ms: from the compiled model to the plan that can run; nodes and steps: of the
+        optimized graph and of its plan; matmuls, flops and bytes: of one run; arena_bytes and
+        lower_bound: memory of the plan; python_bytes: what one run allocates besides, at its peak.
+    """
+    x, y = peers.batch_of(name)
+    start = time.perf_counter()
+    executable = model.executable(x, y)
+    plan = executable.bind({"batch": len(x)})
+    compiled = time.perf_counter() - start
+    costs = [step_cost(step) for step in plan.data.steps]
+    for buffer, array in zip(plan.inputs, (x, y), strict=True):
+        buffer[...] = array
+    plan.run()
+    tracemalloc.start()
+    plan.run()
+    borrowed = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    return {
+        "compile_ms": round(compiled * 1e3, 1),
+        "nodes": len(executable.graph),
+        "steps": len(plan.data.steps),
+        "matmuls": sum(map(count_matmuls, plan.data.steps)),
+        "flops": sum(flops for flops, _ in costs),
+        "bytes": sum(moved for _, moved in costs),
+        "arena_bytes": plan.data.arena_bytes,
+        "lower_bound": plan.data.lower_bound,
+        "python_bytes": borrowed,
+    }
+
+
+def count_matmuls(step: Step) -> int:
+    """The matrix products of a step, fused ones included."""
+    if step.op.name != "fused":
+        return int(step.op.name == "matmul")
+    return sum(name == "matmul" for name, *_ in step.attrs["program"])
 
 
 def _time_in_process(framework: str, name: str, python: str) -> dict[str, Any] | None:
@@ -125,6 +186,54 @@ def _median_row(group: Rows) -> dict[str, Any]:
     for key in ("step_min_us", "predict_min_us"):
         row[key] = min(r[key] for r in group)
     return row
+
+
+def load_baseline(path: str) -> Rows:
+    """The rows that an earlier `--json` printed.
+
+    Raises:
+        ValueError: the file holds something else.
+    """
+    with open(path, encoding="utf-8") as file:
+        rows = json.load(file)
+    if not isinstance(rows, list) or not all({"workload", "framework"} <= set(r) for r in rows):
+        raise ValueError(f"{path} does not hold the output of kgraph bench --json")
+    return rows
+
+
+def compare(rows: Rows, baseline: Rows) -> list[str]:
+    """One line for each workload of kgraph's that is in both: ratios, and counts that changed.
+
+    Ratios are compared rather than times, for the machine may have had another speed.
+    """
+    old = {r["workload"]: r for r in baseline if r["framework"] == "kgraph"}
+    lines = []
+    for row in rows:
+        before = old.get(row["workload"])
+        if row["framework"] != "kgraph" or before is None:
+            continue
+        key = "ratio" if row.get("ratio") and before.get("ratio") else "step_us"
+        parts = [f"{row['workload']}: {key} {before[key]} -> {row[key]}"]
+        plans = before.get("plan", {}), row.get("plan", {})
+        parts += [
+            f"{name} {plans[0][name]} -> {value}"
+            for name, value in plans[1].items()
+            if name in plans[0] and name != "compile_ms" and plans[0][name] != value
+        ]
+        lines.append(", ".join(parts))
+    return lines
+
+
+def plan_table(rows: Rows) -> Table:
+    """What kgraph's compiled steps consist of."""
+    mine = [r for r in rows if "plan" in r]
+    table = Table(title="the compiled training step")
+    table.add_column("workload")
+    for name in mine[0]["plan"] if mine else ():
+        table.add_column(name.replace("_", " "), justify="right")
+    for row in mine:
+        table.add_row(row["workload"], *(f"{value:,}" for value in row["plan"].values()))
+    return table
 
 
 def as_table(rows: Rows) -> Table:

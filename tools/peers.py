@@ -19,25 +19,35 @@ import numpy as np
 
 
 class Workload(NamedTuple):
-    """Sizes of a multilayer perceptron and how it is trained."""
+    """Sizes of a multilayer perceptron and how it is trained.
+
+    With a vocabulary its inputs are `length` ids, whose embeddings together have the first width.
+    """
 
     batch: int
     steps: int
     widths: tuple[int, ...]
     optimizer: str
+    dropout: float = 0.0
+    vocabulary: int = 0
+    length: int = 1
 
 
 WORKLOADS = {
     "mlp_binary": Workload(32, 300, (100, 32, 1), "rmsprop"),
     "mlp_mnist": Workload(128, 200, (784, 128, 128, 10), "sgd"),
+    "mlp_wide": Workload(128, 60, (784, 512, 512, 10), "rmsprop", dropout=0.2),
+    "embedding_dense": Workload(32, 60, (80 * 64, 64, 1), "sgd", vocabulary=20000, length=80),
 }
 Times = tuple[float, float]  # median, minimum
 
 
 def batch_of(name: str) -> tuple[np.ndarray, np.ndarray]:
-    """One batch of random inputs and targets, float32."""
+    """One batch of random inputs, float32 or int32 ids, and float32 targets."""
     work, rng = WORKLOADS[name], np.random.default_rng(0)
-    x = rng.random((work.batch, work.widths[0]), dtype=np.float32)
+    x: np.ndarray = rng.random((work.batch, work.widths[0]), dtype=np.float32)
+    if work.vocabulary:
+        x = rng.integers(0, work.vocabulary, (work.batch, work.length)).astype(np.int32)
     if work.widths[-1] == 1:
         return x, rng.integers(0, 2, (work.batch, 1)).astype(np.float32)
     classes = rng.integers(0, work.widths[-1], work.batch)
@@ -73,9 +83,15 @@ def time_fit(model: Any, name: str) -> tuple[Times, Times]:
 def build_keras_like(package: Any, name: str) -> Any:
     """The workload's model in Keras's API, compiled; `package` is keras or kgraph."""
     work, layers = WORKLOADS[name], package.layers
-    inputs = hidden = layers.Input((work.widths[0],))
+    if work.vocabulary:
+        inputs = layers.Input((work.length,), dtype="int32")
+        size = work.widths[0] // work.length
+        hidden = layers.Flatten()(layers.Embedding(work.vocabulary, size)(inputs))
+    else:
+        inputs = hidden = layers.Input((work.widths[0],))
     for width in work.widths[1:-1]:
         hidden = layers.Dense(width, activation="relu")(hidden)
+        hidden = layers.Dropout(work.dropout)(hidden) if work.dropout else hidden
     binary = work.widths[-1] == 1
     outputs = layers.Dense(work.widths[-1], activation="sigmoid" if binary else "softmax")(hidden)
     model = package.models.Model(inputs, outputs)
@@ -98,9 +114,13 @@ def run_torch(name: str) -> tuple[Times, Times]:
     torch.set_num_threads(2)
     work = WORKLOADS[name]
     layers: list[Any] = []
-    for fan_in, fan_out in zip(work.widths, work.widths[1:], strict=False):
+    if work.vocabulary:
+        size = work.widths[0] // work.length
+        layers += [torch.nn.Embedding(work.vocabulary, size), torch.nn.Flatten()]
+    for fan_in, fan_out in zip(work.widths[:-1], work.widths[1:-1], strict=False):
         layers += [torch.nn.Linear(fan_in, fan_out), torch.nn.ReLU()]
-    model = torch.nn.Sequential(*layers[:-1])
+        layers += [torch.nn.Dropout(work.dropout)] if work.dropout else []
+    model = torch.nn.Sequential(*layers, torch.nn.Linear(*work.widths[-2:]))
     rate = {"rmsprop": 1e-3, "sgd": 1e-2}[work.optimizer]
     maker = {"rmsprop": torch.optim.RMSprop, "sgd": torch.optim.SGD}[work.optimizer]
     optimizer = maker(model.parameters(), rate)
@@ -120,7 +140,9 @@ def run_torch(name: str) -> tuple[Times, Times]:
         with torch.no_grad():
             return model(x)
 
-    return time_calls(step, work.steps), time_calls(predict, work.steps)
+    times = time_calls(step, work.steps)
+    model.eval()
+    return times, time_calls(predict, work.steps)
 
 
 def run_jax(name: str) -> tuple[Times, Times]:
@@ -129,36 +151,52 @@ def run_jax(name: str) -> tuple[Times, Times]:
     import jax.numpy as jnp
 
     work, rng = WORKLOADS[name], np.random.default_rng(1)
-    weights = [
-        (jnp.asarray(rng.standard_normal((a, b), dtype=np.float32) * 0.05), jnp.zeros(b))
-        for a, b in zip(work.widths, work.widths[1:], strict=False)
-    ]
+    weights = {
+        f"dense{i}": (
+            jnp.asarray(rng.standard_normal((a, b), dtype=np.float32) * 0.05),
+            jnp.zeros(b),
+        )
+        for i, (a, b) in enumerate(zip(work.widths, work.widths[1:], strict=False))
+    }
+    if work.vocabulary:
+        shape = (work.vocabulary, work.widths[0] // work.length)
+        weights["table"] = jnp.asarray(rng.standard_normal(shape, dtype=np.float32) * 0.05)
+    last = len(work.widths) - 2
 
-    def forward(weights: Any, x: Any) -> Any:
-        for kernel, bias in weights[:-1]:
+    def forward(weights: Any, x: Any, key: Any = None) -> Any:
+        if work.vocabulary:
+            x = weights["table"][x].reshape(x.shape[0], -1)
+        for i in range(last):
+            kernel, bias = weights[f"dense{i}"]
             x = jax.nn.relu(x @ kernel + bias)
-        return x @ weights[-1][0] + weights[-1][1]
+            if work.dropout and key is not None:
+                key, used = jax.random.split(key)
+                kept = jax.random.bernoulli(used, 1 - work.dropout, x.shape)
+                x = jnp.where(kept, x / (1 - work.dropout), 0)
+        kernel, bias = weights[f"dense{last}"]
+        return x @ kernel + bias
 
-    def loss_of(weights: Any, x: Any, y: Any) -> Any:
-        z = forward(weights, x)
+    def loss_of(weights: Any, x: Any, y: Any, key: Any) -> Any:
+        z = forward(weights, x, key)
         if work.widths[-1] == 1:
             return jnp.mean(jnp.maximum(z, 0) - z * y + jnp.log1p(jnp.exp(-jnp.abs(z))))
         return -jnp.mean(jnp.sum(jax.nn.log_softmax(z) * y, 1))
 
-    def update(weights: Any, slots: Any, x: Any, y: Any) -> Any:
-        loss, grads = jax.value_and_grad(loss_of)(weights, x, y)
+    def update(weights: Any, slots: Any, key: Any, x: Any, y: Any) -> Any:
+        key, used = jax.random.split(key) if work.dropout else (key, key)
+        loss, grads = jax.value_and_grad(loss_of)(weights, x, y, used)
         if work.optimizer == "sgd":
-            return jax.tree.map(lambda w, g: w - 0.01 * g, weights, grads), slots, loss
+            return jax.tree.map(lambda w, g: w - 0.01 * g, weights, grads), slots, key, loss
         slots = jax.tree.map(lambda a, g: 0.9 * a + 0.1 * g * g, slots, grads)
         rule = lambda w, g, a: w - 1e-3 * g / (jnp.sqrt(a) + 1e-7)  # noqa: E731
-        return jax.tree.map(rule, weights, grads, slots), slots, loss
+        return jax.tree.map(rule, weights, grads, slots), slots, key, loss
 
     compiled = jax.jit(update, donate_argnums=(0, 1))
     x, y = (jnp.asarray(a) for a in batch_of(name))
-    state = [weights, jax.tree.map(jnp.zeros_like, weights)]
+    state = [weights, jax.tree.map(jnp.zeros_like, weights), jax.random.PRNGKey(0)]
 
     def step() -> float:
-        state[0], state[1], loss = compiled(state[0], state[1], x, y)
+        *state[:], loss = compiled(*state, x, y)
         return float(loss)
 
     times = time_calls(step, work.steps)
