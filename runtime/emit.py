@@ -98,7 +98,7 @@ class Plan:
         parts = [self._emit_chunk(*bounds, names) for bounds in itertools.pairwise(cuts)]
         source = "\n\n".join(parts)
         code = compile(source, self.filename, "exec")
-        scope: dict[str, Any] = {"errstate": np.errstate, **names.values}
+        scope: dict[str, Any] = dict(names.values)
         exec(code, scope)
         functions = [(start, scope[f"run_{start}"]) for start in cuts[:-1]]
         linecache.cache[self.filename] = (
@@ -126,23 +126,28 @@ class Plan:
             # A layer's name may come from a file: a line break in it would end the comment.
             label = "".join(c if c.isprintable() else "?" for c in label)
             comment = f"  # {label}" if label else ""
-            lines.append(f"        {words[0]}({', '.join(words[1:])}){comment}")
+            lines.append(f"    {words[0]}({', '.join(words[1:])}){comment}")
         defaults = ", ".join(f"{name}={name}" for name in used)
-        head = f"def run_{start}({defaults}):\n    with errstate(all='ignore'):\n"
-        return head + ("\n".join(lines) or "        return")
+        return "\n".join([f"def run_{start}({defaults}):", *(lines or ["    return"])])
 
     def run(self) -> None:
         """Runs every step once; an error names the step's node, layer and source line."""
-        if self._preparing:
-            self._run(self._preparing)
-        self._run(self._running)
+        with np.errstate(all="ignore"):
+            self.run_bare()
 
     def prepare(self) -> None:
         """Runs the steps that follow from states alone."""
-        self._run(self._preparing)
+        with np.errstate(all="ignore"):
+            self._run(self._preparing)
 
-    def run_prepared(self) -> None:
-        """Runs the other steps: for states that nobody has written since `prepare` or `run`."""
+    def run_bare(self, prepared: bool = False) -> None:
+        """What `run` does, for callers that silence NumPy's warnings once for many runs.
+
+        Args:
+            prepared: leave out what `prepare` does; nobody has written a state since.
+        """
+        if self._preparing and not prepared:
+            self._run(self._preparing)
         self._run(self._running)
 
     def _run(self, functions: Functions) -> None:
@@ -159,7 +164,7 @@ class Plan:
         while trace is not None:
             if trace.tb_frame.f_code.co_filename == self.filename:
                 start = int(trace.tb_frame.f_code.co_name.rpartition("_")[2])
-                index = start + trace.tb_lineno - trace.tb_frame.f_code.co_firstlineno - 2
+                index = start + trace.tb_lineno - trace.tb_frame.f_code.co_firstlineno - 1
             trace = trace.tb_next
         if index is None:
             return
@@ -191,7 +196,7 @@ class _Names:
             return self._by_id[id(value)]
         # ASCII only, for Python takes some different letters for the same.
         stem = re.sub(r"\W", "_", wish, flags=re.ASCII)
-        taken = keyword.iskeyword(stem) or stem.startswith(("run_", "__")) or stem == "errstate"
+        taken = keyword.iskeyword(stem) or stem.startswith(("run_", "__"))
         if taken or not stem.isidentifier():
             stem = f"v_{stem}"
         numbers = self._numbers.setdefault(stem, itertools.count(2))

@@ -34,7 +34,7 @@ class Batches:
         self.samples = len(arrays[0]) if arrays else 0
         starts = range(0, self.samples, batch_size)
         self.bounds = [(i, min(i + batch_size, self.samples)) for i in starts]
-        self._lock = step.lock
+        self._lock, self._steady = step.lock, steady
         self._plans: list[Any] = []
         made: dict[int, Any] = {}
         for start, stop in self.bounds:
@@ -43,8 +43,7 @@ class Batches:
                 plan = step.plan(tuple((size, *a.shape[1:]) for a in arrays))
                 if steady:
                     plan.prepare()
-                run = plan.run_prepared if steady else plan.run
-                made[size] = (plan, run, tuple(zip(arrays, plan.inputs, strict=True)))
+                made[size] = (plan, tuple(zip(arrays, plan.inputs, strict=True)))
             self._plans.append(made[size])
 
     def __len__(self) -> int:
@@ -60,8 +59,13 @@ class Batches:
         Returns:
             The plan, whose outputs hold the batch's until the next run.
         """
+        with np.errstate(all="ignore"):
+            return self.run_bare(index, order)
+
+    def run_bare(self, index: int, order: np.ndarray | None = None) -> Any:
+        """What `run` does, for callers that silence NumPy's warnings once for many batches."""
         start, stop = self.bounds[index]
-        plan, run, feeds = self._plans[index]
+        plan, feeds = self._plans[index]
         with self._lock:
             if order is None:
                 for array, buffer in feeds:
@@ -71,7 +75,7 @@ class Batches:
                 for array, buffer in feeds:
                     # Rows are in range; "clip" is the mode in which `take` writes without a copy.
                     array.take(rows, 0, buffer, "clip")
-            run()
+            plan.run_bare(self._steady)
         return plan
 
 

@@ -79,13 +79,14 @@ class Fit:
         bar = find_bar(self.callbacks)
         if self.callbacks.watches_batches("train"):
             return self._watched(batches, order, bar)
-        run, results, clock = batches.run, self.totals.results, time.perf_counter
+        results, clock = self.totals.results, time.perf_counter
         if bar is None or not bar.live:
-            for index in range(len(batches)):
-                run(index, order)
+            with np.errstate(all="ignore"):
+                for index in range(len(batches)):
+                    batches.run_bare(index, order)
             return True
         for index, (_, stop) in enumerate(batches.bounds):
-            run(index, order)
+            batches.run(index, order)
             if clock() >= bar.due:
                 bar.refresh(stop, results())
         return True

@@ -237,10 +237,10 @@ def test_what_follows_from_states_alone_is_prepared_once():
     assert names(plan)[: plan.data.prepared] == ["multiply", "exp", "sum"]
     first = plan.outputs[0].copy()
     plan.outputs[0].fill(0)
-    plan.run_prepared()
+    plan.run_bare(prepared=True)
     np.testing.assert_array_equal(plan.outputs[0], first)
     w.assign(2 * np.eye(3))
-    plan.run_prepared()
+    plan.run_bare(prepared=True)
     np.testing.assert_array_equal(plan.outputs[0], first)
     plan.run()
     assert not np.array_equal(plan.outputs[0], first)
