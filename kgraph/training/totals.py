@@ -1,7 +1,8 @@
-"""Running totals of the loss and the metrics, as variables that the training graph updates.
+"""Running totals of the loss and the metrics, as a variable that the training graph updates.
 
-All unweighted values share one counter of samples. A value that has weights or a mask counts its
-weights in a counter of its own. Totals are float64, so an epoch's mean is exact over its samples.
+All unweighted values share one vector with the counter of samples, so that a batch adds to all of
+them at once. A value that has weights or a mask counts its weights in a counter of its own. Totals
+are float64, so an epoch's mean is exact over its samples.
 """
 
 from __future__ import annotations
@@ -28,8 +29,9 @@ class Totals:
     """
 
     def __init__(self, names: Sequence[str]) -> None:
-        self.seen = _zero("samples")
-        self.sums = {name: _zero(name) for name in names}
+        self.places = {name: place for place, name in enumerate(names, start=1)}
+        # The number of samples, then each value's sum.
+        self.sums = _zeros((len(names) + 1,), "sums")
         self.counts: dict[str, Variable] = {}
 
     def updates(
@@ -38,35 +40,38 @@ class Totals:
         """Builds what a batch adds.
 
         Args:
-            increments: one for each name.
+            increments: one for each name, in their order.
             batch: number of samples.
         """
-        found = [(self.seen, _plus(self.seen, size_of(batch)))]
-        for name, (total, count) in increments.items():
-            found.append((self.sums[name], _plus(self.sums[name], total)))
+        added = [size_of(batch), *(increments[name][0] for name in self.places)]
+        parts = [ops.reshape(cast_to(a, "float64"), (1,)) for a in added]
+        sums: Any = self.sums
+        found = [(self.sums, sums + ops.concatenate(parts, axis=0))]
+        for name, (_, count) in increments.items():
             if count is not None:
-                counter = self.counts.setdefault(name, _zero(f"{name}/count"))
-                found.append((counter, _plus(counter, count)))
+                counter: Any = self.counts.setdefault(name, _zeros((), f"{name}/count"))
+                found.append((counter, counter + cast_to(count, "float64")))
         return found
 
     def reset(self) -> None:
         """Starts again at zero."""
-        for variable in (self.seen, *self.sums.values(), *self.counts.values()):
+        for variable in (self.sums, *self.counts.values()):
             variable.value.fill(0.0)
 
     def results(self) -> dict[str, float]:
         """The means so far, by name; NaN where nothing was seen."""
-        seen = float(self.seen.value)
+        seen, *sums = self.sums.value.tolist()
         found = {}
-        for name, total in self.sums.items():
+        for name, total in zip(self.places, sums, strict=True):
             counter = self.counts.get(name)
             count = seen if counter is None else float(counter.value)
-            found[name] = float(total.value) / count if count else float("nan")
+            found[name] = total / count if count else float("nan")
         return found
 
     def snapshot(self, names: Sequence[str]) -> tuple[float, list[float]]:
         """Samples and sums so far, of values that share the counter."""
-        return float(self.seen.value), [float(self.sums[n].value) for n in names]
+        values = self.sums.value.tolist()
+        return values[0], [values[self.places[n]] for n in names]
 
 
 def sample_total(values: Any, batch: int | Dim) -> Node:
@@ -91,9 +96,5 @@ def weighted_total(values: Any, weights: Any) -> Increment:
     return ops.sum(values * weights), ops.sum(weights)
 
 
-def _zero(name: str) -> Variable:
-    return Variable(np.float64(0.0), f"totals/{name}", "float64", trainable=False)
-
-
-def _plus(variable: Any, value: Node) -> Node:
-    return variable + cast_to(value, "float64")
+def _zeros(shape: tuple[int, ...], name: str) -> Variable:
+    return Variable(np.zeros(shape), f"totals/{name}", "float64", trainable=False)
