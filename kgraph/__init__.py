@@ -33,6 +33,7 @@ _MODULES = (
     "regularizers",
     "runtime",
     "saving",
+    "testing",
     "tools",
     "training",
     "utils",

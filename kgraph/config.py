@@ -15,8 +15,19 @@ numerics: str = os.environ.get("KGRAPH_NUMERICS", "safe")
 # Stop after this many rule firings, None for no limit: bisection of a wrong rewrite.
 fuel: int | None = int(os.environ["KGRAPH_FUEL"]) if "KGRAPH_FUEL" in os.environ else None
 
+# The default pipeline as one line, such as "simplify,finish", or what to leave out of it, such as
+# "-fuse,-rule:mul-one"; see kgraph/passes/README.md.
+passes: str = os.environ.get("KGRAPH_PASSES", "")
+
 # Verify the graph after every pass.
 verify: bool = os.environ.get("KGRAPH_VERIFY", "1") != "0"
+
+# "values": run the graph before and after every pass on drawn inputs, and blame the rule that
+# changed what it must not; "" for no such check.
+check: str = os.environ.get("KGRAPH_CHECK", "")
+
+# Measure the time of every rule; what rules looked at and fired is counted anyway.
+stats: bool = os.environ.get("KGRAPH_STATS", "0") != "0"
 
 # Plans kept per executable and executables kept per traced function.
 plan_cache_size: int = 16

@@ -39,6 +39,10 @@ class StageError(KGraphError, ValueError):
     """A graph is at the wrong stage for what was asked of it."""
 
 
+class MemoryBudgetError(KGraphError, ValueError):
+    """No choice of what to compute twice makes a run fit the memory that was allowed."""
+
+
 def explain(
     summary: str,
     *,

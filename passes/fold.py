@@ -20,7 +20,7 @@ from kgraph.ir.op import Op
 from kgraph.passes.rewrite import Rewrite
 from kgraph.passes.rules import FunctionRule, Rule
 
-# Larger results, and results of more work, stay in the graph.
+# Larger results stay in the graph unless their operands are larger still; so does much work.
 MAX_BYTES = 1 << 20
 MAX_FLOPS = 10**8
 # These repeat a small operand: as a constant it would only take more memory.
@@ -36,7 +36,8 @@ def foldable(node: Node) -> Callable[[], Node] | str | None:
         return None
     if _is_symbolic(producer):
         return None
-    if node.size * node.type.itemsize > MAX_BYTES:
+    freed = sum(n.size * n.type.itemsize for n in producer.inputs)
+    if node.size * node.type.itemsize > max(MAX_BYTES, freed):
         return f"the constant would take more than {MAX_BYTES} bytes"
     flops, _ = producer.op.cost([n.type for n in producer.inputs], producer.types, producer.attrs)
     if flops > MAX_FLOPS:

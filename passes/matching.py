@@ -50,6 +50,7 @@ class Match:
 
 Matcher = Callable[[Node, Match], bool]
 Heads = list[tuple[int, tuple[Op, ...]]]
+Numbers = list[tuple[int, Callable[[Node], bool]]]
 
 
 class Finder:
@@ -63,6 +64,8 @@ class Finder:
             raise ValueError(f"{pattern} has more than {MAX_VARIANTS} orders of operands")
         self.op, self.count = pattern.op, len(pattern.operands)
         self.variants = [(_heads(v), _numbers(v), _matcher(v)) for v in _variants(pattern)]
+        # Ops of the operands -> the variants that they fit.
+        self._fitting: dict[tuple[Op, ...], list[tuple[Numbers, Matcher]]] = {}
 
     def may_match(self, op: Op, operands: Sequence[Op]) -> bool:
         """Whether ops alone leave the possibility of a match."""
@@ -72,17 +75,22 @@ class Finder:
             and any(_heads_fit(heads, operands) for heads, _, _ in self.variants)
         )
 
+    def fitting(self, operands: tuple[Op, ...]) -> list[tuple[Numbers, Matcher]]:
+        """The variants that operands of these ops leave possible."""
+        found = self._fitting.get(operands)
+        if found is None:
+            found = [(n, m) for heads, n, m in self.variants if _heads_fit(heads, operands)]
+            self._fitting[operands] = found
+        return found
+
     def find(self, node: Node) -> Match | None:
         """The first match without objections, else the first match, else None.
 
         The node is one that `may_match` let through.
         """
         refused = None
-        operands = [i.op for i in node.inputs]
-        for heads, numbers, matcher in self.variants:
-            if not _heads_fit(heads, operands):
-                continue
-            if not all(test(node.inputs[i]) for i, test in numbers):
+        for numbers, matcher in self.fitting(tuple([i.op for i in node.inputs])):
+            if numbers and not all(test(node.inputs[i]) for i, test in numbers):
                 continue
             match = Match({"root": node})
             if not matcher(node, match):
@@ -106,10 +114,12 @@ def _heads(pattern: Call) -> Heads:
             heads.append((i, (operand.op,)))
         elif isinstance(operand, Number):
             heads.append((i, (CONST, *STRETCHING)))
+        elif isinstance(operand, Unknown) and operand.constant:
+            heads.append((i, (CONST,)))
     return heads
 
 
-def _numbers(pattern: Call) -> list[tuple[int, Callable[[Node], bool]]]:
+def _numbers(pattern: Call) -> Numbers:
     """Which values the operands must have, as (index, test)."""
     return [
         (i, _is_number(o.value)) for i, o in enumerate(pattern.operands) if isinstance(o, Number)
@@ -216,7 +226,7 @@ def _match_attrs(wanted: dict[str, Any], node: Node, match: Match) -> bool:
         found = node.attrs[name]
         if isinstance(value, Unknown):
             value = match.bound.setdefault(value.name, found)
-        if attribute_key(value) != attribute_key(found):
+        if value is not found and attribute_key(value) != attribute_key(found):
             return False
     for name in node.attrs:
         if name not in wanted:

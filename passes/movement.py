@@ -1,27 +1,29 @@
-"""Identities of ops that only move elements: transposes, reshapes, slices, broadcasts, joins.
+"""Identities of ops that only move elements: transposes, reshapes, broadcasts, joins.
 
-All are exact. Sizes may be symbolic: two shapes are the same only if their polynomials are.
+Sizes may be symbolic: two shapes are the same only if their polynomials are. Broadcasts move down,
+towards the outputs, where less is computed; transposes stay, for they are free views, unless one
+of them goes away (those around elementwise ops are for `transposes.py`). Slices are in `slices.py`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from functools import partial
 
 from kgraph import ops
 from kgraph.errors import InferenceError, UndecidableError
 from kgraph.ir.node import Node, build
 from kgraph.ir.op import Op
 from kgraph.ir.types import broadcast_shapes
-from kgraph.ops.base import Elementwise
 from kgraph.passes.pattern import P, unknowns
-from kgraph.passes.rules import FunctionRule, Rule, at, rule
+from kgraph.passes.rules import FunctionRule, Rule, rule
+from kgraph.passes.slices import SLICES, is_elementwise
 from kgraph.passes.values import shaped
 
 (a,) = unknowns("a", dtypes="bif")
 p, q, r = unknowns("p q r")
 
-_BOUNDS = ("starts", "stops", "steps")
+Found = tuple[Callable[[], Node], tuple[Node, ...]]
+
 _RESHAPES = {
     "reshape": lambda inner, attr: P.reshape(inner, shape=attr),
     "expand-dims": lambda inner, attr: P.expand_dims(inner, axis=attr),
@@ -56,64 +58,6 @@ def _composed(p: tuple[int, ...], q: tuple[int, ...]) -> tuple[int, ...]:
     return tuple(p[axis] for axis in q)
 
 
-def _compose_slices(node: Node) -> Callable[[], Node] | None:
-    """slice(slice(x)): positions in the inner slice become positions in x."""
-    inner = node.inputs[0]
-    if inner.op is not ops.slice:
-        return None
-    bounds = []
-    for axis, size in enumerate(inner.inputs[0].shape):
-        outer, within = ([n.attrs[k][axis] for k in _BOUNDS] for n in (node, inner))
-        if within == [0, size, 1]:
-            bounds.append(outer)
-        elif all(isinstance(d, int) for d in (size, *outer, *within)) and outer[0] < outer[1]:
-            first, _, step = within
-            # The stop lies just behind the last element, not where the next one would be.
-            last = first + (outer[1] - 1) * step
-            bounds.append([first + outer[0] * step, last + 1, step * outer[2]])
-        else:
-            return None  # a size that comes out too small must still be refused
-    return lambda: ops.slice(inner.inputs[0], *zip(*bounds))
-
-
-def _join_slices(node: Node) -> Callable[[], Node] | None:
-    """concatenate(x[:i], x[i:j], x[j:]) is x."""
-    axis, parts = node.attrs["axis"], node.inputs
-    if any(part.op is not ops.slice for part in parts):
-        return None
-    whole = parts[0].inputs[0]
-    position = 0
-    for part in parts:
-        starts, stops, steps = (part.attrs[name] for name in _BOUNDS)
-        full = all((starts[i], stops[i]) == (0, d) for i, d in enumerate(whole.shape) if i != axis)
-        if part.inputs[0] is not whole or not full or any(step != 1 for step in steps):
-            return None
-        if starts[axis] != position:
-            return None
-        position = stops[axis]
-    return partial(_itself, whole) if position == whole.shape[axis] else None
-
-
-def _piece_of_join(node: Node) -> Callable[[], Node] | None:
-    """The slice of a concatenation that is exactly one of its parts."""
-    join = node.inputs[0]
-    if join.op is not ops.concatenate or any(step != 1 for step in node.attrs["steps"]):
-        return None
-    axis, position = join.attrs["axis"], 0
-    wanted = tuple(zip(node.attrs["starts"], node.attrs["stops"]))
-    for part in join.inputs:
-        end = position + part.shape[axis]
-        bounds = tuple((position, end) if i == axis else (0, d) for i, d in enumerate(part.shape))
-        if bounds == wanted:
-            return partial(_itself, part)
-        position = end
-    return None
-
-
-def _itself(node: Node) -> Node:
-    return node
-
-
 def _drop_broadcasts(node: Node) -> Callable[[], Node] | None:
     """Elementwise ops broadcast by themselves where another operand has the full shape."""
     operands = list(node.inputs)
@@ -137,8 +81,56 @@ def _broadcast(*shapes: tuple[object, ...]) -> tuple[object, ...] | None:
 
 
 def _broadcasts(op: Op, operands: Sequence[Op]) -> bool:
-    elementwise = op is ops.where or isinstance(op, Elementwise)
-    return elementwise and len(operands) > 1 and ops.broadcast_to in operands
+    return is_elementwise(op) and len(operands) > 1 and ops.broadcast_to in operands
+
+
+def _sink_broadcast(node: Node) -> Callable[[], Node] | None:
+    """What is computed on equal elements is computed once and then stretched."""
+    stretched = [o for o in node.inputs if o.ndim]
+    if not node.type.is_float or any(o.op is not ops.broadcast_to for o in stretched):
+        return None
+    sources = {o.inputs[0].shape for o in stretched}
+    if len(sources) != 1 or any(o.shape != node.shape for o in stretched):
+        return None
+    operands = tuple(o.inputs[0] if o.ndim else o for o in node.inputs)
+    return lambda: ops.broadcast_to(build(node.op, operands, node.attrs), node.shape)
+
+
+def _sinks(op: Op, operands: Sequence[Op]) -> bool:
+    return is_elementwise(op) and ops.broadcast_to in operands
+
+
+def _moves_ones(a: Node, p: tuple[int, ...]) -> bool:
+    """Whether a transpose leaves the order of all axes that are longer than 1."""
+    long = [axis for axis in p if a.shape[axis] != 1]
+    return long == sorted(long) and p != tuple(range(len(p)))
+
+
+def _transpose_product(node: Node) -> Found | None:
+    """(a.T @ b).T is b.T @ a, which has a transpose less."""
+    product = node.inputs[0]
+    left, right = product.inputs
+    lead, axes = product.ndim - 2, node.attrs["axes"]
+    swapped = (*range(lead), lead + 1, lead)
+    if axes != swapped or min(left.ndim, right.ndim) < 2:
+        return None
+    if not any(o.op is ops.transpose and _swaps_last(o) for o in (left, right)):
+        return None
+    return lambda: ops.matmul(_swapped(right), _swapped(left)), (product,)
+
+
+def _swaps_last(node: Node) -> bool:
+    return node.attrs["axes"] == (*range(node.ndim - 2), node.ndim - 1, node.ndim - 2)
+
+
+def _swapped(node: Node) -> Node:
+    if node.op is ops.transpose and _swaps_last(node):
+        return node.inputs[0]
+    return ops.swapaxes(node, -1, -2)
+
+
+def _at(outer: Op, inner: Op) -> Callable[[Op, Sequence[Op]], bool]:
+    return lambda op, operands: op is outer and operands[0] is inner
 
 
 MOVEMENT: tuple[Rule, ...] = (
@@ -147,6 +139,13 @@ MOVEMENT: tuple[Rule, ...] = (
          where=lambda p: p == tuple(range(len(p)))),
     rule("transpose-transpose", P.transpose(P.transpose(a, axes=p), axes=q),
          lambda a, p, q: ops.transpose(a, _composed(p, q))),
+    rule("transpose-ones", P.transpose(a, axes=p), _in_shape_of_root, where=_moves_ones),
+    rule("transpose-broadcast", P.transpose(P.broadcast_to(a, shape=p), axes=q),
+         lambda a, root: ops.broadcast_to(ops.reshape(a, ()) if a.ndim else a, root.shape),
+         where=lambda a: a.size == 1),
+    # The product may be added up in another order.
+    FunctionRule("transpose-matmul", _transpose_product, _at(ops.transpose, ops.matmul),
+                 kind="rounding", users=1),
     rule("flip-nothing", P.flip(a, axis=p), lambda a: a, where=lambda p: p == ()),
     rule("flip-flip", P.flip(P.flip(a, axis=p), axis=p), lambda a: a),
     rule("broadcast-same", P.broadcast_to(a, shape=p), lambda a: a, where=_same_type),
@@ -154,11 +153,11 @@ MOVEMENT: tuple[Rule, ...] = (
          lambda a, q: ops.broadcast_to(a, q)),
     rule("slice-all", P.slice(a, starts=p, stops=q, steps=r), lambda a: a,
          where=lambda a, root, p: a.type == root.type and all(start == 0 for start in p)),
-    FunctionRule("slice-slice", _compose_slices, at(ops.slice)),
-    FunctionRule("slice-concatenate", _piece_of_join, at(ops.slice)),
     rule("concatenate-one", P.concatenate(a, axis=p), lambda a: a),
-    FunctionRule("concatenate-slices", _join_slices, at(ops.concatenate)),
     rule("pad-nothing", P.pad(a, pad_width=p, constant_values=q), lambda a: a,
          where=lambda p: all(pair == (0, 0) for pair in p)),
     FunctionRule("elementwise-broadcast", _drop_broadcasts, _broadcasts),
+    # What is added up afterwards lies otherwise in memory, so sums may round otherwise.
+    FunctionRule("broadcast-last", _sink_broadcast, _sinks, kind="rounding"),
+    *SLICES,
 )  # fmt: skip

@@ -2,18 +2,28 @@
 
 from __future__ import annotations
 
+import json
 import pathlib
+from typing import Any
 
 from kgraph.ir.graph import Graph
 from kgraph.ir.printer import to_text
-from kgraph.passes.manager import Pass
+from kgraph.ir.serialize import VERSION, dumps
+from kgraph.passes.manager import Observer, Pass, Pipeline
+from kgraph.passes.report import CompileReport
+from kgraph.passes.schema import VERSION as REPORT_VERSION
 
 
-class Dump:
-    """Writes the graph as text before the first pass and after each one that changed it.
+class Dump(Observer):
+    """Writes the graph before the first pass and after each one that changed it.
+
+    `001-simplify.txt` is the graph as text, `001-simplify.json` as kgraph JSON, without the values
+    of variables. `manifest.json` names the versions and, for each compilation, the pipeline's one
+    line, the options and the files with the rules that fired. The files depend on the program
+    alone: no times, no addresses, no numbers of the process.
 
     Args:
-        folder: where the numbered files go; made if it is not there.
+        folder: where the files go; made if it is not there.
 
     Example:
         >>> from kgraph.ir import Graph, input_node
@@ -21,7 +31,7 @@ class Dump:
         >>> x = input_node((2,), name="x")
         >>> with observing(Dump("graphs")):
         ...     _ = optimize(Graph((x,), (("y", x * 1),)))
-        >>> print(pathlib.Path("graphs/02-simplify.txt").read_text())
+        >>> print(pathlib.Path("graphs/002-simplify.txt").read_text())
         graph core
         input %0 'x' : f32[2]
         output 'y' %0
@@ -29,11 +39,13 @@ class Dump:
 
     def __init__(self, folder: str | pathlib.Path) -> None:
         self.folder, self.count = pathlib.Path(folder), 0
+        self.compilations: list[dict[str, Any]] = []
+        self._files: list[tuple[str, str]] = []
 
-    def before(self, step: Pass, graph: Graph) -> None:
+    def start(self, pipeline: Pipeline, graph: Graph) -> None:
         """Writes the graph that the first pass gets."""
-        if self.count == 0:
-            self._write("input", graph)
+        self._files = []
+        self._write("input", graph)
 
     def after(self, step: Pass, old: Graph, new: Graph) -> None:
         """Writes what a pass made, if it is something new."""
@@ -41,7 +53,26 @@ class Dump:
         if new is not old:
             self._write(step.name, new)
 
+    def finish(self, report: CompileReport) -> None:
+        """Writes the manifest."""
+        self.count += 1
+        fired = [dict(p.fired) for p in report.passes if p.changed]
+        files = [
+            {"pass": name, "file": file, "fired": rules}
+            for (name, file), rules in zip(self._files, [{}, *fired], strict=True)
+        ]
+        data = {"pipeline": report.pipeline, "options": dict(report.options), "graphs": files}
+        self.compilations.append(data)
+        manifest = {
+            "versions": {"graph": VERSION, "report": REPORT_VERSION},
+            "compilations": self.compilations,
+        }
+        text = json.dumps(manifest, indent=1) + "\n"
+        (self.folder / "manifest.json").write_text(text, encoding="utf-8")
+
     def _write(self, name: str, graph: Graph) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)
-        path = self.folder / f"{self.count:02d}-{name}.txt"
-        path.write_text(to_text(graph) + "\n", encoding="utf-8")
+        stem = f"{self.count:03d}-{name}"
+        self._files.append((name, stem))
+        (self.folder / f"{stem}.txt").write_text(to_text(graph) + "\n", encoding="utf-8")
+        (self.folder / f"{stem}.json").write_text(dumps(graph), encoding="utf-8")

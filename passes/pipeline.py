@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 from kgraph.ir.graph import Graph, Stage
+from kgraph.passes.batch_norm import FoldBatchNorm
+from kgraph.passes.contraction import Contract
+from kgraph.passes.extending import extended
+from kgraph.passes.gradients import Gradients
+from kgraph.passes.horizontal import MergeProducts
 from kgraph.passes.manager import CompileReport, Pass, Pipeline
+from kgraph.passes.rematerialize import Rematerialize
 from kgraph.passes.share import ShareSoftmax
 from kgraph.passes.simplify import DropMarkers, Simplify
 from kgraph.passes.stabilize import Stabilize
+from kgraph.passes.transposes import Transposes
 
 
 @dataclass(frozen=True)
@@ -29,19 +36,52 @@ CORE: tuple[Pass, ...] = (
     Simplify(),  # constants and identities, which would hide forms from the next pass
     Stabilize(),
     ShareSoftmax(),
+    Gradients(),  # sparse parts of gradients stay sparse
+    Transposes(),  # fewer of them around elementwise ops
+    FoldBatchNorm(),  # at inference, into the weights beside
+    Contract(),  # products in their best order
+    MergeProducts(),  # products that share an operand
     Simplify(),  # what the new ops brought together
     Finish(),
 )
 
+# What runs on a forward graph before it is differentiated: the gradient of a stable form is stable.
+FORWARD: tuple[Pass, ...] = (Stabilize(),)
+
+
+def default_pipeline() -> Pipeline:
+    """`CORE` with what users added, less what they left out.
+
+    Example:
+        >>> default_pipeline().passes == CORE
+        True
+    """
+    return extended(CORE, FORWARD)
+
+
+def forward_pipeline() -> Pipeline:
+    """The passes to run before gradients are taken, with what users added or left out.
+
+    Example:
+        >>> print(forward_pipeline())
+        stabilize
+    """
+    return extended(FORWARD, CORE, main=False)
+
 
 def optimize(
-    graph: Graph, pipeline: Pipeline | Sequence[Pass] | None = None
+    graph: Graph,
+    pipeline: Pipeline | Sequence[Pass] | None = None,
+    memory_budget: int | float | None = None,
 ) -> tuple[Graph, CompileReport]:
     """Makes a graph of primitive ops ready for the runtime.
 
     Args:
-        graph: a CORE graph; a FUSED one is returned as it is.
-        pipeline: passes to run instead of `CORE`.
+        graph: a CORE graph; a FUSED one is returned as it is, unless there is a budget.
+        pipeline: passes to run instead of `CORE` with what users added (`using`, `register`) or
+            left out (`config.passes`).
+        memory_budget: ends with `Rematerialize(memory_budget)`, symbolic sizes counting as 32.
+            `kgraph.runtime.executable.compile` has real sizes, and calls it for each binding.
 
     Returns:
         The better graph, and the report of what each pass did.
@@ -54,12 +94,16 @@ def optimize(
         >>> from kgraph import ops
         >>> from kgraph.ir import Graph, input_node
         >>> x = input_node((2, 3), name="x")
-        >>> graph, report = optimize(Graph((x,), (("y", ops.log(1 + x * 1)),)))
+        >>> graph, report = optimize(Graph((x,), (("y", ops.log(x * 1 + 1)),)))
         >>> graph.outputs[0][1].op, dict(report.fired)
         (<op log1p>, {'mul-one': 1, 'log-one-plus': 1})
     """
     if graph.stage is Stage.FUSED:
-        return graph, CompileReport(graph)
-    if isinstance(pipeline, Pipeline):
-        return pipeline.run(graph)
-    return Pipeline(CORE if pipeline is None else tuple(pipeline)).run(graph)
+        chosen = Pipeline(())
+    elif pipeline is None:
+        chosen = default_pipeline()
+    else:
+        chosen = pipeline if isinstance(pipeline, Pipeline) else Pipeline(tuple(pipeline))
+    if memory_budget is not None:
+        chosen = replace(chosen, passes=(*chosen.passes, Rematerialize(memory_budget)))
+    return chosen.run(graph)

@@ -2,63 +2,19 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections import Counter
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
-from kgraph.ir.attributes import bind_attributes
 from kgraph.ir.graph import Graph
-from kgraph.ir.types import TensorType
-from kgraph.passes.journal import Firing, NearMiss
-
-# What a symbolic size counts as in estimates.
-SIZE_HINT = 32
-
-
-@dataclass(frozen=True)
-class Cost:
-    """An estimate of the work of a graph.
-
-    Args:
-        nodes: number of nodes.
-        flops: floating-point operations of one run.
-        bytes: bytes read and written in one run, without reuse of caches.
-    """
-
-    nodes: int
-    flops: int
-    bytes: int
-
-
-def estimate(graph: Graph, hint: int = SIZE_HINT) -> Cost:
-    """Adds up `op.cost` over a graph.
-
-    Args:
-        graph: a graph of any stage; layer calls count as nothing.
-        hint: the number that every symbolic size takes.
-
-    Example:
-        >>> from kgraph.ir import Graph, input_node
-        >>> x = input_node((4,))
-        >>> estimate(Graph((x,), (("y", x + x),)))
-        Cost(nodes=2, flops=4, bytes=48)
-    """
-    binding = dict.fromkeys(graph.symbols, hint)
-    flops = moved = 0
-    for node in graph.nodes:
-        if not node.inputs or node.op.name in ("item", "layer_call", "mask_of"):
-            continue
-        inputs = [_bound(t, binding) for n in node.inputs for t in n.types]
-        outputs = [_bound(t, binding) for t in node.types]
-        work, traffic = node.op.cost(inputs, outputs, bind_attributes(node.attrs, binding))
-        flops, moved = flops + work, moved + traffic
-    return Cost(len(graph), int(flops), int(moved))
-
-
-def _bound(type_: TensorType, binding: Mapping[str, int]) -> TensorType:
-    return type_ if all(isinstance(d, int) for d in type_.shape) else type_.bind(binding)
+from kgraph.ir.serialize import dumps
+from kgraph.passes.cost import SIZE_HINT, Cost, estimate
+from kgraph.passes.journal import Firing, NearMiss, Tally
+from kgraph.passes.schema import VERSION
+from kgraph.passes.statistics import RuleStatistics, gather, merge
 
 
 @dataclass(frozen=True)
@@ -73,6 +29,7 @@ class PassRecord:
         after: the graph that it returned, the same object if it changed nothing.
         firings: every replacement, in order.
         near_misses: rules that fitted but were held back, with the reason.
+        tallies: what each rule looked at and matched.
     """
 
     name: str
@@ -82,6 +39,7 @@ class PassRecord:
     after: Graph
     firings: tuple[Firing, ...] = ()
     near_misses: tuple[NearMiss, ...] = ()
+    tallies: tuple[Tally, ...] = ()
 
     @property
     def changed(self) -> bool:
@@ -103,6 +61,12 @@ class PassRecord:
         """Estimated work after the pass."""
         return estimate(self.after) if self.changed else self.cost_before
 
+    @cached_property
+    def statistics(self) -> tuple[RuleStatistics, ...]:
+        """What each rule did that was tried."""
+        binding = dict.fromkeys((*self.before.symbols, *self.after.symbols), SIZE_HINT)
+        return gather(self.tallies, self.firings, self.near_misses, binding)
+
 
 @dataclass(frozen=True)
 class CompileReport:
@@ -111,10 +75,14 @@ class CompileReport:
     Args:
         source: the graph as it came.
         passes: one record a pass, in order.
+        pipeline: the passes and their options as one line.
+        options: the switches of the compiler.
     """
 
     source: Graph
     passes: tuple[PassRecord, ...] = ()
+    pipeline: str = ""
+    options: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def result(self) -> Graph:
@@ -136,6 +104,11 @@ class CompileReport:
         """The near misses of all passes."""
         return tuple(miss for p in self.passes for miss in p.near_misses)
 
+    @property
+    def statistics(self) -> tuple[RuleStatistics, ...]:
+        """What each rule did in all passes together."""
+        return merge(p.statistics for p in self.passes)
+
     def __getitem__(self, name: str) -> PassRecord:
         """The first record of the pass of that name."""
         for record in self.passes:
@@ -143,26 +116,52 @@ class CompileReport:
                 return record
         raise KeyError(f"no pass {name!r}; passes: {', '.join(p.name for p in self.passes)}")
 
-    def as_dict(self) -> dict[str, Any]:
-        """The report as JSON data, without the graphs."""
-        return {
-            "version": 1,
+    def as_dict(self, times: bool = True) -> dict[str, Any]:
+        """The report as JSON data; `kgraph.passes.schema.REPORT_SCHEMA` describes it.
+
+        Args:
+            times: whether to add `times`, the only part in which two equal compilations differ.
+
+        Example:
+            >>> from kgraph.ir import Graph, input_node
+            >>> from kgraph.passes import optimize
+            >>> x = input_node((2,), name="x")
+            >>> data = optimize(Graph((x,), (("y", x * 1),)))[1].as_dict()
+            >>> [r["rule"] for p in data["passes"] for r in p["rules"] if r["fired"]]
+            ['mul-one']
+        """
+        data = {
+            "version": VERSION,
+            "pipeline": self.pipeline,
+            "options": dict(self.options),
+            "graphs": {"before": fingerprint(self.source), "after": fingerprint(self.result)},
             "passes": [_record_data(p) for p in self.passes],
         }
+        return data | {"times": _times(self)} if times else data
 
     def __str__(self) -> str:
         rows = [("pass", "ms", "nodes", "flops", "bytes", "rules fired")]
         for p in self.passes:
             a, b = p.cost_before, p.cost_after
             rules = ", ".join(f"{rule} x{n}" for rule, n in p.fired.items())
-            rows.append((p.name, f"{p.seconds * 1e3:.2f}", _step(a.nodes, b.nodes),
-                         _step(a.flops, b.flops), _step(a.bytes, b.bytes), rules))  # fmt: skip
-        widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
-        lines = ["  ".join(c.ljust(w) for c, w in zip(row, widths)).rstrip() for row in rows]
-        return "\n".join([*lines, *(f"held back: {miss}" for miss in self.near_misses)])
+            sizes = zip((a.nodes, a.flops, a.bytes), (b.nodes, b.flops, b.bytes))
+            rows.append((p.name, f"{p.seconds * 1e3:.2f}", *(show_step(*s) for s in sizes), rules))
+        return "\n".join([show_table(rows), *(f"held back: {miss}" for miss in self.near_misses)])
 
 
-def _step(before: int, after: int) -> str:
+def fingerprint(graph: Graph) -> str:
+    """A digest that is equal for graphs that compute the same in the same way."""
+    return hashlib.sha256(dumps(graph, labels=False).encode()).hexdigest()
+
+
+def show_table(rows: Sequence[Sequence[str]]) -> str:
+    """Rows of cells as aligned columns."""
+    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
+    return "\n".join("  ".join(c.ljust(w) for c, w in zip(row, widths)).rstrip() for row in rows)
+
+
+def show_step(before: int, after: int) -> str:
+    """A number that may have changed."""
     return str(after) if before == after else f"{before} -> {after}"
 
 
@@ -170,14 +169,25 @@ def _record_data(record: PassRecord) -> dict[str, Any]:
     before, after = record.cost_before, record.cost_after
     return {
         "pass": record.name,
-        "ms": record.seconds * 1e3,
-        "verify_ms": record.verify_seconds * 1e3,
         "nodes": [before.nodes, after.nodes],
         "flops": [before.flops, after.flops],
         "bytes": [before.bytes, after.bytes],
-        "fired": dict(record.fired),
+        "rules": [s.as_dict() for s in record.statistics if s.looked or s.fired],
         "near_misses": [
-            {"rule": m.rule, "reason": m.reason, "node": m.node.name, "count": m.count}
+            {"rule": m.rule, "reason": m.reason, "node": m.node.name,
+             "where": m.node.origin.where or "", "count": m.count}
             for m in record.near_misses
         ],
-    }
+    }  # fmt: skip
+
+
+def _times(report: CompileReport) -> dict[str, Any]:
+    passes = [
+        {
+            "ms": p.seconds * 1e3,
+            "verify_ms": p.verify_seconds * 1e3,
+            "rules": {t.rule: t.seconds * 1e3 for t in p.tallies if t.seconds},
+        }
+        for p in report.passes
+    ]
+    return {"ms": report.seconds * 1e3, "passes": passes}

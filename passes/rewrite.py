@@ -8,9 +8,11 @@ users may need more, so the walk is repeated while such rules fire. Explicit sta
 
 from __future__ import annotations
 
+import time
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 
 from kgraph import config
 from kgraph.errors import PassError, explain
@@ -18,10 +20,12 @@ from kgraph.ir.graph import Graph, toposort
 from kgraph.ir.node import Node, rebuild
 from kgraph.ir.op import Op
 from kgraph.ir.origin import Lineage, making
-from kgraph.passes.journal import Journal, current_journal
+from kgraph.passes.journal import Journal, Tally, current_journal
 from kgraph.passes.manager import Pass
 from kgraph.passes.matching import Match
-from kgraph.passes.rules import Rule, admitted_kinds
+from kgraph.passes.options import unknown
+from kgraph.passes.rules import MemoryRule, Rule, admitted_kinds
+from kgraph.passes.values import same_layout
 
 MAX_ROUNDS = 50
 # A rule may fire this often for each node that there was, and the graph grow by this factor.
@@ -52,14 +56,24 @@ class Rewrite(Pass):
     without: tuple[str, ...] = ()
     numerics: str | None = None
 
+    @property
+    def rule_names(self) -> tuple[str, ...]:
+        """The rules that may fire, those left out as well."""
+        return tuple(r.name for r in self.rules)
+
     def run(self, graph: Graph) -> Graph:
         """The graph with all rules applied."""
-        roots = apply_rules(graph.roots, self._active(), self.name, self.numerics, graph.nodes)
+        roots = apply_rules(graph.roots, self._table, self.name, self.numerics, graph.nodes)
         return graph.with_roots(roots)
 
     def rewrite(self, roots: Sequence[Node]) -> tuple[Node, ...]:
         """The same on bare nodes, for code that has no graph yet."""
-        return apply_rules(roots, self._active(), self.name, self.numerics)
+        return apply_rules(roots, self._table, self.name, self.numerics)
+
+    # Kept with the pass, so that what it learns about ops serves every graph.
+    @cached_property
+    def _table(self) -> RuleTable:
+        return RuleTable(self._active())
 
     def _active(self) -> tuple[Rule, ...]:
         known = [r.name for r in self.rules]
@@ -68,14 +82,39 @@ class Rewrite(Pass):
             raise ValueError(f"{self.name}: two rules are called {', '.join(sorted(doubled))}")
         for name in self.without:
             if name not in known:
-                raise ValueError(explain(f"{self.name} has no rule {name!r}",
-                                         expected=", ".join(known)))  # fmt: skip
+                raise unknown(f"{self.name} has no rule", name, known)
         return tuple(r for r in self.rules if r.name not in self.without)
+
+
+class RuleTable:
+    """Rules with what is known about the ops that they look at.
+
+    Args:
+        rules: earlier ones are tried first.
+    """
+
+    def __init__(self, rules: Sequence[Rule]) -> None:
+        self.rules = tuple(rules)
+        # Ops of a node and its operands -> the rules that are worth a look.
+        self._candidates: dict[tuple[Op, ...], tuple[Rule, ...]] = {}
+
+    def candidates(self, key: tuple[Op, ...]) -> tuple[Rule, ...]:
+        """The rules worth a look at a node with this op and these ops of its operands."""
+        found = self._candidates.get(key)
+        if found is None:
+            found = tuple([r for r in self.rules if r.may_match(key[0], key[1:])])
+            self._candidates[key] = found
+        return found
+
+    def without(self, names: frozenset[str]) -> RuleTable:
+        """The table less the rules of these names; itself if it has none of them."""
+        left = [r for r in self.rules if r.name not in names]
+        return self if len(left) == len(self.rules) else RuleTable(left)
 
 
 def apply_rules(
     roots: Sequence[Node],
-    rules: Sequence[Rule],
+    rules: Sequence[Rule] | RuleTable,
     pass_name: str,
     numerics: str | None = None,
     order: Sequence[Node] | None = None,
@@ -95,18 +134,24 @@ def apply_rules(
     Raises:
         PassError: a rule failed, changed a type, or there is no end.
     """
-    journal = current_journal() or Journal(fuel=config.fuel)
+    journal = current_journal() or Journal()
+    table = rules if isinstance(rules, RuleTable) else RuleTable(rules)
+    table = table.without(journal.excluded)
     admitted = admitted_kinds(numerics)
-    repeat = any(r.users is not None for r in rules)
     roots, order = tuple(roots), toposort(roots) if order is None else order
     budget = _Budget(len(order), pass_name)
-    for _ in range(MAX_ROUNDS):
+    for round_ in range(MAX_ROUNDS):
         fired = len(journal.firings)
-        journal.missed.clear()
-        roots = _Walk(rules, admitted, journal, budget).run(roots, order)
-        if not repeat or len(journal.firings) == fired or journal.exhausted:
+        walk = _Walk(table, admitted, journal, budget)
+        if round_:
+            journal.forget(walk.settled)
+        roots = walk.run(roots, order)
+        if not walk.crowded or len(journal.firings) == fired or journal.exhausted:
             return roots
         order = toposort(roots)
+        users = _count_users(roots, order)
+        if all(users.get(node, limit + 1) > limit for node, limit in walk.crowded):
+            return roots
     names = ", ".join(journal.counts())
     raise PassError(f"{pass_name}: no end after {MAX_ROUNDS} rounds; rules: {names}")
 
@@ -139,17 +184,22 @@ class _Walk:
 
     def __init__(
         self,
-        rules: Sequence[Rule],
+        table: RuleTable,
         admitted: frozenset[str],
         journal: Journal,
         budget: _Budget,
     ) -> None:
-        self.rules = rules
-        # Ops of a node and its operands -> the rules that are worth a look.
-        self.candidates: dict[tuple[Op, ...], list[Rule]] = {}
+        self.table = table
+        # Ops of a node and its operands -> the rules that are worth a look, with their counts.
+        self.candidates: dict[tuple[Op, ...], list[tuple[Rule, Tally]]] = {}
         self.admitted, self.journal, self.budget = admitted, journal, budget
-        self.counts_users = any(r.users is not None for r in rules)
+        self.strict = admitted == admitted_kinds("strict")
         self.users: dict[Node, int] = {}
+        self.counts_users = any(map(self._counts_users, table.rules))
+        # Nodes that are read too often for a rule to fire, and how often they may be.
+        self.crowded: set[tuple[Node, int]] = set()
+        # Nodes that no rule matches, whoever reads them: known from earlier walks by these rules.
+        self.settled = journal.settled.setdefault((table.rules, admitted), set())
         # Node -> its normal form; a node maps to itself once no rule matches it.
         self.done: dict[Node, Node] = {}
         # Node -> what it was replaced by, whose normal form is not known yet; and the rule.
@@ -158,27 +208,44 @@ class _Walk:
 
     def run(self, roots: Sequence[Node], order: Sequence[Node]) -> tuple[Node, ...]:
         """The normal forms of the roots; `order` holds the nodes below them, operands first."""
-        done = self.done
-        if self.counts_users:
+        done, counts_users, settled = self.done, self.counts_users, self.settled
+        if counts_users:
             self.users = _count_users(roots, order)
         for node in order:
+            if node in settled and not counts_users:  # and so is all below it
+                done[node] = node
+                continue
             new = rebuild(node, tuple([done[i] for i in node.inputs])) if node.inputs else node
             found = done.get(new)
             if found is None:
-                found = done[new] = self.settle(new) if self.rules_for(new) else new
+                if new not in settled and self.rules_for(new):
+                    found = self.settle(new)
+                else:
+                    found = done[new] = new
+                    settled.add(new)
             done[node] = found
-            if self.counts_users and found is not node:
+            if counts_users and found is not node:
                 self.users[found] = self.users.get(found, 0) + self.users[node]
         return tuple(done[r] for r in roots)
 
-    def rules_for(self, node: Node) -> list[Rule]:
+    def _counts_users(self, rule: Rule) -> bool:
+        return rule.users is not None and rule.kind in self.admitted
+
+    def rules_for(self, node: Node) -> list[tuple[Rule, Tally]]:
         """The rules that are worth a look at the node."""
         key = (node.op, *[i.op for i in node.inputs])
         found = self.candidates.get(key)
         if found is None:
-            found = [r for r in self.rules if r.may_match(node.op, key[1:])]
+            tally = self.journal.tally
+            candidates = [self._started(r) for r in self.table.candidates(key)]
+            found = [(r, tally(r.name, r.kind)) for r in candidates]
             self.candidates[key] = found
         return found
+
+    def _started(self, rule: Rule) -> Rule:
+        if not isinstance(rule, MemoryRule):
+            return rule
+        return rule.started(self.journal.memory.setdefault(rule, {}))
 
     def settle(self, root: Node) -> Node:
         """The normal form of a node, and of whatever the rules make on the way to it."""
@@ -211,7 +278,7 @@ class _Walk:
             return missing
         new: Node | None = rebuild(node, tuple([done[i] for i in node.inputs]))
         if new is node:
-            new = self.fire(node)
+            new = None if node in self.settled else self.fire(node)
         if new is None:
             done[node] = node
             return None
@@ -225,20 +292,33 @@ class _Walk:
         """The replacement by the first rule that may fire at the node."""
         if self.journal.exhausted:
             return None
-        refused = []
-        for rule in self.rules_for(node):
+        refused, lasting = [], True
+        for rule, tally in self.rules_for(node):
+            start = time.perf_counter() if config.stats else 0.0
+            tally.looked += 1
             try:
                 match = rule.match(node)
                 if match is None:
                     continue
+                tally.matched += 1
                 reason = self._objection(rule, match)
                 if reason is None:
-                    return self._replace(rule, node, match)
+                    new = self._build(rule, node, match)
+                    if not self.strict or same_layout(node, new):
+                        return self._replace(rule, node, match, new)
+                    reason = "strict numerics keep how elements lie, for sums depend on it"
             except Exception as error:
                 raise self._blame(rule, node, error) from error
+            finally:
+                if start:
+                    tally.seconds += time.perf_counter() - start
+            # Only the number of users can change without making another node.
+            lasting = lasting and bool(match.reasons or rule.kind not in self.admitted)
             refused.append((rule.name, reason))
         for name, reason in refused:
             self.journal.refused(name, reason, node)
+        if lasting:
+            self.settled.add(node)
         return None
 
     def _objection(self, rule: Rule, match: Match) -> str | None:
@@ -250,10 +330,11 @@ class _Walk:
         if rule.users is not None:
             for inner in match.inner:
                 if self.users.get(inner, 1) > rule.users:
+                    self.crowded.add((inner, rule.users))
                     return f"{inner.op.name} has {self.users[inner]} users"
         return None
 
-    def _replace(self, rule: Rule, node: Node, match: Match) -> Node:
+    def _build(self, rule: Rule, node: Node, match: Match) -> Node:
         sources = tuple(n.name for n in (node, *match.inner))
         step = Lineage(self.budget.pass_name, rule.name, sources)
         with making(replace(node.origin, lineage=(*node.origin.lineage, step))):
@@ -262,21 +343,25 @@ class _Walk:
             got = ", ".join(map(str, new.types)) if isinstance(new, Node) else repr(new)[:200]
             expected = ", ".join(map(str, node.types))
             raise PassError(explain("the replacement has another type", expected=expected, got=got))
-        self.journal.fired(rule.name, rule.kind, node, new)
-        self.maker[node] = rule.name
-        self.budget.spend(rule, self._new_nodes(new))
         return new
 
-    def _new_nodes(self, root: Node) -> int:
-        """How many nodes below a replacement the walk has not seen yet."""
-        seen: set[Node] = set()
+    def _replace(self, rule: Rule, node: Node, match: Match, new: Node) -> Node:
+        made = self._new_nodes(new)
+        self.journal.fired(rule.name, rule.kind, node, new, tuple(match.inner), made)
+        self.maker[node] = rule.name
+        self.budget.spend(rule, len(made))
+        return new
+
+    def _new_nodes(self, root: Node) -> tuple[Node, ...]:
+        """The nodes below a replacement that the walk has not seen yet."""
+        seen: dict[Node, None] = {}
         stack = [root]
         while stack:
             node = stack.pop()
             if node not in self.done and node not in seen:
-                seen.add(node)
+                seen[node] = None
                 stack.extend(node.inputs)
-        return len(seen)
+        return tuple(seen)
 
     def _loop(self, node: Node, stack: Iterable[Node]) -> PassError:
         rules = list(dict.fromkeys(self.maker[n] for n in stack if n in self.maker))

@@ -102,9 +102,11 @@ class FunctionRule:
 
     Args:
         name: kebab-case name.
-        find: node -> a function that builds the replacement, a reason to refuse, or None.
+        find: node -> a function that builds the replacement, a reason to refuse, or None; or
+            (function, inner nodes), where `users` counts for the inner nodes.
         looks_at: (op, ops of the operands) -> whether a node with these is worth a look.
         kind: one of `KINDS`.
+        users: refuse when an inner node has more users than this.
     """
 
     name: str
@@ -124,7 +126,8 @@ class FunctionRule:
             return None
         if isinstance(found, str):
             return Match({"root": node}, reasons=[found])
-        return Match({"root": node, "make": found})
+        make, inner = found if isinstance(found, tuple) else (found, ())
+        return Match({"root": node, "make": make}, list(inner))
 
     def build(self, match: Match) -> Any:
         """Runs what the function returned."""
@@ -132,6 +135,22 @@ class FunctionRule:
 
     def __str__(self) -> str:
         return self.name
+
+
+@dataclass(frozen=True, eq=False)
+class MemoryRule(FunctionRule):
+    """A function rule that remembers what it has seen in one run.
+
+    `find` takes the node and a dictionary, which is empty when a pipeline starts.
+    """
+
+    find: Callable[..., Any]
+
+    def started(self, memory: dict[Any, Any]) -> FunctionRule:
+        """The rule for one run, with its dictionary."""
+        find = self.find
+        return FunctionRule(self.name, lambda node: find(node, memory), self.looks_at, self.kind,
+                            self.users)  # fmt: skip
 
 
 def at(*ops: Op) -> Callable[[Op, Sequence[Op]], bool]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import ClassVar
 
 from kgraph import ops
 from kgraph.ir.graph import Graph
@@ -32,6 +33,8 @@ class ShareSoftmax(Pass):
         >>> ShareSoftmax().run(graph).outputs[1][1]
         <item: f32[2, 3]>
     """
+
+    rule_names: ClassVar[tuple[str, ...]] = ("softmax-of-loss",)  # type: ignore[misc]
 
     def run(self, graph: Graph) -> Graph:
         """The graph with no softmax of logits whose cross-entropy it computes."""

@@ -7,23 +7,26 @@ unless they say otherwise; `fast` ones hold for real numbers only and are off by
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
 
 from kgraph import ops
+from kgraph.ir.graph import Graph, toposort
 from kgraph.ir.leaves import const, const_value
 from kgraph.ir.node import Node
+from kgraph.ir.op import Op
+from kgraph.passes.constants import COMMUTED, CONSTANTS, QUOTIENTS, counts_quotients
 from kgraph.passes.fold import FOLD
 from kgraph.passes.movement import MOVEMENT
 from kgraph.passes.pattern import P, unknowns
+from kgraph.passes.reducing import REDUCTIONS
 from kgraph.passes.rewrite import Rewrite
-from kgraph.passes.rules import Rule, rule
+from kgraph.passes.rules import FunctionRule, Rule, at, rule
 from kgraph.passes.values import (
     constant_like,
     exact_cast,
     not_negative,
     powers_of_two,
-    shaped,
-    size_one,
     stretch,
 )
 
@@ -38,6 +41,35 @@ i = unknowns("i", dtypes="bi")[0]
 
 def _reciprocal(k: Node) -> Node:
     return const(1 / const_value(k), k.dtype)
+
+
+_OPPOSITE = {
+    ops.less: ops.greater_equal, ops.less_equal: ops.greater, ops.greater: ops.less_equal,
+    ops.greater_equal: ops.less, ops.equal: ops.not_equal, ops.not_equal: ops.equal,
+}  # fmt: skip
+
+
+def _negated_comparison(node: Node) -> Callable[[], Node] | None:
+    """not (n < m) is n >= m; with a NaN among floats both are false."""
+    inner = node.inputs[0]
+    if inner.inputs[0].type.is_float and inner.op not in (ops.equal, ops.not_equal):
+        return None
+    return lambda: _OPPOSITE[inner.op](*inner.inputs)
+
+
+def _of_comparison(op: Op, operands: Sequence[Op]) -> bool:
+    return op is ops.logical_not and operands[0] in _OPPOSITE
+
+
+def _round_rounded(node: Node) -> Callable[[], Node] | None:
+    """An integer is its own floor, ceil and round, in a float too."""
+    operand = node.inputs[0]
+    if operand.type.is_float and operand.op not in _ROUNDING:
+        return None
+    return lambda: operand
+
+
+_ROUNDING = (ops.floor, ops.ceil, ops.round)
 
 
 ARITHMETIC: tuple[Rule, ...] = (
@@ -63,12 +95,8 @@ ARITHMETIC: tuple[Rule, ...] = (
     rule("negative-negative", P.negative(-s), lambda s: s),
     rule("sub-same-int", n - n, lambda root: constant_like(root.type, 0)),
     rule("mul-zero-int", n * 0, lambda root: constant_like(root.type, 0)),
-    rule("power-one", s**1, lambda s: s),
-    rule("power-zero", s**0, lambda root: constant_like(root.type, 1)),
-    rule("power-two-int", n**2, lambda n: ops.square(n)),
-    # NumPy's own x**2 is a square; pow(x, 2) may differ in the last bit.
-    rule("power-two", x**2, lambda x: ops.square(x), kind="rounding"),
-    rule("reciprocal-sqrt", P.reciprocal(P.sqrt(x)), lambda x: ops.rsqrt(x)),
+    rule("mul-same", s * s, lambda s: ops.square(s)),
+    FunctionRule("round-rounded", _round_rounded, at(*_ROUNDING)),
     rule("abs-abs", P.abs(P.abs(a)), lambda a: ops.abs(a)),
     rule("abs-negative", P.abs(-x), lambda x: ops.abs(x)),
     rule("abs-positive", P.abs(x), lambda x: x, where=lambda x: not_negative(x)),
@@ -77,7 +105,27 @@ ARITHMETIC: tuple[Rule, ...] = (
     rule("relu-relu", P.relu(P.relu(s)), lambda s: ops.relu(s)),
 )  # fmt: skip
 
+POWERS: tuple[Rule, ...] = (
+    rule("power-one", s**1, lambda s: s),
+    rule("power-zero", s**0, lambda root: constant_like(root.type, 1)),
+    rule("power-two-int", n**2, lambda n: ops.square(n)),
+    rule("power-three-int", n**3, lambda n: ops.square(n) * n),
+    # NumPy's own x**2 is a square; pow(x, 2) may differ in the last bit.
+    rule("power-two", x**2, lambda x: ops.square(x), kind="rounding"),
+    rule("power-three", x**3, lambda x: ops.square(x) * x, kind="rounding"),
+    rule("power-four", x**4, lambda x: ops.square(ops.square(x)), kind="rounding"),
+    rule("power-minus-one", x**-1, lambda x: ops.reciprocal(x), kind="rounding"),
+    rule("power-minus-two", x**-2, lambda x: ops.reciprocal(ops.square(x)), kind="rounding"),
+    rule("reciprocal-sqrt", P.reciprocal(P.sqrt(x)), lambda x: ops.rsqrt(x)),
+    rule("one-over-sqrt", 1 / P.sqrt(x), lambda x: ops.rsqrt(x)),
+)  # fmt: skip
+
 LOGIC: tuple[Rule, ...] = (
+    # Arithmetic of bools is logic; no rule for numbers need think of it.
+    rule("mul-bools", c * e, lambda c, e: c & e),
+    rule("add-bools", c + e, lambda c, e: c | e),
+    rule("max-bools", P.maximum(c, e), lambda c, e: c | e),
+    rule("min-bools", P.minimum(c, e), lambda c, e: c & e),
     rule("not-not", ~~c, lambda c: c),
     rule("and-same", c & c, lambda c: c),
     rule("and-true", c & True, lambda c: c),
@@ -91,6 +139,7 @@ LOGIC: tuple[Rule, ...] = (
     # NaN differs from itself, so these hold for integers and bools only.
     rule("equal-same", P.equal(i, i), lambda root: constant_like(root.type, True)),
     rule("not-equal-same", P.not_equal(i, i), lambda root: constant_like(root.type, False)),
+    FunctionRule("not-compare", _negated_comparison, _of_comparison),
     rule("less-same", i < i, lambda root: constant_like(root.type, False)),
     rule("less-equal-same", i <= i, lambda root: constant_like(root.type, True)),
     rule("greater-same", i > i, lambda root: constant_like(root.type, False)),
@@ -105,20 +154,6 @@ LOGIC: tuple[Rule, ...] = (
          or f"{p} does not carry every {a.dtype} to {q}"),
 )  # fmt: skip
 
-REDUCTIONS: tuple[Rule, ...] = (
-    rule("max-one", P.max(a, axis=p, keepdims=q), lambda a, root: shaped(a, root.type),
-         where=lambda a, p: size_one(a, p)),
-    rule("min-one", P.min(a, axis=p, keepdims=q), lambda a, root: shaped(a, root.type),
-         where=lambda a, p: size_one(a, p)),
-    rule("sum-one-int", P.sum(i, axis=p, keepdims=q), lambda i, root: shaped(i, root.type),
-         where=lambda i, p, root: size_one(i, p) and i.dtype == root.dtype),
-    # NumPy starts a sum from 0.0, so a lone -0.0 loses its sign.
-    rule("sum-one", P.sum(x, axis=p, keepdims=q), lambda x, root: shaped(x, root.type),
-         kind="rounding", where=lambda x, p: size_one(x, p)),
-    rule("mean-one", P.mean(x, axis=p, keepdims=q), lambda x, root: shaped(x, root.type),
-         kind="rounding", where=lambda x, p: size_one(x, p)),
-)  # fmt: skip
-
 FAST: tuple[Rule, ...] = (
     rule("add-zero-fast", x + 0, lambda x: x, kind="fast"),
     rule("mul-zero", x * 0, lambda root: constant_like(root.type, 0), kind="fast"),
@@ -127,12 +162,20 @@ FAST: tuple[Rule, ...] = (
     rule("log-exp", P.log(P.exp(x)), lambda x: x, kind="fast"),
     rule("exp-log", P.exp(P.log(x)), lambda x: x, kind="fast"),
     rule("sqrt-square", P.sqrt(P.square(x)), lambda x: ops.abs(x), kind="fast"),
+    # It does not overflow, but is slower.
+    rule("sqrt-squares", P.sqrt(P.square(x) + P.square(y)), lambda x, y: ops.hypot(x, y),
+         kind="fast", users=1),
+    rule("div-exp", x / P.exp(y), lambda x, y: x * ops.exp(-y), kind="fast", users=1),
+    rule("div-sqrt", x / P.sqrt(y), lambda x, y: x * ops.rsqrt(y), kind="fast", users=1),
+    rule("power-exp", P.exp(x) ** y, lambda x, y: ops.exp(x * y), kind="fast", users=1),
     rule("power-half", x**0.5, lambda x: ops.sqrt(x), kind="fast"),
     rule("mul-exp", P.exp(x) * P.exp(y), lambda x, y: ops.exp(x + y), kind="fast", users=1),
     rule("recip-recip", 1 / (1 / x), lambda x: x, kind="fast"),
-)
+)  # fmt: skip
 
-SIMPLIFY = (FOLD, *ARITHMETIC, *LOGIC, *REDUCTIONS, *MOVEMENT, *FAST)
+SIMPLIFY = (
+    FOLD, *ARITHMETIC, *POWERS, *LOGIC, *CONSTANTS, *REDUCTIONS, *MOVEMENT, *FAST, *COMMUTED
+)  # fmt: skip
 
 MARKERS: tuple[Rule, ...] = (
     rule("identity", P.identity(a, tag=p), lambda a: a),
@@ -152,6 +195,21 @@ class Simplify(Rewrite):
     """
 
     rules: tuple[Rule, ...] = field(default=SIMPLIFY, repr=False)
+
+    def run(self, graph: Graph) -> Graph:
+        """The graph with all rules applied."""
+        return Rewrite.run(self._for(graph.nodes), graph)
+
+    def rewrite(self, roots: Sequence[Node]) -> tuple[Node, ...]:
+        """The same on bare nodes, for code that has no graph yet."""
+        return Rewrite.rewrite(self._for(toposort(roots)), roots)
+
+    def _for(self, nodes: Sequence[Node]) -> Simplify:
+        """The pass for these nodes: quotients stay where somebody counts with them."""
+        known = [name for name in QUOTIENTS if name in self.rule_names]
+        if not set(known) - set(self.without) or not counts_quotients(nodes):
+            return self
+        return replace(self, without=(*self.without, *known))
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,7 @@ from kgraph.ir.op import Op
 from kgraph.passes.pattern import Call, P, Pattern, unknowns
 from kgraph.passes.rewrite import Rewrite
 from kgraph.passes.rules import FunctionRule, Rule, at, rule
+from kgraph.passes.spellings import SPELLINGS
 from kgraph.passes.values import shaped
 
 x, y, z, p, q, r = unknowns("x y z p q r")
@@ -77,6 +78,17 @@ def _log_moved(inner: Op, log_of: Callable[[Node], Node]) -> Callable[[Node], ob
     return find
 
 
+def _log_moved_sum(node: Node) -> Callable[[], Node] | None:
+    """log(moves(sum(exp(x)))) is moves(logsumexp(x))."""
+    chain, source = _through(node.inputs[0], MOVES)
+    if not chain or source.op is not ops.sum or source.inputs[0].op is not ops.exp:
+        return None
+    x = source.inputs[0].inputs[0]
+    if _has_elements(x, source.attrs["axis"]) is not True:
+        return None
+    return lambda: _replay(chain, ops.logsumexp(x, **source.attrs))
+
+
 LOGARITHMS: tuple[Rule, ...] = (
     rule("log-softmax", P.log(P.softmax(x, axis=p)), lambda x, p: ops.log_softmax(x, axis=p),
          kind="stable"),
@@ -89,6 +101,7 @@ LOGARITHMS: tuple[Rule, ...] = (
                  at(ops.log), kind="stable"),
     rule("log-sum-exp", P.log(P.sum(P.exp(x), axis=p, keepdims=q)),
          lambda x, p, q: ops.logsumexp(x, axis=p, keepdims=q), kind="stable", where=_has_elements),
+    FunctionRule("log-moved-sum-exp", _log_moved_sum, at(ops.log), kind="stable"),
     rule("log-add-exp", P.log(P.exp(x) + P.exp(y)), lambda x, y: ops.logaddexp(x, y),
          kind="stable"),
     rule("log-one-plus", P.log(1 + x), lambda x: ops.log1p(x), kind="stable"),
@@ -113,12 +126,6 @@ EXPONENTIALS: tuple[Rule, ...] = (
     rule("softmax-expanded",
          P.exp(x) / P.expand_dims(P.sum(P.exp(x), axis=p, keepdims=False), axis=p),
          lambda x, p: ops.softmax(x, axis=p[0]), kind="stable", where=_one_axis),
-    rule("softmax-shifted", P.softmax(x - P.max(x, axis=p, keepdims=True), axis=q),
-         lambda x, q: ops.softmax(x, axis=q), kind="stable",
-         where=lambda p, q: p == (q,) or "the maximum is over another axis"),
-    rule("log-softmax-shifted", P.log_softmax(x - P.max(x, axis=p, keepdims=True), axis=q),
-         lambda x, q: ops.log_softmax(x, axis=q), kind="stable",
-         where=lambda p, q: p == (q,) or "the maximum is over another axis"),
     rule("sub-logsumexp", x - P.logsumexp(x, axis=p, keepdims=True),
          lambda x, p: ops.log_softmax(x, axis=p[0]), kind="stable", where=_one_axis),
     rule("sub-logsumexp-expanded",
@@ -223,7 +230,7 @@ LOSSES: tuple[Rule, ...] = (
     rule("negative-negative", P.negative(-x), lambda x: x),
 )  # fmt: skip
 
-STABILIZE = (*LOGARITHMS, *EXPONENTIALS, *LOSSES)
+STABILIZE = (*LOGARITHMS, *EXPONENTIALS, *SPELLINGS, *LOSSES)
 
 
 @dataclass(frozen=True)

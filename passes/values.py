@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import math
 import weakref
 from typing import Any
 
 import numpy as np
+from numpy.lib.stride_tricks import as_strided
 
 from kgraph import ops
+from kgraph.ir.attributes import bind_attributes
+from kgraph.ir.dim import Dim
 from kgraph.ir.leaves import const, const_value, is_const
 from kgraph.ir.node import Node
 from kgraph.ir.types import DTYPES, INTEGERS, TensorType
@@ -44,6 +48,49 @@ def stretch(node: Node, type_: TensorType) -> Node:
 def shaped(node: Node, type_: TensorType) -> Node:
     """The node's elements in a type's shape; itself where it has that shape."""
     return node if node.shape == type_.shape else ops.reshape(node, type_.shape)
+
+
+def layout(node: Node) -> tuple[int, ...]:
+    """The strides of a node's longer axes when all symbolic sizes are `_ANY`; views looked through.
+
+    Where the strides differ NumPy and BLAS may add up in another order.
+    """
+    chain = []
+    while node.op.view is not None:
+        chain.append(node)
+        node = node.inputs[0]
+    binding = dict.fromkeys(_symbols((node, *chain)), _ANY)
+    array = _spread(node, binding)
+    for move in reversed(chain):
+        assert move.op.view is not None
+        viewed = move.op.view(array, **bind_attributes(move.attrs, binding))
+        array = _spread(move, binding) if viewed is None else viewed
+    return tuple([s for s, d in zip(array.strides, array.shape) if d != 1]) if array.size else ()
+
+
+_ANY = 997
+
+
+def _symbols(nodes: tuple[Node, ...]) -> set[str]:
+    found: set[str] = set()
+    for node in nodes:
+        for size in node.shape:
+            found |= size.symbols if isinstance(size, Dim) else set()
+    return found
+
+
+def _spread(node: Node, binding: dict[str, int]) -> np.ndarray:
+    """An array of the node's shape in C order that takes no memory."""
+    shape = tuple(int(d) for d in node.type.bind(binding).shape)  # type: ignore[arg-type]
+    strides = [node.type.itemsize * math.prod(shape[i + 1 :]) for i in range(len(shape))]
+    return as_strided(np.empty(1, node.dtype), shape, strides)
+
+
+def same_layout(old: Node, new: Node) -> bool:
+    """Whether sums over either node come out alike; integers and equal elements have no order."""
+    if not old.type.is_float or (old.op.view is None and new.op.view is None):
+        return True
+    return uniform_value(new) is not None or layout(old) == layout(new)
 
 
 def not_negative(node: Node) -> bool:

@@ -22,8 +22,11 @@ from kgraph.ir.variable import Variable
 from kgraph.passes.lower import lower
 from kgraph.passes.manager import CompileReport, Pipeline
 from kgraph.passes.pipeline import optimize
+from kgraph.passes.rematerialize import check_budget
 from kgraph.runtime.binding import bind_shapes, feed_arrays
+from kgraph.runtime.budget import plan_within
 from kgraph.runtime.emit import Plan
+from kgraph.runtime.memory_report import MemoryReport, memory_report
 from kgraph.runtime.plan import PlanData, make_plan
 from kgraph.runtime.profile import Profile, profile
 
@@ -36,16 +39,25 @@ class Executable:
     Args:
         graph: a FUSED (or CORE) graph.
         report: what the passes did to get there.
+        memory_budget: bytes, or a part of the plain plan's arena; see `compile`.
 
     Attributes:
         graph: the graph that the plans are made of.
         report: the same.
+        memory_budget: the same.
     """
 
-    def __init__(self, graph: Graph, report: CompileReport | None = None) -> None:
+    def __init__(
+        self,
+        graph: Graph,
+        report: CompileReport | None = None,
+        memory_budget: int | float | None = None,
+    ) -> None:
         if graph.stage is Stage.LAYERS:
             raise StageError("A graph of layers cannot be run: lower it first, or use compile().")
-        self.graph, self.report = graph, report
+        if memory_budget is not None:
+            check_budget(memory_budget)
+        self.graph, self.report, self.memory_budget = graph, report, memory_budget
         self._data: OrderedDict[Key, PlanData] = OrderedDict()
         self._idle: dict[Key, list[Plan]] = {}
         self._bound: dict[Key, Plan] = {}
@@ -126,6 +138,19 @@ class Executable:
         with self._running:
             return profile(plan, runs)
 
+    def memory(self, binding: Mapping[str, int]) -> MemoryReport:
+        """What the memory of the plan for these sizes is spent on.
+
+        Args:
+            binding: a number for each of `graph.symbols`.
+
+        Returns:
+            The arena, its lower bound, and the largest values at the fullest moment.
+        """
+        key = self._key(binding)
+        with self._lock:
+            return memory_report(self._plan_data(key))
+
     def _key(self, binding: Mapping[str, int]) -> Key:
         try:
             return tuple((name, int(binding[name])) for name in self.graph.symbols)
@@ -149,7 +174,7 @@ class Executable:
 
     def _plan_data(self, key: Key) -> PlanData:
         if key not in self._data:
-            self._data[key] = make_plan(self.graph, dict(key))
+            self._data[key] = self._make_plan(dict(key))
             while len(self._data) > max(config.plan_cache_size, 1):
                 old, _ = self._data.popitem(last=False)
                 self._idle.pop(old, None)
@@ -157,12 +182,18 @@ class Executable:
         self._data.move_to_end(key)
         return self._data[key]
 
+    def _make_plan(self, binding: Mapping[str, int]) -> PlanData:
+        if self.memory_budget is None:
+            return make_plan(self.graph, binding)
+        return plan_within(self.graph, binding, self.memory_budget)
+
 
 def compile(
     graph: Graph,
     *,
     rng_step: Variable | None = None,
     pipeline: Pipeline | None = None,
+    memory_budget: int | float | None = None,
 ) -> Executable:
     """Optimizes a graph and makes it ready to run.
 
@@ -170,9 +201,15 @@ def compile(
         graph: a graph of any stage; layers are lowered for inference.
         rng_step: the counter of random ops, an int64 scalar; default one of its own.
         pipeline: passes to use instead of the default ones.
+        memory_budget: the arena that a plan may take, in bytes as an int, or as a float up to 1.0
+            the part of what it takes without a budget. Values are computed twice to keep to it.
 
     Returns:
-        What runs the graph on arrays of any sizes that fit.
+        What runs the graph on arrays of any sizes that fit. With a budget, making a plan raises
+        `MemoryBudgetError` where none is small enough for the sizes at hand.
+
+    Raises:
+        ValueError: the budget is no amount of memory.
 
     Example:
         >>> from kgraph.ir import Dim, Graph, input_node
@@ -185,8 +222,8 @@ def compile(
         graph = lower(graph)
     graph = _count_runs(graph, rng_step)
     if graph.stage is Stage.FUSED:
-        return Executable(graph)
-    return Executable(*optimize(graph, pipeline))
+        return Executable(graph, None, memory_budget)
+    return Executable(*optimize(graph, pipeline), memory_budget)
 
 
 def _count_runs(graph: Graph, counter: Variable | None) -> Graph:

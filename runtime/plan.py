@@ -27,6 +27,9 @@ from kgraph.runtime.memory import Buffer, assign_offsets, lower_bound
 from kgraph.runtime.schedule import is_leaf, schedule
 
 _SMALL = 1024  # elements; larger values are computed when the plan runs
+# Bytes up to which a joined value gets its memory when its first piece is computed. Copying the
+# pieces of a larger one costs little beside them, and holding the memory early may cost much.
+_JOINED = 1 << 18
 Storage = tuple[Node, int]  # the node that writes it, and which of its outputs
 
 
@@ -199,8 +202,10 @@ class _Planner:
         for node in self.order:
             if node.op.name != "concatenate" or not self._computes(node):
                 continue
-            leading = self.windows[node][0].shape[: node.attrs["axis"]]
-            if math.prod(leading) != 1 or (node, 0) in self.target:
+            whole = self.windows[node][0]
+            large = math.prod(whole.shape) * whole.type.itemsize > _JOINED
+            apart = math.prod(whole.shape[: node.attrs["axis"]]) != 1
+            if large or apart or (node, 0) in self.target:
                 continue
             offset = 0
             for operand in node.inputs:

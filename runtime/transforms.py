@@ -14,7 +14,7 @@ from kgraph.ir.node import Node
 from kgraph.ir.op import as_node
 from kgraph.ops.shapes import zeros_like
 from kgraph.passes.lower import inline
-from kgraph.passes.stabilize import Stabilize
+from kgraph.passes.pipeline import forward_pipeline
 from kgraph.runtime.autodiff import grad as differentiate
 from kgraph.runtime.structure import flatten
 from kgraph.runtime.tracing import Traced, is_array, result_node
@@ -105,7 +105,7 @@ def _value_and_grad(
         nodes = [value, *[result_node(x, p) for x, p in zip(leaves, aux_structure.paths("aux"))]]
         roots, _ = inline(nodes, CallContext(training=False))
         # Stable forms first, so that the gradient is that of the stable form.
-        roots = Stabilize().rewrite(roots)
+        roots = forward_pipeline().rewrite(roots)
         slopes = [
             zeros_like(x) if g is None else g
             for x, g in zip(stand_ins, differentiate(roots[0], stand_ins), strict=True)

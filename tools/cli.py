@@ -8,9 +8,9 @@ import sys
 from collections.abc import Sequence
 
 import kgraph
-from kgraph.tools import bench, demo, draw
+from kgraph.tools import bench, demo, draw, passes
 
-COMMANDS = (draw, demo, bench)
+COMMANDS = (draw, demo, bench, passes)
 USAGE, INTERRUPTED = 2, 130
 
 

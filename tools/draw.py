@@ -7,13 +7,11 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from kgraph.errors import KGraphError, ParseError, StageError, explain
+from kgraph.errors import KGraphError, StageError, explain
 from kgraph.ir.graph import Graph, Stage
-from kgraph.ir.serialize import load, loads
-from kgraph.ir.strict_json import read_json
-from kgraph.models import model_from_config
 from kgraph.passes.lower import lower
 from kgraph.passes.pipeline import optimize
+from kgraph.tools.models import HELP, find_model, graph_of
 from kgraph.tools.viz.write import FORMATS, choose_format, write_picture
 
 USAGE, BAD_INPUT = 2, 4
@@ -28,7 +26,7 @@ def add_parser(subparsers: Any) -> None:
         description="Draws the graph of a model. MODEL.json is Keras model JSON or kgraph JSON; "
         "the content decides. svg, png and pdf need Graphviz's program `dot`.",
     )
-    parser.add_argument("model", metavar="MODEL.json", help="the file; - is standard input")
+    parser.add_argument("model", metavar="MODEL.json", help=HELP)
     parser.add_argument(
         "-o", "--output", help="picture to write, its extension is the format; - is standard output"
     )
@@ -61,28 +59,9 @@ def run(args: argparse.Namespace) -> int:
     return write_picture(graph, output, format=args.format, title=title, rankdir=args.rankdir)
 
 
-def read_model(path: str) -> Graph:
-    """The graph in a file, whose content tells Keras model JSON from kgraph JSON.
-
-    Raises:
-        ParseError: it is neither.
-    """
-    data = sys.stdin.buffer.read() if path == "-" else Path(path).read_bytes()
-    document = read_json(data)
-    if not isinstance(document, dict) or not {"kgraph", "class_name"} & set(document):
-        raise ParseError("neither kgraph JSON nor Keras model JSON")
-    if "kgraph" in document:
-        return loads(data) if path == "-" else load(path)
-    try:
-        graph = model_from_config(document).graph
-    except Exception as error:
-        # The file may be anything, and a layer may say whatever it likes about its arguments.
-        raise ParseError(f"the model cannot be built: {type(error).__name__}: {error}") from error
-    if not isinstance(graph, Graph):
-        raise ParseError(
-            explain("the model has no graph yet", hint="give its first layer an input_shape")
-        )
-    return graph
+def read_model(text: str) -> Graph:
+    """The graph of the model that a text names; see `find_model`."""
+    return graph_of(find_model(text))
 
 
 def at_stage(graph: Graph, view: str | None, stage: str | None) -> Graph:

@@ -55,15 +55,17 @@ class Node:
         attrs: the op's static arguments, frozen.
         types: one `TensorType` an output.
         origin: name, layer path, source line, lineage; never part of the identity.
+        named: the attributes as a hashable, by which the table of nodes compares them.
     """
 
-    __slots__ = ("__weakref__", "attrs", "inputs", "op", "origin", "types")
+    __slots__ = ("__weakref__", "attrs", "inputs", "named", "op", "origin", "types")
 
     op: Op
     inputs: tuple[Node, ...]
     attrs: Mapping[str, Any]
     types: tuple[TensorType, ...]
     origin: Origin
+    named: tuple[Any, ...]
 
     @property
     def type(self) -> TensorType:
@@ -228,7 +230,7 @@ def build(
     except InferenceError as error:
         raise _refusal(op, inputs, error, origin) from None
     node = Node.__new__(Node)
-    fill(node, op, inputs, frozen, types, origin)
+    fill(node, op, inputs, frozen, types, origin, named)
     return _TABLE.add(key, node)
 
 
@@ -239,9 +241,10 @@ def fill(
     attrs: Mapping[str, Any],
     types: tuple[TensorType, ...],
     origin: Origin | None,
+    named: tuple[Any, ...] = (),
 ) -> None:
     """Sets the fields of a node that is being made; nothing else may assign them."""
-    node.op, node.inputs, node.attrs, node.types = op, inputs, attrs, types
+    node.op, node.inputs, node.attrs, node.types, node.named = op, inputs, attrs, types, named
     node.origin = origin if origin is not None else here()
 
 
@@ -249,7 +252,17 @@ def rebuild(node: Node, inputs: tuple[Node, ...]) -> Node:
     """The same op with other operands; the label goes along."""
     if inputs == node.inputs:
         return node
-    return build(node.op, inputs, node.attrs, node.origin)
+    # Operands of the same types leave nothing to normalize or to infer, except around layers.
+    types = [n.types for n in inputs]
+    if types != [n.types for n in node.inputs] or "CORE" not in node.op.stages:
+        return build(node.op, inputs, node.attrs, node.origin)
+    key = (node.op, tuple(map(id, inputs)), node.named)
+    found = _TABLE.get(key)
+    if found is not None:
+        return found
+    made = Node.__new__(Node)
+    fill(made, node.op, inputs, node.attrs, node.types, node.origin, node.named)
+    return _TABLE.add(key, made)
 
 
 def _refusal(

@@ -16,11 +16,13 @@ from kgraph.ir.variable import Variable
 _SHOWN_USERS = 4
 
 
-def verify(graph: Graph) -> None:
+def verify(graph: Graph, checked: set[Node] | None = None) -> None:
     """Returns when the graph is valid.
 
     Args:
         graph: the graph to check.
+        checked: nodes whose types were found right before, which nothing can have changed since;
+            those of this graph are added.
 
     Raises:
         VerifyError: an input is not declared, a state is updated twice or by another type, a type
@@ -37,8 +39,18 @@ def verify(graph: Graph) -> None:
     _check_inputs(graph)
     _check_names("input", [n.attrs["name"] for n in graph.inputs])
     _check_names("output", [name for name, _ in graph.outputs])
+    inputs, checked = frozenset(graph.inputs), set() if checked is None else checked
+    stage = graph.stage.name
     for node in graph.nodes:
-        _check_node(graph, node)
+        if node.op is INPUT and node not in inputs:
+            name = node.attrs["name"]
+            raise _error(graph, node, f"input {name!r} is used but not declared in graph.inputs")
+        if stage not in node.op.stages:
+            stages = ", ".join(node.op.stages)
+            raise _error(graph, node, f"{node.op.name} does not belong to stage {stage}", stages)
+        if node not in checked:
+            _check_types(graph, node)
+            checked.add(node)
     _check_roots(graph)
 
 
@@ -58,15 +70,7 @@ def _check_names(kind: str, names: Iterable[str]) -> None:
         seen.add(name)
 
 
-def _check_node(graph: Graph, node: Node) -> None:
-    if node.op is INPUT and node not in graph.inputs:
-        name = node.attrs["name"]
-        raise _error(graph, node, f"input {name!r} is used but not declared in graph.inputs")
-    if graph.stage.name not in node.op.stages:
-        stages = ", ".join(node.op.stages)
-        raise _error(
-            graph, node, f"{node.op.name} does not belong to stage {graph.stage.name}", stages
-        )
+def _check_types(graph: Graph, node: Node) -> None:
     try:
         types = node.op.infer_node(node.inputs, node.attrs)
     except KGraphError as error:

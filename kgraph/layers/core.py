@@ -212,8 +212,8 @@ class Dropout(Layer):
         if not training or not 0 < self.rate < 1:
             return inputs
         keep = 1 - self.rate
-        kept = bernoulli(self._noise_shape(inputs), keep, inputs.dtype, self.stream)
-        return inputs * (kept * (1 / keep))
+        kept = bernoulli(self._noise_shape(inputs), keep, "bool", self.stream)
+        return ops.masked_scale(inputs, kept, 1 / keep)
 
     def _noise_shape(self, inputs: Any) -> tuple[Any, ...]:
         if self.noise_shape is None:

@@ -58,6 +58,7 @@ from kgraph.ops.elementwise import (
     expm1,
     floor,
     floor_divide,
+    hypot,
     log,
     log1p,
     log2,
@@ -91,12 +92,14 @@ from kgraph.ops.extremes import (
     maximum,
     minimum,
 )
+from kgraph.ops.fused import (
+    fused,
+)
 from kgraph.ops.gradients import (
     identity,
     stop_gradient,
 )
 from kgraph.ops.indexing import (
-    one_hot,
     scatter_add,
     take,
 )
@@ -120,6 +123,9 @@ from kgraph.ops.linalg import (
 from kgraph.ops.logsumexp import (
     logsumexp,
 )
+from kgraph.ops.masking import (
+    masked_scale,
+)
 from kgraph.ops.nn import (
     elu,
     gelu,
@@ -128,6 +134,13 @@ from kgraph.ops.nn import (
     silu,
     softplus,
     softsign,
+)
+from kgraph.ops.one_hot import (
+    one_hot,
+    subtract_one_hot,
+)
+from kgraph.ops.recompute import (
+    recompute,
 )
 from kgraph.ops.reductions import (
     all,
@@ -172,6 +185,7 @@ from kgraph.ops.slicing import (
     slice_ as slice,
 )
 from kgraph.ops.slicing import (
+    slice_add,
     slice_grad,
 )
 from kgraph.ops.softmax import (
@@ -227,11 +241,13 @@ __all__ = [
     "floor_divide",
     "full",
     "full_like",
+    "fused",
     "gelu",
     "getitem",
     "greater",
     "greater_equal",
     "hard_sigmoid",
+    "hypot",
     "identity",
     "isfinite",
     "isinf",
@@ -251,6 +267,7 @@ __all__ = [
     "logical_or",
     "logical_xor",
     "logsumexp",
+    "masked_scale",
     "matmul",
     "max",
     "maximum",
@@ -274,6 +291,7 @@ __all__ = [
     "random_truncated_normal",
     "random_uniform",
     "reciprocal",
+    "recompute",
     "relu",
     "relu6",
     "relu_grad",
@@ -291,6 +309,7 @@ __all__ = [
     "sin",
     "sinh",
     "slice",
+    "slice_add",
     "slice_grad",
     "softmax",
     "softmax_cross_entropy",
@@ -307,6 +326,7 @@ __all__ = [
     "std",
     "stop_gradient",
     "subtract",
+    "subtract_one_hot",
     "sum",
     "swapaxes",
     "take",

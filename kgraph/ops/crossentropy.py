@@ -17,11 +17,12 @@ from kgraph.ir.types import TensorType
 from kgraph.ops.base import Elementwise
 from kgraph.ops.elementwise import abs, exp, log1p, sigmoid
 from kgraph.ops.extremes import maximum
-from kgraph.ops.indexing import one_hot, require_ids
+from kgraph.ops.indexing import largest_unsigned, require_ids
+from kgraph.ops.one_hot import one_hot, subtract_one_hot
 from kgraph.ops.reductions import sum as reduce_sum
 from kgraph.ops.shapes import draw, expand_dims
-from kgraph.ops.softmax import Rows, log_softmax, row_buffers, softmax
-from kgraph.ops.specialized import Specialized
+from kgraph.ops.softmax import Rows, log_softmax, row_buffers, row_work, softmax
+from kgraph.ops.specialized import Prepared, Specialized, reshaped
 
 
 def column(x: Any) -> Any:
@@ -35,9 +36,9 @@ def check_classes(name: str, ids: np.ndarray, places: np.ndarray, count: int) ->
     Raises:
         IndexError: an id is outside [0, count).
     """
-    np.copyto(places, ids)
-    # As unsigned numbers negative ids are huge, so one maximum finds every wrong id.
-    if places.size and not int(np.maximum.reduce(places.view(np.uint64))) < count:
+    places[...] = ids
+    # As unsigned numbers negative ids are huge, so the largest tells of any wrong id.
+    if places.size and not largest_unsigned(places) < count:
         wrong = ids.reshape(-1)[(places < 0) | (places >= count)][0]
         summary = f"{name}: class id {int(wrong)} is out of bounds for {count} classes"
         raise IndexError(explain(summary, expected=f"0 <= id < {count}"))
@@ -94,11 +95,12 @@ class RowLoss(Specialized):
         kernel = self.by_rows(Rows.of(classes.shape, classes.dtype), **attrs)
         if classes.ndim == 2:
             return kernel
-        flat = [(-1, t.shape[-1]) if t.ndim == classes.ndim else (-1,) for t in (*inputs, *outputs)]
-        n = len(flat)
-        return lambda *buffers: kernel(*[b.reshape(s) for b, s in zip(buffers, flat)], *buffers[n:])
+        types = (*inputs, *outputs)
+        return reshaped(
+            kernel, [(-1, t.shape[-1]) if t.ndim == classes.ndim else (-1,) for t in types]
+        )
 
-    def by_rows(self, rows: Rows, **attrs: Any) -> Callable[..., None]:
+    def by_rows(self, rows: Rows, **attrs: Any) -> Prepared:
         """The kernel for 2-D arrays of classes."""
         raise NotImplementedError(self.name)
 
@@ -128,38 +130,45 @@ class SoftmaxCrossEntropy(RowLoss):
         return logits.with_shape(logits.shape[:-1]), logits
 
     def scratch(self, *types: TensorType, **attrs: Any) -> tuple[TensorType, ...]:
-        (shifted,) = (
-            t.with_shape((t.with_shape(t.shape[:-1]).size, t.shape[-1])) for t in types[:1]
-        )
-        return shifted, *row_buffers(types[0], (shifted.dtype, shifted.dtype, "int64"))
+        x = types[0]
+        level, weight = row_buffers(x, (x.dtype,) * 2)
+        return x.with_shape((*level.shape, x.shape[-1])), level, weight, row_work(x)
 
-    def by_rows(self, rows: Rows, **attrs: Any) -> Callable[..., None]:
-        largest, sums = rows.largest, rows.sums
+    def by_rows(self, rows: Rows, **attrs: Any) -> Prepared:
+        sums, few = rows.sums, rows.few
+
+        def views(z: np.ndarray, *buffers: np.ndarray) -> tuple[Any, ...]:
+            *others, level, weight, work = buffers
+            return rows.largest(z, level, work), z, *others, level, level[:, None], weight
 
         def kernel(
+            find_largest: Callable[[], None],
             z: np.ndarray,
             target: np.ndarray,
             loss: np.ndarray,
             p: np.ndarray,
             d: np.ndarray,
             level: np.ndarray,
+            column: np.ndarray,
             weight: np.ndarray,
-            places: np.ndarray,
         ) -> None:
-            largest(z, level, places)
-            column = level[:, None]
+            find_largest()
             np.subtract(z, column, d)
             np.exp(d, p)
             sums(p, level)
             np.divide(p, column, p)
             # loss = log(sum(exp(d))) * sum(target) - sum(target * d)
-            np.vecdot(target, d, loss)
+            if few:
+                np.multiply(target, d, d)
+                sums(d, loss)
+            else:
+                np.vecdot(target, d, loss)
             np.log(level, level)
             sums(target, weight)
             np.multiply(level, weight, level)
             np.subtract(level, loss, loss)
 
-        return kernel
+        return Prepared(views, kernel)
 
     def reference(self, logits: Any, target: Any) -> Any:
         return -reduce_sum(target * log_softmax(logits), axis=-1), softmax(logits)
@@ -200,34 +209,39 @@ class SparseSoftmaxCrossEntropy(RowLoss):
         return logits.with_shape(logits.shape[:-1]), logits
 
     def scratch(self, *types: TensorType, **attrs: Any) -> tuple[TensorType, ...]:
-        return row_buffers(types[0], (types[0].dtype, "int64"))
+        return *row_buffers(types[0], (types[0].dtype, "int64")), row_work(types[0])
 
-    def by_rows(self, rows: Rows, **attrs: Any) -> Callable[..., None]:
-        largest, sums, starts, count = rows.largest, rows.sums, rows.starts, rows.shape[1]
-        name = self.name
+    def by_rows(self, rows: Rows, **attrs: Any) -> Prepared:
+        sums, starts, count, name = rows.sums, rows.starts, rows.shape[1], self.name
+
+        def views(z: np.ndarray, *buffers: np.ndarray) -> tuple[Any, ...]:
+            ids, loss, p, level, places, work = buffers
+            find_largest = rows.largest(z, level, work)
+            return find_largest, z, ids, loss, p, p.reshape(-1), level, level[:, None], places
 
         def kernel(
+            find_largest: Callable[[], None],
             z: np.ndarray,
             ids: np.ndarray,
             loss: np.ndarray,
             p: np.ndarray,
+            flat: np.ndarray,
             level: np.ndarray,
+            column: np.ndarray,
             places: np.ndarray,
         ) -> None:
-            largest(z, level, places)
             check_classes(name, ids, places, count)
             np.add(places, starts, places)
-            np.take(z.reshape(-1), places, None, loss, "clip")
-            np.subtract(loss, level, loss)
-            column = level[:, None]
+            find_largest()
             np.subtract(z, column, p)
+            flat.take(places, None, loss, "clip")
             np.exp(p, p)
             sums(p, level)
             np.divide(p, column, p)
             np.log(level, level)
             np.subtract(level, loss, loss)
 
-        return kernel
+        return Prepared(views, kernel)
 
     def reference(self, logits: Any, ids: Any) -> Any:
         chosen = one_hot(ids, logits.shape[-1], str(logits.dtype))
@@ -235,12 +249,15 @@ class SparseSoftmaxCrossEntropy(RowLoss):
 
     def vjp(self, g: Any, y: Any, *inputs: Node, **attrs: Any) -> tuple[Node | None, ...]:
         logits, ids = inputs
-        chosen = one_hot(ids, logits.shape[-1], logits.dtype)
-        return pull_back(g, y, logits, lambda p: p - chosen), None
+        return pull_back(g, y, logits, lambda p: subtract_one_hot(p, ids)), None
 
     def samples(self) -> Iterable[Sample]:
         yield Sample((draw(4, 5), draw_classes(5, 4)))
         yield Sample((draw(2, 3, 5), draw_classes(5, 2, 3)))
+
+
+# Up to here fewer calls cost less than vectorised ones.
+_FEW_ELEMENTS = 128
 
 
 class SigmoidCrossEntropy(Specialized, Elementwise):
@@ -265,7 +282,16 @@ class SigmoidCrossEntropy(Specialized, Elementwise):
     def specialize(
         self, inputs: Sequence[TensorType], outputs: Sequence[TensorType], attrs: Mapping[str, Any]
     ) -> Callable[..., Any]:
-        zero = np.zeros((), inputs[0].dtype)
+        zero, minus = np.zeros((), inputs[0].dtype), np.array(-1, inputs[0].dtype)
+
+        def in_few_calls(z: np.ndarray, t: np.ndarray, out: np.ndarray, work: np.ndarray) -> None:
+            # max(z, 0) - z * t + log(exp(0) + exp(-|z|))
+            np.multiply(z, t, work)
+            np.maximum(z, zero, out=out)
+            np.subtract(out, work, work)
+            np.copysign(z, minus, out)
+            np.logaddexp(out, zero, out)
+            np.add(out, work, out)
 
         def kernel(z: np.ndarray, t: np.ndarray, out: np.ndarray, work: np.ndarray) -> None:
             # max(z, 0) - z * t + log(1 + exp(-|z|))
@@ -278,7 +304,9 @@ class SigmoidCrossEntropy(Specialized, Elementwise):
             np.log1p(out, out)
             np.add(out, work, out)
 
-        return kernel
+        # NumPy's logaddexp and copysign take the same steps, not vectorised.
+        size: Any = outputs[0].size
+        return in_few_calls if size <= _FEW_ELEMENTS else kernel
 
 
 softmax_cross_entropy = SoftmaxCrossEntropy()

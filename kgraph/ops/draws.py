@@ -15,7 +15,7 @@ import numpy as np
 from kgraph.errors import InferenceError
 from kgraph.ir.node import Node
 from kgraph.ir.op import Sample, register
-from kgraph.ir.types import TensorType, canonical_dtype
+from kgraph.ir.types import FLOATS, TensorType, canonical_dtype
 from kgraph.ops.shapes import as_shape
 from kgraph.ops.specialized import Specialized
 
@@ -23,7 +23,7 @@ Fill = Callable[[np.random.Generator, np.ndarray], None]
 _WORD = 1 << 64
 # Elements whose random bits are held at a time: NumPy returns raw bits in a new array only, which
 # is to stay in the cache and not to grow with the tensor.
-_CHUNK = 1 << 15
+_CHUNK = 1 << 16
 
 
 class Stream:
@@ -49,6 +49,7 @@ class RandomOp(Specialized):
     """A float tensor drawn anew at each step; `defaults` are the distribution's parameters."""
 
     defaults: Mapping[str, float] = {}
+    dtypes: tuple[str, ...] = FLOATS
 
     def __call__(self, step: Any, shape: Any, **attrs: Any) -> Any:
         return self.apply((step,), shape=shape, **attrs)
@@ -67,7 +68,7 @@ class RandomOp(Specialized):
         if step != TensorType((), "int64"):
             raise InferenceError("the step must be an int64 scalar")
         result = TensorType(tuple(attrs["shape"]), attrs["dtype"])
-        if not result.is_float:
+        if result.dtype not in self.dtypes:
             raise InferenceError(f"draws floats, not {result.dtype}")
         return result
 
@@ -168,40 +169,66 @@ class RandomTruncatedNormal(RandomNormal):
 
 
 class RandomBernoulli(RandomOp):
-    """1 with probability p, else 0."""
+    """1 with probability p, else 0; of dtype bool one byte an element.
+
+    The probability is p to 2**-60: an element whose first random bits equal those of p, so that
+    they leave open on which side it lies, draws a number of its own.
+    """
 
     name = "random_bernoulli"
     defaults = {"p": 0.5}
+    dtypes = ("bool", *RandomOp.dtypes)
 
     def __call__(self, step: Any, shape: Any, p: float = 0.5, **attrs: Any) -> Any:
         return self.apply((step,), shape=shape, p=p, **attrs)
 
     def scratch(self, *types: TensorType, **attrs: Any) -> tuple[TensorType, ...]:
-        return (TensorType(tuple(attrs["shape"]), "bool"),)
+        hits = TensorType(tuple(attrs["shape"]), "bool")
+        return () if attrs["dtype"] == "bool" else (hits,)
 
     def specialize(
         self, inputs: Sequence[TensorType], outputs: Sequence[TensorType], attrs: Mapping[str, Any]
     ) -> Callable[..., Any]:
         stream, size = Stream(attrs["seed"], attrs["site"]), math.prod(attrs["shape"])
-        # 16 random bits decide an element, except for the one value of 65536 that needs more: a
-        # third of the time of drawing floats, for a buffer of two bytes an element.
-        whole = min(int(attrs["p"] * 2**16), 2**16 - 1)
-        limit, rest = np.array(whole, np.uint16), attrs["p"] * 2**16 - whole
+        decide = decider(stream.bits, attrs["p"], size)
 
-        def decide(generator: np.random.Generator, hits: np.ndarray) -> None:
-            words = stream.bits.random_raw(-(-hits.size // 4)).view(np.uint16)[: hits.size]
-            np.less(words, limit, hits)
-            if rest:
-                undecided = np.flatnonzero(words == limit)
-                hits[undecided] = generator.random(undecided.size) < rest
-
-        def draw(step: np.ndarray, out: np.ndarray, hit: np.ndarray) -> None:
-            generator, flat = stream.at(int(step)), hit.reshape(-1)
+        def draw(step: np.ndarray, hits: np.ndarray) -> None:
+            generator, flat = stream.at(int(step)), hits.reshape(-1)
             for start in range(0, size, _CHUNK):
                 decide(generator, flat[start : start + _CHUNK])
-            np.copyto(out, hit)
 
-        return draw
+        def draw_numbers(step: np.ndarray, out: np.ndarray, hits: np.ndarray) -> None:
+            draw(step, hits)
+            np.copyto(out, hits)
+
+        return draw if attrs["dtype"] == "bool" else draw_numbers
+
+
+# Fewer elements take 16 bits each: looking for those that 8 bits leave open costs more.
+_FEW = 1 << 13
+
+
+def decider(bits: np.random.Philox, p: float, size: int) -> Fill:
+    """A function that fills an array of bools, each True with probability p.
+
+    8 or 16 random bits decide an element, except for the one value of 256 or 65536 that needs
+    more: a fifth of the time of drawing floats.
+    """
+    word = np.dtype(np.uint8 if size >= _FEW or (p * 256).is_integer() else np.uint16)
+    values = 256**word.itemsize
+    whole = min(int(p * values), values - 1)
+    limit, rest = np.array(whole, word), p * values - whole
+
+    def decide(generator: np.random.Generator, hits: np.ndarray) -> None:
+        drawn = bits.random_raw(-(-hits.size * word.itemsize // 8))
+        words = drawn.view(word)[: hits.size]
+        np.less(words, limit, hits)
+        if rest:
+            undecided = np.equal(words, limit).nonzero()[0]
+            if undecided.size:
+                hits[undecided] = generator.random(undecided.size) < rest
+
+    return decide
 
 
 random_uniform, random_normal = RandomUniform(), RandomNormal()

@@ -35,6 +35,11 @@ def _logaddexp_vjp(g: Node, y: Node, a: Node, b: Node) -> tuple[Node, Node]:
     return left, right
 
 
+def _hypot_vjp(g: Node, y: Node, a: Node, b: Node) -> tuple[Node, Node]:
+    length = where(equal(y, 0), 1, y)
+    return g * (a / length), g * (b / length)
+
+
 def _round(x: np.ndarray, out: np.ndarray) -> None:
     """Rounds half to even; `rint` alone would refuse an integer `out`."""
     if x.dtype.kind == "f":
@@ -165,6 +170,9 @@ log10 = _floating(
 )
 logaddexp = _floating(
     "logaddexp", np.logaddexp, _logaddexp_vjp, "log(exp(a) + exp(b)) without overflow.", flops=20
+)
+hypot = _floating(
+    "hypot", np.hypot, _hypot_vjp, "sqrt(a * a + b * b) without overflow; slope 0 at 0.", flops=20
 )
 sigmoid = _floating(
     "sigmoid",

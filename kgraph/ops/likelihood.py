@@ -26,11 +26,12 @@ from kgraph.ops.crossentropy import (
 )
 from kgraph.ops.elementwise import log, log1p
 from kgraph.ops.extremes import clip
-from kgraph.ops.indexing import one_hot, require_ids
+from kgraph.ops.indexing import require_ids
+from kgraph.ops.one_hot import one_hot
 from kgraph.ops.reductions import sum as reduce_sum
 from kgraph.ops.relu import relu_grad
 from kgraph.ops.softmax import Rows, row_buffers
-from kgraph.ops.specialized import Specialized
+from kgraph.ops.specialized import Prepared, Specialized
 
 EPSILON = 1e-7
 
@@ -71,21 +72,29 @@ class CategoricalCrossentropy(RowLoss):
         (total,) = row_buffers(x, (x.dtype,))
         return x.with_shape((*total.shape, x.shape[-1])), total
 
-    def by_rows(self, rows: Rows, **attrs: Any) -> Callable[..., None]:
+    def by_rows(self, rows: Rows, **attrs: Any) -> Prepared:
         sums, dtype = rows.sums, rows.ones.dtype
         low, high = np.array(attrs["epsilon"], dtype), np.array(1 - attrs["epsilon"], dtype)
 
+        def views(*buffers: np.ndarray) -> tuple[np.ndarray, ...]:
+            return *buffers, buffers[-1][:, None]
+
         def kernel(
-            target: np.ndarray, x: np.ndarray, loss: np.ndarray, q: np.ndarray, total: np.ndarray
+            target: np.ndarray,
+            x: np.ndarray,
+            loss: np.ndarray,
+            q: np.ndarray,
+            total: np.ndarray,
+            column: np.ndarray,
         ) -> None:
             sums(x, total)
-            np.divide(x, total[:, None], q)
+            np.divide(x, column, q)
             q.clip(low, high, q)
             np.log(q, q)
             np.vecdot(target, q, loss)
             np.negative(loss, loss)
 
-        return kernel
+        return Prepared(views, kernel)
 
     def reference(self, target: Any, output: Any, epsilon: float) -> Any:
         q = output / reduce_sum(output, axis=-1, keepdims=True)
@@ -134,7 +143,7 @@ class SparseCategoricalCrossentropy(RowLoss):
     def scratch(self, *types: TensorType, **attrs: Any) -> tuple[TensorType, ...]:
         return row_buffers(types[1], (types[1].dtype, "int64"))
 
-    def by_rows(self, rows: Rows, **attrs: Any) -> Callable[..., None]:
+    def by_rows(self, rows: Rows, **attrs: Any) -> Prepared:
         sums, starts, count, name = rows.sums, rows.starts, rows.shape[1], self.name
         dtype, epsilon = rows.ones.dtype, attrs["epsilon"]
         low, high = np.array(epsilon, dtype), np.array(1 - epsilon, dtype)
@@ -144,14 +153,15 @@ class SparseCategoricalCrossentropy(RowLoss):
         ) -> None:
             check_classes(name, ids, places, count)
             np.add(places, starts, places)
-            np.take(x.reshape(-1), places, None, loss, "clip")
+            x.reshape(-1).take(places, None, loss, "clip")
             sums(x, total)
             np.divide(loss, total, loss)
             loss.clip(low, high, loss)
             np.log(loss, loss)
             np.negative(loss, loss)
 
-        return kernel
+        # x may be of any strides, so its elements are laid flat in every run.
+        return Prepared(lambda *buffers: buffers, kernel)
 
     def reference(self, target: Any, output: Any, epsilon: float) -> Any:
         chosen = one_hot(target, output.shape[-1], str(output.dtype))

@@ -20,7 +20,7 @@ from kgraph.ops.shapes import reshape
 
 
 class LogSumExp(Op):
-    """log(sum(exp(x))) over axes; -inf where all elements are -inf, with gradient 0 there.
+    """log(sum(exp(x))) over axes; -inf, with gradient 0, of -inf alone or of nothing.
 
     Example:
         >>> float(logsumexp([1000.0, 1000.0])) - 1000
@@ -114,10 +114,9 @@ def _evaluate(
     top: np.ndarray,
 ) -> None:
     # An infinite maximum becomes the largest number, so that no inf - inf arises and the sum of
-    # exponentials is still exactly 0 or inf.
-    _largest(x, axis, None, top, True)
+    # exponentials is still exactly 0 or inf. The maximum of an empty batch starts there, too.
+    _largest(x, axis, None, top, True, -limit)
     np.minimum(top, limit, out=top)
-    np.maximum(top, -limit, out=top)
     np.subtract(x, top, shifted)
     np.exp(shifted, shifted)
     total(shifted, out)

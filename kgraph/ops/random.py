@@ -130,7 +130,7 @@ def bernoulli(shape: Any, p: float = 0.5, dtype: str | None = None, seed: int | 
     Args:
         shape: sizes, ints or symbolic.
         p: probability of a 1.
-        dtype: a float type; default `floatx()`.
+        dtype: a float type or "bool"; default `floatx()`.
         seed: makes the numbers reproducible; default from NumPy's global generator.
 
     Returns:

@@ -19,7 +19,7 @@ from kgraph.ops.base import Elementwise, Vjp
 from kgraph.ops.comparison import greater
 from kgraph.ops.extremes import maximum, minimum
 from kgraph.ops.select import cast, where
-from kgraph.ops.specialized import Specialized
+from kgraph.ops.specialized import Prepared, Specialized
 
 Kernel = Callable[..., Any]
 Number = Callable[[float], np.ndarray]
@@ -120,16 +120,20 @@ class ReluGrad(Specialized, Elementwise):
         self, inputs: Sequence[TensorType], outputs: Sequence[TensorType], attrs: Mapping[str, Any]
     ) -> Callable[..., Any]:
         zero, bits = np.zeros((), inputs[0].dtype), _BITS[inputs[0].itemsize]
-        positive, copy, multiply = np.greater, np.copyto, np.multiply
+        positive, multiply = np.greater, np.multiply
+
+        def views(
+            g: np.ndarray, y: np.ndarray, out: np.ndarray, mask: np.ndarray
+        ) -> tuple[np.ndarray, ...]:
+            return g.view(bits), y, out.view(bits), mask
 
         def masked(g: np.ndarray, y: np.ndarray, out: np.ndarray, mask: np.ndarray) -> None:
             positive(y, zero, mask)
             # The product of g's bits with 0 or 1 is exact, and much faster than a masked copy.
-            chosen = out.view(bits)
-            copy(chosen, mask)
-            multiply(chosen, g.view(bits), chosen)
+            out[...] = mask
+            multiply(out, g, out)
 
-        return masked
+        return Prepared(views, masked)
 
 
 def step(x: Node) -> Node:

@@ -48,8 +48,10 @@ class Cast(Op):
     def specialize(
         self, inputs: Sequence[TensorType], outputs: Sequence[TensorType], attrs: Mapping[str, Any]
     ) -> Callable[..., Any]:
-        copy = np.copyto
-        return lambda x, out: copy(out, x, "unsafe")
+        def assign(x: np.ndarray, out: np.ndarray) -> None:
+            out[...] = x  # for few elements half the time of `copyto`
+
+        return assign
 
     def samples(self) -> Iterable[Sample]:
         yield Sample((lambda rng: rng.normal(size=(2, 3)),), {"dtype": "float32"})

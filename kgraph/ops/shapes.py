@@ -66,8 +66,10 @@ class Reshape(View):
             raise InferenceError(f"only one size may be -1, not those of {show(shape)}")
         if unknown:
             rest: Any = product(d for i, d in enumerate(shape) if i != unknown[0])
+            # A known number of elements is no multiple of a symbolic size.
+            divisible = rest != 0 if isinstance(rest, int) else isinstance(total, Dim)
             try:
-                exact = not (isinstance(rest, int) and rest == 0) and total % rest == 0
+                exact = divisible and total % rest == 0
             except UndecidableError:
                 exact = False
             if not exact:

@@ -5,7 +5,7 @@ A step is positive here: `getitem` writes a negative one as slice and flip.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -17,6 +17,7 @@ from kgraph.ir.op import Op, Sample, register
 from kgraph.ir.types import Shape, TensorType
 from kgraph.ops.base import View
 from kgraph.ops.shapes import as_shape, draw, show
+from kgraph.ops.specialized import Prepared, Specialized
 
 
 class Slice(View):
@@ -93,6 +94,56 @@ class SliceGrad(Op):
         yield Sample((draw(2, 2),), {"shape": (2, 5), **whole})
 
 
+class SliceAdd(Specialized):
+    """`x` with `g` added where `slice` of these bounds would read.
+
+    Example:
+        >>> slice_add(np.ones(3), np.array([5.0]), (1,), (2,), (1,)).tolist()
+        [1.0, 6.0, 1.0]
+    """
+
+    name = "slice_add"
+    reuse = (0,)
+
+    def __call__(self, x: Any, g: Any, starts: Any, stops: Any, steps: Any) -> Any:
+        return self.apply((x, g), starts=starts, stops=stops, steps=steps)
+
+    def infer(self, *types: TensorType, **attrs: Any) -> TensorType:
+        x, g = types
+        expected = sliced_shape(x.shape, attrs["starts"], attrs["stops"], attrs["steps"])
+        if g != x.with_shape(expected):
+            raise InferenceError(f"the slice is {x.with_shape(expected)}")
+        return x
+
+    def specialize(
+        self, inputs: Sequence[TensorType], outputs: Sequence[TensorType], attrs: Mapping[str, Any]
+    ) -> Callable[..., Any]:
+        key: Any = (*slices(attrs, outputs[0].shape), ...)
+
+        def views(x: np.ndarray, g: np.ndarray, out: np.ndarray) -> tuple[Any, ...]:
+            return None if np.may_share_memory(out, x) else x, g, out, out[key]
+
+        def kernel(
+            source: np.ndarray | None, g: np.ndarray, out: np.ndarray, part: np.ndarray
+        ) -> None:
+            if source is not None:
+                np.copyto(out, source)
+            np.add(part, g, part)
+
+        return Prepared(views, kernel)
+
+    def reference(self, x: Any, g: Any, **bounds: Any) -> Any:
+        return x + slice_grad(g, x.shape, **bounds)
+
+    def vjp(self, g: Any, y: Any, *inputs: Node, **attrs: Any) -> tuple[Node | None, ...]:
+        return g, slice_(g, attrs["starts"], attrs["stops"], attrs["steps"])
+
+    def samples(self) -> Iterable[Sample]:
+        bounds = {"starts": (1, 0), "stops": (4, 5), "steps": (2, 1)}
+        yield Sample((draw(4, 5), draw(2, 5)), bounds)
+        yield Sample((draw(2, 5), draw(2, 2)), {"starts": (0, 1), "stops": (2, 3), "steps": (1, 1)})
+
+
 def sliced_shape(shape: Shape, starts: Shape, stops: Shape, steps: Shape) -> Shape:
     """The shape of a slice, after checking its bounds as far as they are known."""
     sizes: list[int | Dim] = []
@@ -124,3 +175,4 @@ def slices(attrs: Mapping[str, Any], shape: tuple[int, ...]) -> tuple[slice, ...
 
 
 slice_, slice_grad = register(Slice()), register(SliceGrad())
+slice_add = register(SliceAdd())

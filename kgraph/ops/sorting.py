@@ -18,7 +18,7 @@ from kgraph.ir.op import Op, Sample, register
 from kgraph.ir.types import TensorType
 from kgraph.ops.along_axis import take_along_axis
 from kgraph.ops.base import normalize_axis, reduced_shape
-from kgraph.ops.indexing import one_hot
+from kgraph.ops.one_hot import one_hot
 from kgraph.ops.reductions import sum
 from kgraph.ops.shapes import expand_dims, reshape
 

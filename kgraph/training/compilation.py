@@ -52,12 +52,14 @@ class Compilation:
         heads: the outputs that have a loss.
         trainable: the weights that training changes, as they were when `compile` was called.
         flags: each layer with whether it was trainable then.
+        memory_budget: what a training step may take, in bytes or as a part.
     """
 
     optimizer: Optimizer
     heads: tuple[Head, ...]
     trainable: tuple[Variable, ...]
     flags: tuple[tuple[Any, bool], ...] = ()
+    memory_budget: int | float | None = None
 
     @property
     def names(self) -> list[str]:

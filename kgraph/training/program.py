@@ -192,7 +192,9 @@ class Program:
             self._sources[kind] = forward(self._model, training=False)
         make: Callable[..., Graph] = training_graph if kind == "train" else evaluation_graph
         graph = make(self._sources[kind], self.compiled, signature, self.totals[kind])
-        return compile(graph, rng_step=self.rng_step)
+        # Only a step that goes forth and back has values that wait long enough to be dropped.
+        budget = self.compiled.memory_budget if kind == "train" else None
+        return compile(graph, rng_step=self.rng_step, memory_budget=budget)
 
     def run_once(self, kind: str, data: Data, reset: bool = True) -> dict[str, float]:
         """One step on one batch, and the means of the logged values.

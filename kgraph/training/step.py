@@ -18,7 +18,7 @@ from kgraph.ir.op import as_node, cast_to
 from kgraph.ir.origin import scope
 from kgraph.losses import REDUCTIONS, Loss, match_rank, reduce_loss
 from kgraph.passes.lower import Update, inline, merge_updates
-from kgraph.passes.stabilize import Stabilize
+from kgraph.passes.pipeline import forward_pipeline
 from kgraph.runtime.autodiff import grad
 from kgraph.training.compilation import Compilation, Head
 from kgraph.training.totals import Increment, Totals, sample_total, weighted_total
@@ -256,7 +256,8 @@ def _forward_graph(
     with scope("totals"):
         updates = (*source.updates, *totals.updates(goal.increments, source.batch))
     inputs = (*source.inputs, *goal.inputs)
-    return Stabilize().run(Graph(inputs, (("loss", goal.loss),), updates, Stage.CORE))
+    graph = Graph(inputs, (("loss", goal.loss),), updates, Stage.CORE)
+    return forward_pipeline().run(graph)[0]
 
 
 def connected(

@@ -15,6 +15,7 @@ from kgraph.callbacks import Callback, CallbackList, History, ProgbarLogger
 from kgraph.callbacks.progress import ProgressBar
 from kgraph.ir import Variable
 from kgraph.optimizers import Optimizer
+from kgraph.passes.rematerialize import check_budget
 from kgraph.runtime.executable import Executable
 from kgraph.training.compilation import Compilation, looks_like_weights, make_heads
 from kgraph.training.data import split_point
@@ -63,6 +64,7 @@ class Trainer(Predictor):
     loss_weights: Any = None
     metrics: Any = None
     weighted_metrics: Any = None
+    memory_budget: int | float | None = None
     history: History | None = None
     stop_training = False
     _program: Program | None = None
@@ -82,6 +84,8 @@ class Trainer(Predictor):
         loss_weights: Any = None,
         sample_weight_mode: Any = None,
         weighted_metrics: Any = None,
+        *,
+        memory_budget: int | float | None = None,
         **hints: Any,
     ) -> None:
         """Says how the model is trained; the trained weights are those trainable now.
@@ -94,12 +98,15 @@ class Trainer(Predictor):
             loss_weights: factors of the outputs' losses; a number, a list or a dict.
             sample_weight_mode: accepted; the weights' shape says it.
             weighted_metrics: metrics that see sample weights.
+            memory_budget: what a training step may take for intermediate values: bytes as an int,
+                or as a float up to 1.0 a part of what it takes without a budget. Activations are
+                computed twice to keep to it, to the same bits.
             **hints: `jit_compile`, `steps_per_execution`, `auto_scale_loss` change nothing about
                 the results and are ignored; `run_eagerly` may only be False.
 
         Raises:
-            ValueError: a name is unknown, a list has the wrong length, there is no loss, or
-                `run_eagerly` is asked for.
+            ValueError: a name is unknown, a list has the wrong length, there is no loss, the budget
+                is no amount of memory, or `run_eagerly` is asked for.
             TypeError: an argument is unknown.
 
         Example:
@@ -120,6 +127,9 @@ class Trainer(Predictor):
         self.optimizer = optimizers.get(optimizer)
         self.loss, self.loss_weights = loss, loss_weights
         self.metrics, self.weighted_metrics = metrics, weighted_metrics
+        if memory_budget is not None:
+            check_budget(memory_budget)
+        self.memory_budget = memory_budget
         self._program = None
         if self.graph is not None:
             self._program = self._make_program()
@@ -130,7 +140,9 @@ class Trainer(Predictor):
             self.output_names, self.loss, self.loss_weights, self.metrics, self.weighted_metrics
         )
         flags = tuple((layer, layer.trainable) for layer in self.flattened_layers())
-        compiled = Compilation(self.optimizer, heads, tuple(self.trainable_weights), flags)
+        compiled = Compilation(
+            self.optimizer, heads, tuple(self.trainable_weights), flags, self.memory_budget
+        )
         if self._rng_step is None:
             self._rng_step = Variable(0, "rng_step", "int64", trainable=False)
         return Program(self, compiled, self._rng_step)
@@ -334,7 +346,7 @@ class Trainer(Predictor):
             >>> model.compile("sgd", "mse")
             >>> step = model.executable(np.ones((4, 2)), np.ones((4, 1)))
             >>> [variable.name.split("/")[-1] for variable, _ in step.graph.updates]
-            ['iterations', 'kernel', 'bias', 'samples', 'loss']
+            ['iterations', 'kernel', 'bias', 'sums']
         """
         program = self._compiled(x)
         data = program.data(x, y, sample_weight)

@@ -51,6 +51,24 @@ def test_bernoulli(p, dtype):
     assert scipy.stats.binomtest(int(values.sum(dtype="float64")), COUNT, p).pvalue > 1e-3
 
 
+@pytest.mark.parametrize("size", [1000, 8192, 200_001])
+@pytest.mark.parametrize("p", [0.0, 0.25, 0.8, 0.999, 1.0])
+def test_bernoulli_of_a_byte_an_element(size, p):
+    """Each byte of the random bits decides alone: the counts of pairs are those of two draws."""
+    step = input_node((), "int64")
+    node = ops.random_bernoulli(step, (size,), p=p, dtype="bool", seed=4, site=2)
+    assert [t.dtype for t in (*node.types, *node.op.scratch(**node.attrs))] == ["bool"]
+    hits = ops.random_bernoulli(STEP, (size,), p=p, dtype="bool", seed=4, site=2)
+    assert hits.dtype == bool
+    assert scipy.stats.binomtest(int(hits.sum()), size, p).pvalue > 1e-4
+    numbers = ops.random_bernoulli(STEP, (size,), p=p, seed=4, site=2)
+    np.testing.assert_array_equal(numbers, hits)
+    if 0 < p < 1:
+        pairs = np.bincount(2 * hits[1::2][: size // 2] + hits[: size // 2 * 2 : 2], minlength=4)
+        expected = np.outer([1 - p, p], [1 - p, p]).ravel() * pairs.sum()
+        assert scipy.stats.chisquare(pairs, expected).pvalue > 1e-4
+
+
 def test_bernoulli_is_exact_beyond_its_16_bits():
     hits = int(random.bernoulli((3_000_000,), 1e-5, seed=1).sum())
     assert scipy.stats.binomtest(hits, 3_000_000, 1e-5).pvalue > 1e-3

@@ -13,6 +13,7 @@ from kgraph import ops
 from kgraph.errors import GradientError, InferenceError
 from kgraph.ir import OPS, Dim, Graph, TensorType, const, input_node
 from kgraph.runtime.autodiff import grad
+from kgraph.runtime.executable import compile
 from kgraph.runtime.interp import interpret
 
 SETTINGS = settings(max_examples=40, deadline=None, derandomize=True, database=None)
@@ -167,6 +168,14 @@ def test_logsumexp_at_infinity():
     np.testing.assert_array_equal(ops.logsumexp(x, axis=1), [np.inf, np.nan, -np.inf])
     np.testing.assert_allclose(ops.logsumexp([1e38, 1e38]), 1e38)
     np.testing.assert_allclose(ops.logsumexp(np.zeros((2, 2)), keepdims=True), [[np.log(4)]])
+
+
+def test_logsumexp_of_an_empty_batch():
+    """As log(sum(exp(x))) has a value there, the form that replaces it must have one."""
+    x = input_node((Dim.symbol("batch"), 2), name="x")
+    run = compile(Graph((x,), (("y", ops.log(ops.sum(ops.exp(x), axis=0))),)))
+    assert any(n.op is ops.logsumexp for n in run.graph.nodes)
+    assert run(np.zeros((0, 2)))[0].tolist() == [-np.inf, -np.inf]
 
 
 @SETTINGS

@@ -2,4 +2,4 @@
 
 import pytest
 
-pytest.register_assert_rewrite("rule_checks")
+pytest.register_assert_rewrite("product_checks", "rule_checks")

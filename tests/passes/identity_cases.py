@@ -1,4 +1,4 @@
-"""The table of the identities of `simplify.py` and `movement.py`."""
+"""The table of the identities of `simplify.py` and the files it takes rules from."""
 
 from __future__ import annotations
 
@@ -6,12 +6,13 @@ import numpy as np
 from rule_checks import BATCH, Case
 
 from kgraph import ops
-from kgraph.ir import const
+from kgraph.ir import const, size
 from kgraph.ir.node import build
 
 ROWS = ((BATCH, 3), (0, 3), (2, 3))
 CUBES = ((2, 3, 4), (BATCH, 3, 4))
 WITH_ONES = ((2, 1), (BATCH, 1), (1,))
+POSITIVE = (1.0, 0.5, 2.0, 3.0, 1e-3, 17.0, 60.0)
 
 
 def wide(x, value):
@@ -38,6 +39,11 @@ def filled(x, value, dtype=None):
     """One value in the shape of `x`, of its dtype unless another is given."""
     scalar = const(np.asarray(value), dtype or x.dtype)
     return ops.broadcast_to(scalar, x.shape) if x.shape else scalar
+
+
+def number_of(x, value):
+    """A NumPy scalar of the dtype of `x`."""
+    return np.dtype(x.dtype).type(value)
 
 
 def same(x, *others):
@@ -74,6 +80,9 @@ ARITHMETIC = (
     Case("sub-same-int", "i", lambda x: x - x, lambda x: filled(x, 0), (lambda x: x - (x + 1),)),
     Case("mul-zero-int", "i", lambda x: x * 0, lambda x: filled(x, 0),
          (lambda x: x * wide(x, 0), lambda x: ops.cast(x, "float32") * 0)),
+    Case("mul-same", "s", lambda x: x * x, lambda x: ops.square(x), (lambda x: x * -x,)),
+    Case("round-rounded", "f", lambda x: ops.ceil(ops.floor(x)), lambda x: ops.floor(x),
+         (lambda x: ops.ceil(-ops.floor(x)), lambda x: ops.floor(x)), smooth=False),
     Case("power-one", "s", lambda x: x**1, same, (lambda x: x ** wide(x, 1), lambda x: 1**x)),
     Case("power-zero", "s", lambda x: x**0, lambda x: filled(x, 1), (lambda x: 0**x,),
          smooth=False),
@@ -81,6 +90,18 @@ ARITHMETIC = (
          (lambda x: x**3, lambda x: x ** wide(x, 2))),
     Case("power-two", "f", lambda x: x**2, lambda x: ops.square(x),
          (lambda x: x**3, lambda x: 2**x, lambda x: x**2.5, lambda x: x ** wide(x, 2))),
+    Case("power-three-int", "i", lambda x: x**3, lambda x: ops.square(x) * x,
+         (lambda x: x**4, lambda x: x ** wide(x, 3))),
+    Case("power-three", "f", lambda x: x**3, lambda x: ops.square(x) * x,
+         (lambda x: x**2, lambda x: 3**x, lambda x: x ** wide(x, 3))),
+    Case("power-four", "f", lambda x: x**4, lambda x: ops.square(ops.square(x)),
+         (lambda x: x**5, lambda x: x ** wide(x, 4))),
+    Case("power-minus-one", "f", lambda x: x**-1, lambda x: ops.reciprocal(x),
+         (lambda x: x**-1.5, lambda x: x ** wide(x, -1))),
+    Case("power-minus-two", "f", lambda x: x**-2, lambda x: ops.reciprocal(ops.square(x)),
+         (lambda x: x**-3,), grid=POSITIVE),
+    Case("one-over-sqrt", "f", lambda x: 1 / ops.sqrt(x), lambda x: ops.rsqrt(x),
+         (lambda x: 2 / ops.sqrt(x), lambda x: 1 / ops.square(x)), smooth=True),
     Case("reciprocal-sqrt", "f", lambda x: ops.reciprocal(ops.sqrt(x)), lambda x: ops.rsqrt(x),
          (lambda x: ops.sqrt(ops.reciprocal(x)),)),
     Case("abs-abs", "a", lambda x: ops.abs(ops.abs(x)), lambda x: ops.abs(x),
@@ -97,6 +118,16 @@ ARITHMETIC = (
 )  # fmt: skip
 
 LOGIC = (
+    Case("mul-bools", "cc", lambda c, d: c * d, lambda c, d: c & d, (lambda c, d: c | d,)),
+    Case("add-bools", "cc", lambda c, d: c + d, lambda c, d: c | d, (lambda c, d: c & d,)),
+    Case("max-bools", "cc", lambda c, d: ops.maximum(c, d), lambda c, d: c | d,
+         (lambda c, d: ops.minimum(c, d),)),
+    Case("min-bools", "cc", lambda c, d: ops.minimum(c, d), lambda c, d: c & d,
+         (lambda c, d: ops.maximum(c, d),)),
+    # A NaN is neither below nor not below anything.
+    Case("not-compare", "dd", lambda x, y: ~(x < y), lambda x, y: x >= y,
+         (lambda x, y: ~(ops.cast(x, "float32") < ops.cast(y, "float32")),
+          lambda x, y: ~((x < y) & (y < x)))),
     Case("not-not", "c", lambda c: ~~c, same, (lambda c: ~c,)),
     Case("and-same", "c", lambda c: c & c, same, (lambda c: c | c,)),
     Case("and-true", "c", lambda c: c & True, same, (lambda c: c & wide(c, True),)),
@@ -145,11 +176,165 @@ REDUCTIONS = (
          (lambda x: ops.sum(ops.cast(x, "uint8"), axis=-1),), shapes=WITH_ONES),
     Case("sum-one", "f", lambda x: ops.sum(x, axis=-1), lambda x: ops.reshape(x, x.shape[:-1]),
          (lambda x: ops.sum(ops.concatenate([x, x], -1), axis=-1),), shapes=WITH_ONES),
+    Case("flip-keepdims", "f", lambda x: ops.squeeze(ops.max(x, axis=1, keepdims=True), 1),
+         lambda x: ops.max(x, axis=1),
+         (lambda x: ops.expand_dims(ops.max(x, axis=1), 0),
+          lambda x: ops.expand_dims(ops.max(x, axis=1), 1) * ops.sum(ops.max(x, axis=1))),
+         shapes=ROWS),
+    Case("reduce-reduce", "f",
+         lambda x: ops.mean(ops.mean(x, axis=1, keepdims=True), axis=(0, 2), keepdims=True),
+         lambda x: ops.mean(x, axis=(0, 1, 2), keepdims=True),
+         (lambda x: ops.mean(ops.sum(x, axis=1)), lambda x: ops.mean(-ops.mean(x, axis=1)),
+          lambda x: ops.mean(ops.mean(x, axis=1)) + ops.mean(x, axis=1)), shapes=CUBES),
+    Case("reduce-reduce-int", "d", lambda x: ops.max(ops.max(x, axis=1), axis=1),
+         lambda x: ops.max(x, axis=(1, 2)),
+         (lambda x: ops.max(ops.min(x, axis=1), axis=1),), shapes=CUBES),
+    Case("reduce-scaled", "f", lambda x: ops.sum(x * 3, axis=1, keepdims=True),
+         lambda x: ops.sum(x, axis=1, keepdims=True) * 3,
+         (lambda x: ops.sum(x * 0, axis=1), lambda x: ops.sum(x * np.inf),
+          lambda x: ops.sum(x * x), lambda x: ops.sum(3 / x), lambda x: ops.max(x * 3, axis=1),
+          lambda x: ops.sum(x * wide(x, 3)), lambda x: ops.sum(x * 3) + x * 3), shapes=ROWS),
+    Case("reduce-transpose", "f", lambda x: ops.sum(ops.transpose(x, (2, 0, 1)), axis=0),
+         lambda x: ops.sum(x, axis=2),
+         (lambda x: ops.sum(ops.flip(x), axis=1),
+          # The result must be transposed, and somebody else reads the transpose.
+          lambda x: ops.sum(ops.transpose(x, (2, 1, 0)), 0) + ops.transpose(x, (2, 1, 0))[0]),
+         shapes=CUBES),
+    Case("reduce-transpose-int", "d",
+         lambda x: ops.min(ops.transpose(x, (2, 1, 0)), axis=1, keepdims=True),
+         lambda x: ops.reshape(ops.transpose(ops.min(x, axis=1)), (4, 1, x.shape[0])),
+         (lambda x: ops.argmin(ops.transpose(x, (2, 1, 0)), axis=1),), shapes=CUBES),
+    Case("reduce-broadcast", "f",
+         lambda x: ops.sum(ops.broadcast_to(x, (5, *x.shape)), axis=(0, 2)),
+         lambda x: ops.reshape(ops.sum(ops.reshape(x, (1, *x.shape)), (2,), True)
+                               * const(np.asarray(5), x.dtype), x.shape[:1]),
+         (lambda x: ops.sum(ops.broadcast_to(x, (5, *x.shape)), axis=1),
+          lambda x: ops.prod(ops.broadcast_to(x, (5, *x.shape)), axis=0),
+          lambda x: ops.max(ops.broadcast_to(x, (BATCH, *x.shape)), axis=0)), shapes=ROWS),
+    # No rows give 0, however large the row that is repeated.
+    Case("reduce-broadcast", "ff", lambda x, y: ops.sum(ops.broadcast_to(x, y.shape), axis=0),
+         lambda x, y: ops.reshape(ops.where(
+             ops.equal(ops.cast(size(BATCH), x.dtype), 0), 0,
+             ops.reshape(x, (1, 3)) * ops.cast(size(BATCH), x.dtype)), (3,)),
+         (lambda x, y: ops.mean(ops.broadcast_to(x, y.shape), axis=0),),
+         shapes=(((3,), (BATCH, 3)),)),
+    Case("reduce-broadcast-int", "d",
+         lambda x: ops.max(ops.broadcast_to(x, (5, *x.shape)), axis=0),
+         lambda x: ops.reshape(ops.reshape(x, (1, *x.shape)), x.shape),
+         (lambda x: ops.sum(ops.broadcast_to(ops.cast(x, "uint8"), (5, *x.shape)), axis=0),),
+         shapes=ROWS),
+    Case("mean-scaled", "f", lambda x: ops.mean(x, axis=1) * 6,
+         lambda x: ops.sum(x, axis=1) * number(x, 2.0),
+         (lambda x: ops.mean(x, axis=1) * 0, lambda x: ops.mean(x, axis=0) * 6
+          if x.shape[0] is BATCH else x,
+          lambda x: ops.mean(x) * 6 + ops.mean(x)), shapes=((BATCH, 3), (2, 3))),
     Case("mean-one", "f", lambda x: ops.mean(x, axis=-1, keepdims=True), same,
          (lambda x: ops.mean(ops.concatenate([x, x], -1), axis=-1),), shapes=WITH_ONES),
 )  # fmt: skip
 
+CONSTANTS = (
+    Case("constant-last", "a", lambda x: ops.equal(number(x, 1), x),
+         lambda x: ops.equal(x, number(x, 1)),
+         (lambda x: ops.equal(x, number(x, 1)), lambda x: ops.less(number(x, 1), x),
+          lambda x: ops.maximum(number(x, 1), x))),
+    Case("mul-constants", "f", lambda x: 3 * x * 0.1,
+         lambda x: x * (number(x, 3) * number(x, 0.1)),
+         (lambda x: x * 3e38 * 3e38 if x.dtype == "float32" else x * 1e308 * 10,
+          lambda x: x * 1e-38 * 1e-3 if x.dtype == "float32" else x * 1e-308 * 1e-3,
+          lambda x: (x * 3) * 5 + x * 3,
+          lambda x: x if x.ndim else x * uneven(x, [1], [2]) * uneven(x, [1, 2]),
+          lambda x: x * 0 * 3, lambda x: x * np.inf * 3)),
+    Case("div-mul-constants", "f", lambda x: x / 3 * 5, lambda x: x * (number(x, 5) / number(x, 3)),
+         (lambda x: x / 3 * 0, lambda x: x / 0 * 3, lambda x: x / 3 + 5)),
+    Case("mul-div-constants", "f", lambda x: x * 5 / 3, lambda x: x * (number(x, 5) / number(x, 3)),
+         (lambda x: x * 0 / 3, lambda x: x * 3 / 0, lambda x: 3 / (x * 5))),
+    Case("div-constants", "f", lambda x: x / 5 / 3, lambda x: x / (number(x, 5) * number(x, 3)),
+         (lambda x: x / 0 / 3, lambda x: 5 / x / 3)),
+    Case("constant-div-mul", "f", lambda x: 5 / x * 3, lambda x: number(x, 5) * number(x, 3) / x,
+         (lambda x: 0 / x * 3,), grid=POSITIVE),
+    Case("add-constants", "f", lambda x: 0.1 + (3 + x),
+         lambda x: x + (number(x, 3) + number(x, 0.1)),
+         # Rounding to integers by adding a large number is not to be undone.
+         (lambda x: x + 12582912 + -12582912, lambda x: x + 0 + 3, lambda x: (x + 1) + 2 + (x + 1),
+          lambda x: x if x.ndim else x + uneven(x, [1], [2]) + uneven(x, [1, 2]))),
+    Case("sub-constants", "f", lambda x: x - 0.1 - 3, lambda x: x - (number(x, 0.1) + number(x, 3)),
+         (lambda x: x - -3 - 3, lambda x: 3 - x - 3)),
+    Case("add-sub-constants", "f", lambda x: x + 0.1 - -3,
+         lambda x: x + (number(x, 0.1) - number(x, -3)), (lambda x: x + 12582912 - 12582912,)),
+    Case("sub-add-constants", "f", lambda x: x - 0.1 + -3,
+         lambda x: x - (number(x, 0.1) - number(x, -3)), (lambda x: x - 12582912 + 12582912,)),
+    Case("constant-sub-add", "f", lambda x: (3 - x) + 0.1,
+         lambda x: (number(x, 3) + number(x, 0.1)) - x, (lambda x: (3 - x) + -3,)),
+    Case("factor-constants", "f", lambda x: 3 * x + x * 0.1,
+         lambda x: x * (number(x, 3) + number(x, 0.1)),
+         (lambda x: x * 3 + x * -0.1, lambda x: x * 3 + ops.exp(x) * 2,
+          lambda x: (x * 3 + x * 2) * (x * 3))),
+    Case("mul-constants-int", "i", lambda x: 3 * x * 100,
+         lambda x: x * (number(x, 3) * number(x, 100)),
+         (lambda x: x * 3 + x * 3 * 100, lambda x: x * 3 + 100)),
+    Case("add-constants-int", "i", lambda x: 3 + x + 100,
+         lambda x: x + (number(x, 3) + number(x, 100)), (lambda x: (x + 3) * 2,)),
+    Case("sub-constants-int", "i", lambda x: x - 3 - 100,
+         lambda x: x - (number(x, 3) + number(x, 100)), (lambda x: 3 - x - 100,)),
+    Case("add-sub-constants-int", "i", lambda x: x + 3 - 100,
+         lambda x: x + (number(x, 3) - number(x, 100)), (lambda x: 3 - (x + 100),)),
+    Case("sub-add-constants-int", "i", lambda x: x - 3 + 100,
+         lambda x: x - (number(x, 3) - number(x, 100)), (lambda x: x - 3 - 100,)),
+    Case("constant-sub-add-int", "i", lambda x: 3 - x + 100,
+         lambda x: (number(x, 3) + number(x, 100)) - x, (lambda x: 3 - x - 100,)),
+    Case("factor-int", "iii", lambda x, y, z: x * y + z * x, lambda x, y, z: x * (y + z),
+         (lambda x, y, z: x * y + z * z, lambda x, y, z: x * y - x * z,
+          lambda x, y, z: (x * y + x * z) * (x * y))),
+    Case("negative-mul-constant", "s", lambda x: -(x * 3), lambda x: x * -number(x, 3),
+         (lambda x: -(x * 3) + x * 3, lambda x: -(x * x))),
+    Case("mul-constant-negative", "s", lambda x: 3 * -x, lambda x: x * -number(x, 3),
+         (lambda x: -x * x,)),
+    Case("negative-div-constant", "f", lambda x: -(x / 3), lambda x: x / -number(x, 3),
+         (lambda x: -(3 / x),)),
+    Case("div-constant", "f", lambda x: x / 3, lambda x: x * const(1 / number_of(x, 3), x.dtype),
+         (lambda x: x / 0, lambda x: x / np.inf, lambda x: 3 / x,
+          lambda x: x / const(np.finfo(x.dtype).max, x.dtype))),
+    Case("max-max-constants", "s",
+         lambda x: ops.maximum(number(x, 3), ops.maximum(x, number(x, 1))),
+         lambda x: ops.maximum(x, ops.maximum(number(x, 1), number(x, 3))),
+         # Which zero wins is up to the order.
+         (lambda x: ops.maximum(ops.maximum(x, number(x, 0)), number(x, 1)),
+          lambda x: ops.maximum(ops.minimum(x, number(x, 1)), number(x, 3))), smooth=False),
+    Case("min-min-constants", "s",
+         lambda x: ops.minimum(ops.minimum(x, number(x, 1)), number(x, 3)),
+         lambda x: ops.minimum(x, ops.minimum(number(x, 1), number(x, 3))),
+         (lambda x: ops.minimum(ops.minimum(x, number(x, 1)), number(x, 0)),), smooth=False),
+    Case("min-max-clip", "f", lambda x: ops.minimum(ops.maximum(x, 1), 3),
+         lambda x: ops.clip(x, 1, 3),
+         (lambda x: ops.minimum(ops.maximum(x, number(x, 3)), number(x, 1)),
+          lambda x: ops.minimum(ops.maximum(x, uneven(x, 1, 2, 1)), number(x, 3))
+          if x.shape[-1:] == (3,) else x)),
+    Case("max-min-clip", "f", lambda x: ops.maximum(ops.minimum(x, 3), 1),
+         lambda x: ops.clip(x, 1, 3),
+         (lambda x: ops.maximum(ops.minimum(x, number(x, 1)), number(x, 3)),)),
+    Case("commuted", "aa", lambda x, y: ops.equal(ops.equal(x, y), ops.equal(y, x)),
+         lambda x, y: ops.equal(ops.equal(x, y), ops.equal(x, y)),
+         (lambda x, y: ops.equal(ops.less(x, y), ops.less(y, x)), lambda x, y: ops.equal(y, x))),
+    Case("commuted-extremes", "ff",
+         lambda x, y: ops.maximum(x, y) - ops.maximum(y, x),
+         lambda x, y: ops.maximum(x, y) - ops.maximum(x, y),
+         (lambda x, y: ops.maximum(y, x) - ops.minimum(x, y),)),
+)  # fmt: skip
+
 FAST = (
+    Case("factor", "fff", lambda x, y, z: x * y + z * x, lambda x, y, z: x * (y + z),
+         (lambda x, y, z: x * y - x * z, lambda x, y, z: (x * y + x * z) * (x * y)),
+         numerics="fast"),
+    Case("sqrt-squares", "ff", lambda x, y: ops.sqrt(ops.square(x) + ops.square(y)),
+         lambda x, y: ops.hypot(x, y),
+         (lambda x, y: ops.sqrt(ops.square(x) - ops.square(y)),
+          lambda x, y: ops.sqrt(ops.square(x) + ops.square(y)) + ops.square(x)), numerics="fast"),
+    Case("div-exp", "ff", lambda x, y: x / ops.exp(y), lambda x, y: x * ops.exp(-y),
+         (lambda x, y: x / ops.exp(y) + ops.exp(y),), numerics="fast"),
+    Case("div-sqrt", "ff", lambda x, y: x / ops.sqrt(y), lambda x, y: x * ops.rsqrt(y),
+         (lambda x, y: x / ops.sqrt(y) + ops.sqrt(y),), numerics="fast"),
+    Case("power-exp", "ff", lambda x, y: ops.exp(x) ** y, lambda x, y: ops.exp(x * y),
+         (lambda x, y: y ** ops.exp(x),), numerics="fast"),
     Case("add-zero-fast", "f", lambda x: x + 0, same, (lambda x: x + wide(x, 0),), numerics="fast"),
     Case("mul-zero", "f", lambda x: x * 0, lambda x: filled(x, 0), (lambda x: x * wide(x, 0),),
          numerics="fast"),
@@ -203,6 +388,22 @@ MOVEMENT = (
          lambda x: ops.transpose(x, (1, 0, 2)),
          (lambda x: ops.transpose(ops.flip(ops.transpose(x, (1, 2, 0))), (0, 2, 1)),),
          shapes=CUBES),
+    Case("transpose-ones", "a", lambda x: ops.transpose(x[:, :1], (1, 0, 2)),
+         lambda x: ops.reshape(x[:, :1], (1, x.shape[0], 4)),
+         (lambda x: ops.transpose(x[:, :1], (2, 1, 0)), lambda x: ops.transpose(x, (1, 0, 2))),
+         shapes=((3, 3, 4), (BATCH, 3, 4))),
+    Case("transpose-broadcast", "a",
+         lambda x: ops.transpose(ops.broadcast_to(x, (2, 3))), lambda x: ops.broadcast_to(
+             ops.reshape(x, ()) if x.ndim else x, (3, 2)),
+         (lambda x: ops.transpose(ops.broadcast_to(ops.concatenate([x, x]), (3, 2)))
+          if x.ndim else x,), shapes=((), (1,))),
+    Case("transpose-matmul", "ff",
+         lambda x, y: ops.swapaxes(ops.swapaxes(x, -1, -2) @ y, -1, -2),
+         lambda x, y: ops.swapaxes(y, -1, -2) @ x,
+         (lambda x, y: ops.swapaxes(x @ ops.swapaxes(x, -1, -2) @ y, -1, -2),
+          lambda x, y: ops.transpose(x) @ y,
+          lambda x, y: ops.transpose(ops.transpose(x) @ y) * ops.sum(ops.transpose(x) @ y)),
+         shapes=(((3, 2), (3, 4)), ((0, 3), (0, 3)), ((BATCH, 3), (BATCH, 4)))),
     Case("flip-nothing", "a", lambda x: raw("flip", x, axis=()), same, (lambda x: ops.flip(x, 0),),
          shapes=CUBES),
     Case("flip-flip", "a", lambda x: ops.flip(ops.flip(x, 1), 1), same,
@@ -226,6 +427,34 @@ MOVEMENT = (
          lambda x, y: y,
          (lambda x, y: ops.concatenate([x, y], 1)[:, 2:],
           lambda x, y: ops.concatenate([x, y], 1)[:, 3::2]), shapes=ROWS),
+    Case("slice-concatenate-part", "aa",
+         lambda x, y: ops.concatenate([x, y, x], 1)[:, 1:5],
+         lambda x, y: ops.concatenate([x[:, 1:3], ops.slice(y, (0, 0), (y.shape[0], 2))], 1),
+         (lambda x, y: ops.concatenate([x, y], 1)[:, 1:5],
+          lambda x, y: ops.concatenate([x, y, x], 1)[:, 1:8:2]), shapes=ROWS),
+    Case("concatenate-concatenate", "aa",
+         lambda x, y: ops.concatenate([x, ops.concatenate([y, x], 1)], 1),
+         lambda x, y: ops.concatenate([x, y, x], 1),
+         (lambda x, y: ops.concatenate([x, y], 1),
+          lambda x, y: ops.concatenate([ops.concatenate([x, y], 1)] * 2, 0)), shapes=ROWS),
+    Case("slice-elementwise", "ff", lambda x, y: (x + y)[:, :1],
+         lambda x, y: ops.slice(x, (0,), (1,)) + y[:, :1],
+         # Rows of two of three elements would be worked on one by one.
+         (lambda x, y: (x + y)[:, :2], lambda x, y: (x + y)[:, :1] * ops.sum(x + y),
+          lambda x, y: ops.softmax(y)[:, :1]), shapes=(((3,), (BATCH, 3)), ((3,), (0, 3)))),
+    Case("slice-matmul", "ff", lambda x, y: (x @ y)[1:2, 2:],
+         lambda x, y: x[1:2] @ y[:, 2:],
+         (lambda x, y: (x @ y)[::2], lambda x, y: (x @ y)[:1] * ops.sum(x @ y)),
+         shapes=(((3, 2), (2, 4)), ((3, 0), (0, 4)))),
+    Case("take-elementwise", "f", lambda x: ops.take(ops.tanh(x), [1, 0], axis=1),
+         lambda x: ops.tanh(ops.take(x, [1, 0], axis=1)),
+         (lambda x: ops.take(ops.tanh(x), [1, 0, 1, 0], axis=1) if x.shape[0] else x,
+          lambda x: ops.take(ops.tanh(x), [1, 0], axis=1) * ops.sum(ops.tanh(x)),
+          lambda x: ops.take(ops.softmax(x), [1, 0], axis=1)), shapes=((2, 3), (0, 3))),
+    Case("broadcast-last", "ff",
+         lambda x, y: ops.broadcast_to(x, (4, *x.shape)) + ops.broadcast_to(y, (4, *y.shape)) * 2,
+         lambda x, y: ops.broadcast_to(x + y * 2, (4, *x.shape)),
+         (lambda x, y: ops.broadcast_to(x, (4, *x.shape)) + y,), fires=2, shapes=ROWS),
     Case("concatenate-one", "a", lambda x: ops.concatenate([x], 1), same,
          (lambda x: ops.concatenate([x, x], 1),), shapes=ROWS),
     Case("concatenate-slices", "a", lambda x: ops.concatenate([x[:, :1], x[:, 1:]], 1), same,
@@ -246,4 +475,6 @@ MARKERS = (
          smooth=False),
 )  # fmt: skip
 
-IDENTITIES = (*ARITHMETIC, *LOGIC, *REDUCTIONS, *FAST, *RESHAPES, *MOVEMENT)
+IDENTITIES = (
+    *ARITHMETIC, *LOGIC, *CONSTANTS, *REDUCTIONS, *FAST, *RESHAPES, *MOVEMENT,
+)  # fmt: skip

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from rule_checks import BATCH, SMALL, Case
 
 from kgraph import ops
@@ -50,6 +52,12 @@ LOGARITHMS = (
          (lambda x: ops.log(ops.sum(ops.exp(x), axis=1) + 1e-9),
           lambda x: ops.log(ops.sum(ops.exp(x[:, :0]), axis=1)),
           lambda x: ops.log(ops.mean(ops.exp(x), axis=1))), shapes=((BATCH, 3), (2, 3, 4))),
+    Case("log-moved-sum-exp", "f",
+         lambda x: ops.log(ops.reshape(ops.sum(ops.exp(x), axis=1), (x.shape[0], 1))),
+         lambda x: ops.reshape(ops.logsumexp(x, axis=1), (x.shape[0], 1)),
+         (lambda x: ops.log(ops.expand_dims(ops.sum(ops.exp(x[:, :0]), axis=1), 1)),
+          lambda x: ops.log(ops.expand_dims(ops.sum(x, axis=1), 1)),
+          lambda x: ops.log(ops.expand_dims(-ops.sum(ops.exp(x), axis=1), 1))), shapes=PAIRS),
     Case("log-add-exp", "ff", lambda x, y: ops.log(ops.exp(y) + ops.exp(x)),
          lambda x, y: ops.logaddexp(y, x), (lambda x, y: ops.log(ops.exp(y) - ops.exp(x)),)),
     Case("log-one-plus", "f", lambda x: ops.log(x + 1), lambda x: ops.log1p(x),
@@ -90,11 +98,6 @@ EXPONENTIALS = (
           if x.ndim == 1 else x,
           lambda x: ops.exp(x) / ops.expand_dims(ops.sum(ops.exp(x), axis=(0, 1)), (0, 1))
           if x.ndim == 2 else x), shapes=ROWS),
-    Case("softmax-shifted", "f", lambda x: ops.softmax(shifted(x)), lambda x: ops.softmax(x),
-         (lambda x: ops.softmax(shifted(x), axis=0), lambda x: ops.softmax(x - 1)), shapes=ROWS),
-    Case("log-softmax-shifted", "f", lambda x: ops.log_softmax(shifted(x)),
-         lambda x: ops.log_softmax(x), (lambda x: ops.log_softmax(shifted(x), axis=0),),
-         shapes=ROWS),
     Case("sub-logsumexp", "f", lambda x: x - ops.logsumexp(x, axis=-1, keepdims=True),
          lambda x: ops.log_softmax(x),
          (lambda x: x - ops.logsumexp(x, keepdims=True) if x.ndim > 1 else x,
@@ -104,6 +107,90 @@ EXPONENTIALS = (
          lambda x: x - ops.expand_dims(ops.logsumexp(x, axis=-1), -1),
          lambda x: ops.log_softmax(x),
          (lambda x: x - ops.logsumexp(x, axis=-1, keepdims=True),), shapes=ROWS),
+)  # fmt: skip
+
+
+def held(x):
+    """The largest of each row, as a constant to the gradient."""
+    return ops.stop_gradient(ops.max(x, axis=-1, keepdims=True))
+
+
+def split_log(x):
+    """log(1 - exp(x)) in two halves."""
+    cut = -math.log(2)
+    near = ops.log(-ops.expm1(ops.maximum(x, cut)))
+    return ops.where(x > cut, near, ops.log1p(-ops.exp(ops.minimum(x, cut))))
+
+
+def negated(x):
+    """Numbers below zero."""
+    return -ops.abs(x) - 1e-3
+
+
+SPELLINGS = (
+    Case("softmax-shifted", "f", lambda x: ops.softmax(x - held(x)), lambda x: ops.softmax(x),
+         (lambda x: ops.softmax(shifted(x), axis=0), lambda x: ops.softmax(x - 1),
+          lambda x: ops.softmax(x - ops.max(-x, axis=-1, keepdims=True)),
+          lambda x: ops.softmax(held(x) - x)), shapes=ROWS),
+    Case("log-softmax-shifted", "f", lambda x: ops.log_softmax(shifted(x)),
+         lambda x: ops.log_softmax(x), (lambda x: ops.log_softmax(shifted(x), axis=0),),
+         shapes=ROWS),
+    Case("logsumexp-shifted", "f",
+         lambda x: ops.squeeze(held(x), -1) + ops.logsumexp(x - held(x), axis=-1),
+         lambda x: ops.logsumexp(x, axis=-1),
+         (lambda x: ops.min(x, axis=-1) + ops.logsumexp(shifted(x), axis=-1),
+          lambda x: ops.max(x, axis=-1) + ops.logsumexp(x - ops.max(x), axis=-1),
+          # The derivatives of the two maxima would not cancel.
+          lambda x: ops.max(x, axis=-1) + ops.logsumexp(x - held(x), axis=-1),
+          lambda x: ops.max(x, axis=-1) - ops.logsumexp(shifted(x), axis=-1)), shapes=ROWS),
+    Case("softmax-reshaped", "f",
+         lambda x: ops.exp(x) / ops.reshape(ops.sum(ops.exp(x), axis=-1), (*x.shape[:-1], 1)),
+         lambda x: ops.softmax(x),
+         (lambda x: ops.exp(x) / ops.reshape(ops.sum(ops.exp(x)), (1,) * x.ndim),
+          lambda x: ops.exp(x) / ops.expand_dims(ops.sum(ops.exp(-x), axis=-1), -1)), shapes=ROWS),
+    Case("log-softmax-reshaped", "f",
+         lambda x: x - ops.reshape(ops.logsumexp(x, axis=-1), (*x.shape[:-1], 1)),
+         lambda x: ops.log_softmax(x),
+         (lambda x: x - ops.reshape(ops.logsumexp(x), (1,) * x.ndim),), shapes=ROWS),
+    Case("softmax-product", "f",
+         lambda x: ops.exp(x) * ops.expand_dims(1 / ops.sum(ops.exp(x), axis=-1), -1),
+         lambda x: ops.softmax(x),
+         (lambda x: ops.exp(x) * ops.reciprocal(ops.sum(ops.exp(x), keepdims=True))
+          if x.ndim > 1 else x,
+          lambda x: 2 / ops.sum(ops.exp(x), axis=-1, keepdims=True) * ops.exp(x),
+          lambda x: ops.reciprocal(ops.sum(ops.exp(x), axis=-1, keepdims=True)) * ops.exp(-x)),
+         shapes=ROWS),
+    Case("sigmoid-product", "f", lambda x: ops.sigmoid(-x) * ops.exp(x), lambda x: ops.sigmoid(x),
+         (lambda x: ops.sigmoid(x) * ops.exp(x),)),
+    Case("one-minus-exp", "f", lambda x: 1 - ops.exp(x), lambda x: -ops.expm1(x),
+         (lambda x: 2 - ops.exp(x),)),
+    Case("log-minus-expm1", "f", lambda x: ops.log(-ops.expm1(negated(x))),
+         lambda x: split_log(negated(x)),
+         (lambda x: split_log(x), lambda x: ops.log(ops.expm1(x)))),
+    Case("log1p-minus-exp", "f", lambda x: ops.log1p(-ops.exp(negated(x))),
+         lambda x: split_log(negated(x)),
+         (lambda x: split_log(x), lambda x: ops.log1p(ops.exp(x)))),
+    Case("one-minus-sigmoid", "f", lambda x: 1 - ops.sigmoid(x), lambda x: ops.sigmoid(-x),
+         (lambda x: (1 - ops.sigmoid(x)) * ops.sigmoid(x), lambda x: 2 - ops.sigmoid(x))),
+    Case("softplus-halves", "f",
+         lambda x: ops.softplus(-ops.abs(x)) + ops.maximum(x, 0), lambda x: ops.softplus(x),
+         (lambda x: ops.maximum(x, 0) + ops.softplus(ops.abs(x)),
+          lambda x: ops.maximum(x, 1) + ops.softplus(-ops.abs(x)),
+          lambda x: ops.maximum(x, 0) + ops.softplus(-ops.abs(x * 2)))),
+    Case("softplus-relu", "f", lambda x: ops.relu(x) + ops.softplus(-ops.abs(x)),
+         lambda x: ops.softplus(x), (lambda x: ops.relu(-x) + ops.softplus(-ops.abs(x)),)),
+    Case("softplus-minus", "f", lambda x: ops.softplus(x) - x, lambda x: ops.softplus(-x),
+         (lambda x: ops.softplus(x) + x,)),
+    Case("minus-softplus", "f", lambda x: x - ops.softplus(x), lambda x: -ops.softplus(-x),
+         (lambda x: x - ops.softplus(-x),)),
+    Case("variance", "f",
+         lambda x: ops.mean(ops.square(x), axis=-1) - ops.square(ops.mean(x, axis=-1)),
+         lambda x: ops.mean(ops.square(x - ops.mean(x, axis=-1, keepdims=True)), axis=-1),
+         (lambda x: ops.mean(ops.square(x), axis=-1) - ops.square(ops.mean(x)),
+          lambda x: ops.mean(ops.square(x), axis=-1) + ops.square(ops.mean(x, axis=-1)),
+          lambda x: ops.sum(ops.square(x), axis=-1) - ops.square(ops.mean(x, axis=-1))),
+         shapes=ROWS),
+    Case("mul-same", "f", lambda x: x * x, lambda x: ops.square(x), (lambda x: x * -x,)),
 )  # fmt: skip
 
 
@@ -169,4 +256,4 @@ LOSSES = (
     Case("negative-negative", "f", lambda x: ops.negative(-x), lambda x: x, (lambda x: -x,)),
 )  # fmt: skip
 
-STABLE = (*LOGARITHMS, *EXPONENTIALS, *LOSSES)
+STABLE = (*LOGARITHMS, *EXPONENTIALS, *SPELLINGS, *LOSSES)

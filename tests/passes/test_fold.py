@@ -8,11 +8,13 @@ from rule_checks import BATCH, graph_of, same_bits
 
 from kgraph import ops
 from kgraph.ir import Graph, Variable, const, const_value, input_node, is_const, size
+from kgraph.ir.leaves import RNG_STEP
 from kgraph.ir.node import build
 from kgraph.ir.op import OPS, Sample
 from kgraph.passes import Fold
 from kgraph.passes.fold import MAX_BYTES, MAX_FLOPS
 from kgraph.passes.journal import Journal, keeping
+from kgraph.runtime.executable import compile
 from kgraph.runtime.interp import interpret
 
 
@@ -76,7 +78,13 @@ def test_size_limit():
     at_limit = const(np.ones(MAX_BYTES // 4, "float32"))
     assert is_const(fold(-at_limit))
     beyond = const(np.ones(MAX_BYTES // 4 + 1, "float32"))
-    assert reasons(-beyond) == [f"the constant would take more than {MAX_BYTES} bytes"]
+    wide = ops.cast(beyond, "float64")
+    assert reasons(wide) == [f"the constant would take more than {MAX_BYTES} bytes"]
+
+
+def test_large_result_that_frees_as_much_is_folded():
+    beyond = const(np.ones(MAX_BYTES // 4 + 1, "float32"))
+    assert is_const(fold(-beyond))
 
 
 def test_work_limit():
@@ -114,3 +122,11 @@ def test_symbolic_results_stay():
 
 def test_random_ops_stay():
     assert not reasons(OPS["random_uniform"](const(np.int64(0)), (3,), seed=1, site=2))
+
+
+@pytest.mark.parametrize("name", [n for n in OPS if n.startswith("random_")])
+def test_every_run_draws_anew(name):
+    draw = OPS[name](build(RNG_STEP), (4, 3), seed=1, site=2)
+    run = compile(Graph((), (("y", draw * 1.0),)))
+    first, second = run()[0], run()[0]
+    assert (first != second).any()

@@ -16,4 +16,4 @@ def test_examples_run(capsys):
         exec(compile(block, str(README), "exec"), names)
     printed = capsys.readouterr().out
     assert "simplify" in printed
-    assert "replace_op" in printed
+    assert "rewrite" in printed or "mul-one" in printed

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from identity_cases import IDENTITIES, MARKERS
-from rule_checks import check_close, check_exact, check_fires, check_gradient, check_keeps
+from rule_checks import check_fires, check_keeps, check_meaning
 
 from kgraph.passes import simplify
 
@@ -28,18 +28,5 @@ def test_rule_keeps(case):
 
 
 @pytest.mark.parametrize("case", CASES, ids=str)
-def test_rule_keeps_values(case):
-    kind = RULES[case.rule].kind
-    if kind == "fast":
-        return
-    for inputs in case.variants():
-        before, after = case.before(*inputs), case.after(*inputs)
-        if kind == "exact":
-            check_exact(inputs, before, after)
-        else:
-            check_close(case, inputs, before, after)
-
-
-@pytest.mark.parametrize("case", [c for c in CASES if c.smooth], ids=str)
-def test_rule_commutes_with_differentiation(case):
-    check_gradient(case, RULES[case.rule])
+def test_rule_keeps_its_promise(case):
+    check_meaning(case, RULES[case.rule])

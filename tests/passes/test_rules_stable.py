@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from rule_checks import check_close, check_fires, check_gradient, check_keeps, graph_of, only
+from rule_checks import check_fires, check_keeps, check_meaning, graph_of, only
 from stable_cases import STABLE
 
 from kgraph.passes.stabilize import STABILIZE
@@ -28,8 +28,7 @@ def test_rule_keeps(case):
 
 @pytest.mark.parametrize("case", STABLE, ids=str)
 def test_rule_comes_nearer_to_the_truth(case):
-    for inputs in case.variants():
-        check_close(case, inputs, case.before(*inputs), case.after(*inputs))
+    check_meaning(case, RULES[case.rule])
 
 
 @pytest.mark.parametrize("case", STABLE, ids=str)
@@ -39,8 +38,3 @@ def test_strict_numerics_leave_the_form_alone(case):
     inputs = next(case.variants())
     graph = graph_of(inputs, case.before(*inputs))
     assert only(RULES[case.rule], "strict").run(graph) is graph
-
-
-@pytest.mark.parametrize("case", [c for c in STABLE if c.smooth], ids=str)
-def test_rule_commutes_with_differentiation(case):
-    check_gradient(case, RULES[case.rule])

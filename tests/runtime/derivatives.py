@@ -1,4 +1,4 @@
-"""Gradients of graphs against finite differences and against JAX."""
+"""Gradients of graphs against JAX."""
 
 from __future__ import annotations
 
@@ -25,44 +25,6 @@ def inputs_for(arrays):
 def dot(a, b):
     """The sum of the products of the elements, as a scalar node."""
     return ops.sum(a * b)
-
-
-def check_derivatives(function, *arrays, order=2, seed=0, tolerance=1e-6):
-    """Compares a function's directional derivative with central differences, up to an order.
-
-    Args:
-        function: of nodes, returns a node.
-        arrays: float64 (or integer, not differentiated) arguments.
-        order: how often to differentiate.
-        seed: of the directions.
-        tolerance: relative to the size of the derivative.
-    """
-    rng = np.random.default_rng(seed)
-    inputs = inputs_for(arrays)
-    y = function(*inputs)
-    scalar = dot(y, const(rng.normal(size=evaluate([y], inputs, arrays)[0].shape)))
-    directions = [rng.normal(size=a.shape) for a in arrays]
-    floats = [i for i, a in enumerate(arrays) if a.dtype.kind == "f"]
-    for _ in range(order):
-        slopes = grad(scalar, [inputs[i] for i in floats])
-        parts = [dot(g, const(directions[i])) for g, i in zip(slopes, floats) if g is not None]
-        derivative = ops.sum(ops.stack(parts)) if parts else const(np.zeros(()))
-        found = evaluate([derivative], inputs, arrays)[0]
-        expected = difference(scalar, inputs, arrays, directions, floats)
-        np.testing.assert_allclose(found, expected, rtol=tolerance, atol=tolerance * 10)
-        scalar = derivative
-
-
-def difference(scalar, inputs, arrays, directions, floats, step=1e-5):
-    """The directional derivative by central differences of fourth order."""
-    total = 0.0
-    for factor, weight in ((1, 8), (-1, -8), (2, -1), (-2, 1)):
-        moved = [
-            a + factor * step * d if i in floats else a
-            for i, (a, d) in enumerate(zip(arrays, directions))
-        ]
-        total += weight * evaluate([scalar], inputs, moved)[0] / (12 * step)
-    return total
 
 
 def hessian(scalar, x, inputs, arrays):

@@ -1,0 +1,257 @@
+"""`kgraph passes` on real models: tables, statistics, explanations, dumps, bisection, errors."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from kgraph import config, ops
+from kgraph.ir import Dim, Graph, input_node
+from kgraph.ir.serialize import load, save
+from kgraph.layers import Dense, Dropout, Input, concatenate
+from kgraph.models import Model
+from kgraph.passes import CORE, Pipeline
+from kgraph.passes.lower import lower
+from kgraph.passes.pipeline import optimize
+from kgraph.runtime.interp import interpret
+from kgraph.tools.cli import main
+
+MODULE = """
+from kgraph import ops
+from kgraph.ir import Dim, Graph, input_node
+from kgraph.layers import Dense, Input
+from kgraph.models import Sequential
+from kgraph.passes import P, Rewrite, rule, unknowns
+from dataclasses import dataclass, field
+
+(x,) = unknowns("x")
+wrong = rule("exp-tanh", P.exp(P.tanh(x)), lambda x: ops.exp(x), kind="rounding")
+
+@dataclass(frozen=True)
+class Harm(Rewrite):
+    rules: tuple = field(default=(wrong,), repr=False)
+
+def graph():
+    a = input_node((Dim.symbol("batch"), 3), name="a")
+    return Graph((a,), (("y", ops.sum(ops.exp(ops.tanh(a * 1)) * 1 / 1)),))
+
+def network():
+    model = Sequential([Input((4,)), Dense(3), Dense(2, activation="softmax")])
+    model.compile("sgd", "sparse_categorical_crossentropy")
+    return model
+
+number = 3
+"""
+CHECK = """
+import numpy as np
+
+def check(executable):
+    a = np.ones((2, 3), "float32")
+    np.testing.assert_allclose(executable(a)[0], np.exp(np.tanh(a)).sum(), rtol=1e-5)
+"""
+HARM = "simplify,harm,finish"
+
+
+def model() -> Model:
+    """Two heads over a dropout."""
+    x = Input((6,), name="x")
+    h = Dropout(0.5)(Dense(5, activation="relu", name="hidden")(x))
+    heads = [Dense(3, activation="softmax", name="kind"), Dense(1, activation="sigmoid", name="on")]
+    return Model(x, [*(head(h) for head in heads), concatenate([h, x])])
+
+
+@pytest.fixture(autouse=True)
+def _inside(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.delitem(__import__("sys").modules, "theirs", raising=False)
+    Path("theirs.py").write_text(MODULE)
+    Path("check.py").write_text(CHECK)
+    Path("keras.json").write_text(model().to_json())
+    save(lower(model().graph), "core.json")
+
+
+def out(capsys, *arguments: str, code: int = 0) -> str:
+    """What the command prints."""
+    assert main(["passes", *arguments]) == code
+    streams = capsys.readouterr()
+    return streams.out if code == 0 else streams.err
+
+
+@pytest.mark.parametrize("source", ["keras.json", "core.json", "py:theirs:graph"])
+def test_a_line_a_pass(source, capsys):
+    lines = out(capsys, source).splitlines()
+    assert lines[0] == f"pipeline: {Pipeline(CORE)}"
+    assert lines[1].split() == ["pass", "ms", "nodes", "flops", "bytes", "rules", "fired"]
+    assert [line.split()[0] for line in lines[2 : 2 + len(CORE)]] == [p.name for p in CORE]
+
+
+@pytest.mark.parametrize("source", ["keras.json", "py:theirs:network"])
+def test_the_training_step(source, capsys):
+    plain, step = (
+        json.loads(out(capsys, source, "--json", *options))["passes"][0]["nodes"][0]
+        for options in ([], ["--training"])
+    )
+    assert step > 2 * plain
+    assert config.numerics == "safe"
+
+
+def test_losses_fit_the_outputs(capsys):
+    text = out(capsys, "keras.json", "--training", "--explain", "categorical-crossentropy")
+    # Stable forms come before gradients: what is left for the pipeline has them already.
+    assert "no node of this model" in text
+
+
+def test_statistics_of_rules(capsys):
+    text = out(capsys, "py:theirs:graph", "--stats", "--numerics", "strict")
+    (line,) = [s.split() for s in text.splitlines() if s.startswith("mul-one ")]
+    assert line[:5] == ["mul-one", "exact", "2", "2", "2"]
+    assert config.stats is False
+
+
+def test_the_report_as_json(capsys):
+    data = json.loads(out(capsys, "core.json", "--json", "--numerics", "fast"))
+    assert data["version"] == 2
+    assert data["options"]["numerics"] == "fast"
+    assert len(data["passes"]) == len(CORE)
+
+
+def test_pipelines_given_as_text(capsys):
+    text = out(capsys, "py:theirs:graph", "--pipeline", "simplify{without=('mul-one',)},finish")
+    assert "div-one x1" in text
+    assert "mul-one x" not in text
+    text = out(capsys, "py:theirs:graph", "--pipeline=-stabilize,-rule:mul-one")
+    names = [p.name for p in CORE if p.name != "stabilize"]
+    assert text.splitlines()[0] == f"pipeline: {','.join(names)},-rule:mul-one"
+    assert config.passes == ""
+
+
+def test_explaining_a_rule_that_fired(capsys):
+    text = out(capsys, "py:theirs:graph", "--explain", "mul-one")
+    assert text.startswith("mul-one: a * 1\n  pass: simplify\n  kind: exact, fires at numerics")
+    assert "simplify.py:" in text
+    assert "lambda a: a" in text
+    assert "in simplify: tried at 2 nodes, fitted at 2, fired at 2" in text
+    assert "  a * 1.0 -> a  [" in text
+    assert "theirs.py:" in text
+
+
+def test_explaining_a_rule_that_did_not(capsys):
+    x = input_node((2,), name="x")
+    save(Graph((x,), (("y", ops.sqrt(x) + 0),)), "zero.json")
+    text = out(capsys, "zero.json", "--explain", "add-zero-positive")
+    assert "fitted at 1, fired at 0" in text
+    assert "held back: add-zero-positive at add: the operand may be -0.0" in text
+    text = out(capsys, "zero.json", "--explain", "add-zero-fast")
+    assert "fires at numerics fast" in text
+    assert "which numerics does not admit" in text
+    assert "no node of this model" in out(capsys, "zero.json", "--explain", "log-softmax")
+    assert "pass: share_softmax" in out(capsys, "zero.json", "--explain", "softmax-of-loss")
+
+
+def test_every_rule_can_be_explained(capsys):
+    for step in CORE:
+        for name in step.rule_names[:: 1 if len(step.rule_names) < 9 else 25]:
+            assert name in out(capsys, "py:theirs:graph", "--explain", name)
+
+
+def test_dumps(capsys):
+    out(capsys, "py:theirs:graph", "--dump", "graphs")
+    names = sorted(p.name for p in Path("graphs").iterdir())
+    assert names[:4] == ["000-input.json", "000-input.txt", "002-simplify.json", "002-simplify.txt"]
+    assert names[-1] == "manifest.json"
+    result = load(f"graphs/{names[-3]}")
+    assert result.stage.value == "fused"
+
+
+def test_bisection_finds_the_wrong_rule(capsys):
+    text = out(capsys, "py:theirs:graph", "--pipeline", HARM, "--bisect", "check.py")
+    assert "the check fails from firing 4 of 4 on" in text
+    assert "pass harm, rule exp-tanh (rounding) at <exp: f32[batch, 3]>" in text
+    assert "theirs.py:" in text
+    assert "the two sides differ on drawn inputs; wrote reproduction.json" in text
+    small = load("reproduction.json")
+    assert [n.op.name for n in small.nodes] == ["input", "tanh", "exp", "exp"]
+    before, after = interpret(small, [np.ones((1, 3))])[0]
+    assert np.abs(before - after).max() > 0.1
+    # The reproduction is a model like any other: the wrong rule fires on it again.
+    text = out(capsys, "reproduction.json", "--pipeline", HARM, "--explain", "exp-tanh")
+    assert "fired at 1" in text
+
+
+def test_bisection_with_nothing_to_find(capsys):
+    text = out(capsys, "py:theirs:graph", "--bisect", "check.py")
+    assert "nothing to find" in text
+    assert not Path("reproduction.json").exists()
+
+
+def test_bisection_of_a_training_step_restores_variables(capsys):
+    Path("steps.py").write_text(
+        "import numpy as np\n"
+        "found = []\n"
+        "def check(executable):\n"
+        "    x, y = np.ones((3, 4), 'float32'), np.zeros((3, 1), 'int32')\n"
+        "    before = [v.numpy() for v, _ in executable.graph.updates]\n"
+        "    executable(*[x, y][:len(executable.graph.inputs)])\n"
+        "    found.append(before)\n"
+        "    return all(np.array_equal(a, b) for a, b in zip(found[0], before))\n"
+    )
+    text = out(capsys, "py:theirs:network", "--training", "--bisect", "steps.py")
+    assert "nothing to find" in text
+
+
+def test_checks_that_are_no_use(capsys):
+    Path("coin.py").write_text(
+        "import itertools\nturn = itertools.count()\ndef check(e): return next(turn) % 2 == 0\n"
+    )
+    Path("never.py").write_text("def check(executable): return False\n")
+    Path("none.py").write_text("cheque = 3\n")
+    Path("broken.py").write_text("1 / 0\n")
+    expected = {
+        "coin.py": "not deterministic",
+        "never.py": "(?s)fails without any optimization.*got: check returned False",
+        "none.py": "has no check",
+        "broken.py": "ZeroDivisionError",
+        "missing.py": "FileNotFoundError",
+    }
+    for name, message in expected.items():
+        assert re.search(message, out(capsys, "py:theirs:graph", "--bisect", name, code=4)), name
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "message"),
+    [
+        ([], 2, "MODEL"),
+        (["keras.json", "--numerics", "loose"], 2, "invalid choice"),
+        (["keras.json", "--stats", "--explain", "mul-one"], 2, "not allowed"),
+        (["keras.json", "--json", "--explain", "mul-one"], 2, "--json"),
+        (["keras.json", "--pipeline", "fuze"], 2, "no pass 'fuze'"),
+        (["keras.json", "--pipeline", "simplify{a=1}"], 2, "no option 'a'"),
+        (["keras.json", "--pipeline=-rule:mul-won"], 2, "did you mean 'mul-one'"),
+        (["keras.json", "--explain", "mul-won"], 2, "did you mean 'mul-one'"),
+        (["missing.json"], 4, "missing.json"),
+        (["check.py"], 4, "not JSON"),
+        (["core.json", "--training"], 4, "a bare graph has no training step"),
+        (["fused.json"], 4, "optimized already"),
+        (["py:theirs"], 4, "py:module:name"),
+        (["py:nowhere:model"], 4, "ModuleNotFoundError"),
+        (["py:theirs:nothing"], 4, "AttributeError"),
+        (["py:theirs:number"], 4, "cannot be made"),
+    ],
+)
+def test_what_is_refused(arguments, code, message, capsys):
+    x = input_node((Dim.symbol("batch"), 2), name="x")
+    save(optimize(Graph((x,), (("y", ops.tanh(x)),)))[0], "fused.json")
+    assert main(["passes", *arguments]) == code
+    assert message in capsys.readouterr().err
+
+
+def test_a_wrong_rule_shows_in_the_value_check(monkeypatch, capsys):
+    monkeypatch.setattr(config, "check", "values")
+    error = out(capsys, "py:theirs:graph", "--pipeline", HARM, code=4)
+    assert "pass harm changes the value of output y" in error
+    assert "rule exp-tanh (rounding)" in error
