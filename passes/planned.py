@@ -81,7 +81,8 @@ class PlannedRewrite(Rewrite):
     def run(self, graph: Graph) -> Graph:
         """The graph with all rules applied."""
         for _ in range(MAX_ROUNDS):
-            graph = super().run(graph)
+            if not all(isinstance(rule, PlannedRule) for rule in self._active()):
+                graph = super().run(graph)
             planned = self._planned(graph)
             if planned is graph:
                 return graph

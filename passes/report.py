@@ -140,7 +140,7 @@ class CompileReport:
         return data | {"times": _times(self)} if times else data
 
     def __str__(self) -> str:
-        rows = [("pass", "ms", "nodes", "flops", "bytes", "rules fired")]
+        rows: list[tuple[str, ...]] = [("pass", "ms", "nodes", "flops", "bytes", "rules fired")]
         for p in self.passes:
             a, b = p.cost_before, p.cost_after
             rules = ", ".join(f"{rule} x{n}" for rule, n in p.fired.items())

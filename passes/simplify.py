@@ -8,7 +8,7 @@ unless they say otherwise; `fast` ones hold for real numbers only and are off by
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from kgraph import ops
 from kgraph.ir.graph import Graph, toposort
@@ -43,7 +43,7 @@ def _reciprocal(k: Node) -> Node:
     return const(1 / const_value(k), k.dtype)
 
 
-_OPPOSITE = {
+_OPPOSITE: dict[Op, Op] = {
     ops.less: ops.greater_equal, ops.less_equal: ops.greater, ops.greater: ops.less_equal,
     ops.greater_equal: ops.less, ops.equal: ops.not_equal, ops.not_equal: ops.equal,
 }  # fmt: skip
@@ -209,7 +209,8 @@ class Simplify(Rewrite):
         known = [name for name in QUOTIENTS if name in self.rule_names]
         if not set(known) - set(self.without) or not counts_quotients(nodes):
             return self
-        return replace(self, without=(*self.without, *known))
+        left_out = (*self.without, *known)
+        return Simplify(rules=self.rules, without=left_out, numerics=self.numerics)
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from functools import partial
 
 from kgraph import ops
 from kgraph.ir.node import Node
@@ -77,8 +78,7 @@ def _logsumexp_shifted(node: Node) -> Callable[[], Node] | str | None:
         if whole and _is_max(shift, x, axes) and _is_max(back, x, axes):
             if _is_stopped(shift) != _is_stopped(back):
                 return "only one of the two maxima stops the gradient"
-            attrs = dict(total.attrs)
-            return lambda x=x, attrs=attrs: ops.logsumexp(x, **attrs)
+            return partial(ops.logsumexp, x, **total.attrs)
     return None
 
 
@@ -107,7 +107,7 @@ def _softmax_product(node: Node) -> Callable[[], Node] | None:
         axes = tuple(total.attrs.get("axis", ())) if total.op is ops.sum else ()
         same = len(axes) == 1 and top.op is ops.exp and total.inputs[0] is top
         if same and factor.shape == _kept(top, axes):
-            return lambda top=top, axes=axes: ops.softmax(top.inputs[0], axis=axes[0])
+            return partial(ops.softmax, top.inputs[0], axis=axes[0])
     return None
 
 

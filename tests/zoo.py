@@ -224,6 +224,11 @@ def embedding_flat(optimizer: Callable[[], Any] = lambda: SGD(0.1)) -> Model:
     return model
 
 
+def momentum() -> SGD:
+    """Every row of a table moves on, also one that was not looked up."""
+    return SGD(0.1, momentum=0.9)
+
+
 def embedding_mean() -> Model:
     """The mean of the words, and labels that are numbers of classes."""
     ids = Input((STEPS,), dtype="int32")
@@ -326,6 +331,7 @@ ZOO = {
         ),
         Specimen("embedding_flat", embedding_flat, _binary_words),
         Specimen("embedding_adam", lambda: embedding_flat(Adam), _binary_words),
+        Specimen("embedding_momentum", lambda: embedding_flat(momentum), _binary_words),
         Specimen("embedding_mean", embedding_mean, _numbered_words),
         Specimen(
             "attention", attention,

@@ -30,7 +30,7 @@ from kgraph.passes.rules import ADMITTED, PatternRule
 from kgraph.passes.statistics import RuleStatistics
 from kgraph.runtime.executable import compile
 from kgraph.testing.failures import expression
-from kgraph.tools.bisect import bisect, load_check
+from kgraph.tools.bisection import bisect, load_check
 from kgraph.tools.models import HELP, find_model, graph_of
 
 USAGE, BAD_INPUT = 2, 4
@@ -157,7 +157,9 @@ def _table(report: CompileReport, stats: bool) -> str:
     text = str(report).split("\nheld back:")[0]
     lines = [f"pipeline: {report.pipeline}", text]
     if stats:
-        rows = [("rule", "kind", "looked", "matched", "fired", "ms", "nodes", "flops", "refused")]
+        rows: list[tuple[str, ...]] = [
+            ("rule", "kind", "looked", "matched", "fired", "ms", "nodes", "flops", "refused")
+        ]
         rows += [_rule_row(s) for s in report.statistics if s.looked or s.fired]
         lines += ["", show_table(rows)]
     elif report.near_misses:

@@ -145,22 +145,29 @@ def run_torch(name: str) -> tuple[Times, Times]:
     return times, time_calls(predict, work.steps)
 
 
-def run_jax(name: str) -> tuple[Times, Times]:
-    """Times one jitted JAX step with donated weights."""
+def jax_weights(work: Workload) -> dict[str, Any]:
+    """Random weights: a pair of kernel and bias a layer, and the table of embeddings."""
+    import jax.numpy as jnp
+
+    rng = np.random.default_rng(1)
+
+    def draw(*shape: int) -> Any:
+        return jnp.asarray(rng.standard_normal(shape, dtype=np.float32) * 0.05)
+
+    pairs = zip(work.widths, work.widths[1:], strict=False)
+    weights: dict[str, Any] = {
+        f"dense{i}": (draw(a, b), jnp.zeros(b)) for i, (a, b) in enumerate(pairs)
+    }
+    if work.vocabulary:
+        weights["table"] = draw(work.vocabulary, work.widths[0] // work.length)
+    return weights
+
+
+def jax_forward(work: Workload) -> Callable[..., Any]:
+    """A function of (weights, inputs, key or None) that returns logits."""
     import jax
     import jax.numpy as jnp
 
-    work, rng = WORKLOADS[name], np.random.default_rng(1)
-    weights = {
-        f"dense{i}": (
-            jnp.asarray(rng.standard_normal((a, b), dtype=np.float32) * 0.05),
-            jnp.zeros(b),
-        )
-        for i, (a, b) in enumerate(zip(work.widths, work.widths[1:], strict=False))
-    }
-    if work.vocabulary:
-        shape = (work.vocabulary, work.widths[0] // work.length)
-        weights["table"] = jnp.asarray(rng.standard_normal(shape, dtype=np.float32) * 0.05)
     last = len(work.widths) - 2
 
     def forward(weights: Any, x: Any, key: Any = None) -> Any:
@@ -175,6 +182,17 @@ def run_jax(name: str) -> tuple[Times, Times]:
                 x = jnp.where(kept, x / (1 - work.dropout), 0)
         kernel, bias = weights[f"dense{last}"]
         return x @ kernel + bias
+
+    return forward
+
+
+def run_jax(name: str) -> tuple[Times, Times]:
+    """Times one jitted JAX step with donated weights."""
+    import jax
+    import jax.numpy as jnp
+
+    work = WORKLOADS[name]
+    forward, weights = jax_forward(work), jax_weights(work)
 
     def loss_of(weights: Any, x: Any, y: Any, key: Any) -> Any:
         z = forward(weights, x, key)

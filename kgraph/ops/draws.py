@@ -23,7 +23,7 @@ Fill = Callable[[np.random.Generator, np.ndarray], None]
 _WORD = 1 << 64
 # Elements whose random bits are held at a time: NumPy returns raw bits in a new array only, which
 # is to stay in the cache and not to grow with the tensor.
-_CHUNK = 1 << 16
+_CHUNK = 1 << 15
 
 
 class Stream:

@@ -164,7 +164,7 @@ def models(draw: Callable[..., Any], most: int = 8) -> Model:
     Example:
         >>> from hypothesis import find
         >>> smallest = find(models(), lambda model: len(model.layers) > 1)
-        >>> [type(layer).__name__ for layer in smallest.layers]
-        ['InputLayer', 'Dense']
+        >>> len(smallest.layers)
+        2
     """
     return choose_model(Hypothesis(draw), most)

@@ -22,7 +22,7 @@ from kgraph.ir.variable import Variable
 from kgraph.passes.pattern import Call, Unknown
 from kgraph.passes.rules import PatternRule
 from kgraph.testing.choices import Choices, Drawn
-from kgraph.testing.planting import CONSTANTS, build_left_side
+from kgraph.testing.planting import CONSTANTS, build_left_side, side_of_zero
 from kgraph.testing.pool import LIMIT, Pool, Value, clipped, make_pool
 from kgraph.testing.steps import ELEMENTWISE, Step, differentiate
 from kgraph.testing.tensor_steps import TENSOR
@@ -30,7 +30,7 @@ from kgraph.testing.tensor_steps import TENSOR
 # What may be planted: a rule of a pattern, a pattern, or for what has none a graph or a step.
 Plant: TypeAlias = PatternRule | Call | Graph | Step
 PLANTED = 30  # percent of the steps, where there is something to plant
-STEPS: tuple[Step, ...] = (*ELEMENTWISE, *TENSOR)
+STEPS: tuple[Step, ...] = (*ELEMENTWISE, *TENSOR, differentiate)
 # Unknown's kinds -> kinds of values; floats first, for most rules are about them.
 _KINDS = {"f": "float", "i": "int", "b": "bool"}
 
@@ -91,10 +91,8 @@ def _grow(pool: Pool, patterns: Sequence[Plant], gradients: bool, planted: int) 
     choices = pool.choices
     if patterns and choices.chance(planted):
         step: Step = functools.partial(plant, patterns=patterns)
-    elif gradients and pool.tame and choices.chance(4):
-        step = differentiate
     else:
-        step = choices.among(STEPS)
+        step = choices.among(STEPS if gradients and pool.tame else STEPS[:-1])
     try:
         made = step(pool)
     except (KGraphError, ValueError, IndexError):
@@ -118,7 +116,9 @@ def plant(pool: Pool, patterns: Sequence[Plant]) -> list[Value]:
     def operand(unknown: Unknown) -> Node:
         node = _operand(pool, unknown.dtypes, previous)
         previous.append(node)
-        return node
+        # Between 0.1 and 0.5 or their negatives hardly any left side leaves a function's domain.
+        tame = pool.tame and node.type.is_float
+        return side_of_zero(pattern) * (0.3 + 0.2 * ops.sin(node)) if tame else node
 
     constants = [c for c in CONSTANTS if c or not pool.tame]
     root, inner = build_left_side(pattern, pool.choices, operand, constants)
@@ -131,7 +131,7 @@ def plant(pool: Pool, patterns: Sequence[Plant]) -> list[Value]:
 
 def _needs_rows(node: Node) -> bool:
     """Whether an empty batch has no such value: there is no largest of no elements."""
-    if node.op.name in ("max", "min", "mean", "logsumexp"):
+    if node.op.name in ("max", "min", "mean", "sum", "logsumexp"):
         sizes = [node.inputs[0].shape[axis] for axis in node.attrs["axis"]]
         return any(not isinstance(d, int) or d == 0 for d in sizes)
     return node.op.name == "slice"
@@ -152,8 +152,7 @@ def _operand(pool: Pool, dtypes: str, previous: Sequence[Node]) -> Node:
         return before if before is not None else const(2, "float32")
     if before is not None and value.shape != before.shape and pool.choices.chance(70):
         return before
-    # Between 0.1 and 0.5 hardly any left side leaves the domain of one of its functions.
-    return 0.3 + 0.2 * ops.sin(value.node) if pool.tame and value.is_float else value.node
+    return value.node
 
 
 def _plant_graph(pool: Pool, graph: Graph) -> list[Value]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -9,11 +10,13 @@ import numpy as np
 
 from kgraph.errors import KGraphError
 from kgraph.ir.dim import Dim
+from kgraph.ir.graph import Graph
 from kgraph.ir.leaves import const
 from kgraph.ir.node import Node
 from kgraph.ir.op import Op, find_op
 from kgraph.passes.pattern import Call, Number, Pattern, Unknown
-from kgraph.testing.choices import Choices
+from kgraph.runtime.interp import interpret
+from kgraph.testing.choices import Choices, Drawn
 
 _TRIES = 4  # at attributes of one op, before the whole expression is given up
 CONSTANTS = (0.5, 1.0, 2.0, -4.0, 0.0, 3.0, -0.0, 0.25)
@@ -53,6 +56,41 @@ def build_left_side(
     root = builder.build(pattern)
     assert isinstance(root, Node)
     return root, [n for n in builder.made if n is not root]
+
+
+@functools.lru_cache(maxsize=1024)
+def side_of_zero(pattern: Call) -> float:
+    """1.0, or -1.0 where a pattern is finite for small negative operands only.
+
+    Args:
+        pattern: the left side of a rule.
+
+    Returns:
+        The sign that float operands should have.
+
+    Example:
+        >>> from kgraph.passes import P, unknowns
+        >>> (x,) = unknowns("x")
+        >>> side_of_zero(P.log(-P.expm1(x))), side_of_zero(P.log(x))
+        (-1.0, 1.0)
+    """
+    points = np.array([[0.1, 0.2], [0.3, 0.5]])
+    for sign in (1.0, -1.0):
+        values = {"f": const(sign * points), "i": const([[1, 2], [3, 4]]), "b": const([[True] * 2])}
+
+        def operand(unknown: Unknown, values: Mapping[str, Node] = values) -> Node:
+            return values[unknown.dtypes[-1]]
+
+        for seed in range(_TRIES):
+            choices = Drawn(np.random.default_rng(seed))
+            try:
+                root, _ = build_left_side(pattern, choices, operand, (2.0,))
+                (found,) = interpret(Graph((), (("y", root),)), ())[0]
+            except (KGraphError, ValueError, IndexError):
+                continue
+            if np.isfinite(found.astype("float64")).all():
+                return sign
+    return 1.0
 
 
 class _Builder:

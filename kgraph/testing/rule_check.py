@@ -104,13 +104,13 @@ def check_rule(
         >>> good = rule("mul-exp", P.exp(x) * P.exp(y), lambda x, y: ops.exp(x + y), kind="fast")
         >>> check_rule(good) > 10
         True
-        >>> bad = rule("zero", x * 0, lambda x: ops.zeros_like(x))
+        >>> bad = rule("zero", x * 0, lambda root: ops.zeros_like(root))
         >>> check_rule(bad)
         Traceback (most recent call last):
         kgraph.testing.failures.CheckError: rule zero (exact) changes a bit of y
           rule: zero: x * 0
           before: x * 0.0
-          after: 0.0
+          after: ...
           y before: float32 -0.0
           y after: float32 0.0
           seed: 0
@@ -118,9 +118,9 @@ def check_rule(
             graph core
             input %0 'x' : f32[]
             %1 = const(0.0) : f32[]
-            %2 = multiply(%0, %1) : f32[]  # ...
+            %2 = multiply(%0, %1) : f32[] ...
             output 'y' %2
-          x = float32 -1.0
+          x = float32 -...
     """
     check = _Check(rule, grid, gradients, nans, tuple(beside), seed)
     given = list(examples or ())

@@ -61,12 +61,12 @@ def shapes(
         dims: sizes of the other axes.
 
     Returns:
-        A strategy of tuples of sizes; () is the simplest. A symbolic axis is stretched never.
+        A strategy of tuples of sizes; () is the simplest. A symbolic axis never stretches.
 
     Example:
         >>> from hypothesis import find
-        >>> find(shapes(2), lambda pair: pair[0] != pair[1])
-        ((), (2,))
+        >>> sorted(find(shapes(2), lambda pair: pair[0] != pair[1]))
+        [(), (2,)]
     """
     rank = draw(st.integers(0, most))
     whole: list[Any] = [draw(st.sampled_from(dims)) for _ in range(rank)]
@@ -79,7 +79,7 @@ def shapes(
 
 def _broadcastable(draw: Callable[..., Any], whole: list[Any]) -> Shape:
     """Some of the last axes, of which some are of size 1."""
-    kept = whole[draw(st.integers(0, len(whole))) :][::1]
+    kept = whole[draw(st.integers(0, len(whole))) :]
     return tuple(1 if draw(st.booleans()) else size for size in kept)
 
 
@@ -104,8 +104,9 @@ def arrays(
 
     Example:
         >>> from hypothesis import find
-        >>> find(arrays(TensorType((2,), "float32")), lambda a: bool(np.isinf(a).any()))
-        array([inf,  0.], dtype=float32)
+        >>> found = find(arrays(TensorType((2,), "float32")), lambda a: bool(np.isinf(a).any()))
+        >>> sorted(np.abs(found).tolist())
+        [0.0, inf]
     """
     rows = draw(batch) if isinstance(batch, st.SearchStrategy) else batch
     shape = tuple(evaluate(d, dict.fromkeys(d.symbols, rows) if hasattr(d, "symbols") else {})
@@ -144,8 +145,8 @@ def graphs(
 
     Example:
         >>> from hypothesis import find
-        >>> small = find(graphs(), lambda graph: any(n.op.name == "tanh" for n in graph.nodes))
+        >>> small = find(graphs(), lambda graph: any(n.op.name == "one_hot" for n in graph.nodes))
         >>> [n.op.name for n in small.nodes]
-        ['input', 'tanh']
+        ['input', 'one_hot']
     """
     return choose_graph(Hypothesis(draw), most, patterns, tame, gradients, empty)

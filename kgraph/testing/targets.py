@@ -31,8 +31,8 @@ def as_type(value: Any, batch: bool = False) -> TensorType:
         Its type.
 
     Example:
-        >>> print(as_type(np.ones((2, 3)), batch=True), as_type("i32[batch]"))
-        f64[batch, 3] i32[batch]
+        >>> print(as_type([[1.5, 2.0]], batch=True), as_type("i32[batch]"))
+        f32[batch, 2] i32[batch]
     """
     if isinstance(value, TensorType):
         return value

@@ -16,7 +16,7 @@ from kgraph.ir.node import build
 from kgraph.ir.op import OPS
 from kgraph.layers import BatchNormalization, Dense, Embedding, Input
 from kgraph.models import Sequential
-from kgraph.passes import optimize
+from kgraph.passes import Finish, Pipeline, optimize
 from kgraph.passes.lower import lower
 from kgraph.runtime.executable import compile
 
@@ -181,3 +181,24 @@ def test_dense_gradient_of_embedding_under_adam():
     model.train_on_batch(np.array([[3, 4]], "int32"), target)
     assert np.all(model.get_weights()[0][:2] != before[:2])
     np.testing.assert_array_equal(model.get_weights()[0][2], before[2])
+
+
+M = input_node((64, 300), name="m")
+LAYOUTS = {
+    "a transposed sum": ops.sum(ops.transpose(M) * 1, axis=1),
+    "the other axis of it": ops.sum(ops.transpose(M) * 1, axis=0),
+    "a part of what was joined": ops.sum(ops.concatenate([M, M * 2], 1)[:, :300], axis=1),
+    "a part of what was computed": ops.sum(ops.tanh(M)[:, :100], axis=1),
+    "a sandwich": ops.sum(ops.transpose(ops.tanh(ops.transpose(M))), axis=1),
+    "a row that is repeated": ops.sum(ops.tanh(ops.broadcast_to(M[:1] / 3, (64, 300))), axis=0),
+    "a product of a copy": (ops.transpose(M) * 1) @ M,
+}
+
+
+@pytest.mark.parametrize("what", LAYOUTS)
+def test_strict_numerics_keep_how_elements_lie(what, monkeypatch):
+    monkeypatch.setattr(config, "numerics", "strict")
+    graph = Graph((M,), (("y", LAYOUTS[what]),))
+    m = np.random.default_rng(0).normal(size=(64, 300)).astype("float32")
+    plain = compile(graph, pipeline=Pipeline((Finish(),)))(m)[0]
+    np.testing.assert_array_equal(compile(graph)(m)[0], plain)
