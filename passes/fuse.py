@@ -12,6 +12,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
+from kgraph.errors import PassError
+from kgraph.errors import explain
 from kgraph.ir.graph import Graph, Stage
 from kgraph.ir.leaves import item
 from kgraph.ir.node import Node, build, rebuild
@@ -24,6 +26,7 @@ from kgraph.passes.manager import Pass
 from kgraph.passes.regions import Limits, find_regions, prepared_nodes
 from kgraph.passes.rules import admitted_kinds
 
+TAILS = ("none", "exact", "all")
 ELEMENTWISE, PRODUCT, REDUCTION = "fuse-elementwise", "fuse-product", "fuse-reduction"
 
 
@@ -33,7 +36,9 @@ class Fuse(Pass):
 
     Args:
         heads: whether a matrix product that only the region reads becomes part of it.
-        tails: whether reductions of the region's values become part of it.
+        tails: which reductions of the region's values become part of it: "none", "exact" for those
+            that give the same bits in blocks, or "all". Parts of a sum that are joined in another
+            order would make results depend on sizes and cost as much time.
         siblings: whether regions that share an operand of their shape are joined.
         max_instructions: how many elementwise ops a region may have.
         max_operands: how many different values it may read.
@@ -51,11 +56,15 @@ class Fuse(Pass):
     gives: ClassVar[Stage] = Stage.FUSED
 
     heads: bool = True
-    tails: bool = True
+    tails: str = "exact"
     siblings: bool = True
     max_instructions: int = 60
     max_operands: int = 48
     numerics: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.tails not in TAILS:
+            raise ValueError(explain("unknown tails", expected=", ".join(TAILS), got=self.tails))
 
     @property
     def rule_names(self) -> tuple[str, ...]:
@@ -105,7 +114,7 @@ class _Finder:
     def __init__(self, options: Fuse, graph: Graph, journal: Journal) -> None:
         self.options, self.graph, self.journal = options, graph, journal
         self.heads = options.heads and PRODUCT not in journal.excluded
-        self.tails = options.tails and REDUCTION not in journal.excluded
+        self.tails = options.tails != "none" and REDUCTION not in journal.excluded
         self.admitted = admitted_kinds(options.numerics)
         self.users = graph.users
         self.place = {node: i for i, node in enumerate(graph.nodes)}
@@ -161,11 +170,13 @@ class _Finder:
                 if not isinstance(user.op, Reduction) or not user.attrs["axis"]:
                     continue
                 kind = _tail_kind(user)
-                if kind in self.admitted:
-                    found[user] = None
-                else:
+                if kind not in self.admitted:
                     reason = f"a {kind} rule, which numerics does not admit"
                     self.journal.refused(REDUCTION, reason, user)
+                elif kind == "exact" or self.options.tails == "all":
+                    found[user] = None
+                else:
+                    self.journal.refused(REDUCTION, "only exact ones unless tails='all'", user)
         return list(found)
 
     def _in_order(self, body: list[Node]) -> list[Node]:
@@ -242,6 +253,8 @@ class _Builder:
             if node not in needs:
                 needs[node] = region.operands if region else node.inputs
             missing = [n for n in needs[node] if n not in self.done]
+            if any(n in needs for n in missing):
+                raise PassError(f"the region of {node!r} needs what is computed from it")
             if missing:
                 stack.extend(reversed(missing))
             elif region:

@@ -128,10 +128,14 @@ def replace_planned(graph: Graph, rule: PlannedRule, pass_name: str) -> Graph:
     journal = current_journal() or Journal()
     plan = rule.plan(graph) if journal.may_fire(rule.name) else {}
     done: dict[Node, Node] = {}
+    # As often as this nothing can be waited for, unless replacements wait for each other.
+    limit = 2 * sum(len(n.inputs) + len(operands_of(n, plan)) for n in graph.nodes) + 1
     for root in graph.roots if plan else ():
         stack = [root]
         while stack:
             node = stack[-1]
+            if len(stack) > limit:
+                raise PassError(f"rule {rule.name}: what stands for {node!r} needs itself")
             if node in done:
                 stack.pop()
                 continue

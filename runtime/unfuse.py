@@ -7,7 +7,7 @@ arena's buffers do the same with less to do before the first of them.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 
 from kgraph.ir.dim import evaluate
@@ -44,13 +44,40 @@ def unfuse(graph: Graph, binding: Mapping[str, int]) -> Graph:
         >>> unfuse(Fuse().run(graph), {}).outputs == graph.outputs
         True
     """
-    small = {n for n in graph.nodes if n.op is fused and touched_bytes(n, binding) < PAYS}
-    if not small:
+    return _expand(graph, {n for n in _fused(graph) if touched_bytes(n, binding) < PAYS})
+
+
+def unfuse_all(graph: Graph) -> Graph:
+    """Expands every fused op, for whoever has to move or repeat single ops.
+
+    Args:
+        graph: a CORE or FUSED graph.
+
+    Returns:
+        The graph with the original nodes in their places; itself if it has no fused op.
+
+    Example:
+        >>> from kgraph.ir import input_node
+        >>> from kgraph.passes.fuse import Fuse
+        >>> x = input_node((4096, 4096), name="x")
+        >>> graph = Graph((x,), (("y", -(x * x)),))
+        >>> unfuse_all(Fuse().run(graph)).outputs == graph.outputs
+        True
+    """
+    return _expand(graph, set(_fused(graph)))
+
+
+def _fused(graph: Graph) -> list[Node]:
+    return [n for n in graph.nodes if n.op is fused]
+
+
+def _expand(graph: Graph, chosen: Collection[Node]) -> Graph:
+    if not chosen:
         return graph
     done: dict[Node, Node] = {}
     expanded: dict[Node, tuple[Node, ...]] = {}
     for node in graph.nodes:
-        if node in small:
+        if node in chosen:
             operands = [done[i] for i in node.inputs]
             origin = replace(node.origin, lineage=node.origin.lineage[:-1])
             # The nodes that were fused are found again, with their labels, if anybody keeps them.

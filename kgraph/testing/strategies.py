@@ -146,7 +146,7 @@ def graphs(
     Example:
         >>> from hypothesis import find
         >>> small = find(graphs(), lambda graph: any(n.op.name == "one_hot" for n in graph.nodes))
-        >>> [n.op.name for n in small.nodes]
-        ['input', 'one_hot']
+        >>> len(small.nodes) < 10, len(small.outputs)
+        (True, 1)
     """
     return choose_graph(Hypothesis(draw), most, patterns, tame, gradients, empty)

@@ -74,6 +74,9 @@ POSITIVE = {
         {"fold-after": 2},
     ),
     "scale before": (lambda m: (x(m) * vector(m, "s", IN)) @ w(m), {"fold-scale-before": 1}),
+    "scale before a square weight": (
+        lambda m: (x(m) * vector(m, "s", IN)) @ w(m, columns=IN), {"fold-scale-before": 1}
+    ),
     "divided before": (lambda m: (x(m) / vector(m, "s", IN, low=0.5)) @ w(m),
                        {"fold-scale-before": 1}),
     "one number before": (lambda m: (x(m) / 255.0) @ w(m), {"fold-scale-before": 1}),

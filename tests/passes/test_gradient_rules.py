@@ -246,6 +246,18 @@ def test_an_optimizer_that_is_linear_never_has_a_dense_gradient(name):
     assert scattered.inputs[0].op is not ops.broadcast_to
 
 
+@pytest.mark.parametrize("turn", [ops.add, ops.subtract])
+def test_rows_are_added_or_taken_off(turn):
+    w, g = input_node(TABLE, name="w"), input_node(ROWS, name="g")
+    graph = Graph((w, g), (("y", turn(w, 0.5 * sparse(w, g))),))
+    better = Gradients().run(graph)
+    assert better.outputs[0][1].op is ops.scatter_add
+    rng = np.random.default_rng(2)
+    arrays = [rng.normal(size=shape) for shape in (TABLE, ROWS)]
+    old, new = (interpret(each, arrays)[0][0] for each in (graph, better))
+    np.testing.assert_allclose(new, old, rtol=1e-6)
+
+
 @pytest.mark.parametrize("name", ["plain", "decay"])
 def test_a_plain_step_has_no_buffer_of_the_table(name):
     table, graph = embedding_step(SPARSE[name]())

@@ -175,8 +175,12 @@ def test_results_may_lie_where_reuses_says(nodes, seed, budget):
 def only(*outputs):
     """The one fused node of a graph."""
     inputs = dict.fromkeys(n for n in Graph((), named(outputs)).nodes if n.op.name == "input")
-    (node,) = (n for n in Fuse().run(Graph(tuple(inputs), named(outputs))).nodes if n.op is fused)
+    (node,) = (n for n in fused_graph(inputs, outputs).nodes if n.op is fused)
     return node
+
+
+def fused_graph(inputs, outputs):
+    return Fuse(tails="all").run(Graph(tuple(inputs), named(outputs)))
 
 
 def named(outputs):

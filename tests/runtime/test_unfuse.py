@@ -12,7 +12,7 @@ from kgraph.passes import Finish, Pipeline
 from kgraph.passes.fuse import Fuse
 from kgraph.runtime import unfuse as unfusing
 from kgraph.runtime.executable import compile
-from kgraph.runtime.unfuse import touched_bytes, unfuse
+from kgraph.runtime.unfuse import touched_bytes, unfuse, unfuse_all
 from kgraph.testing.feeds import feed
 from kgraph.testing.graphs import draw_graph
 
@@ -49,6 +49,15 @@ def test_nodes_come_back_with_their_labels():
     assert again.op is ops.exp
     assert again.origin.where == fused_graph.outputs[0][1].origin.where
     assert not again.origin.lineage
+
+
+def test_everything_may_be_expanded():
+    big = input_node((1024, 1024), name="big")
+    graph = Graph((big,), (("z", ops.exp(ops.exp(big) * 3) + big),))
+    found = Fuse().run(graph)
+    assert unfuse(found, {}) is found
+    assert unfuse_all(found).outputs == graph.outputs
+    assert unfuse_all(graph) is graph
 
 
 def plans_agree(graph, arrays, steps=3):
