@@ -4,6 +4,7 @@ from kgraph.passes.batch_norm import FoldBatchNorm
 from kgraph.passes.contraction import Contract
 from kgraph.passes.extending import register, unregister, using
 from kgraph.passes.fold import Fold
+from kgraph.passes.fuse import Fuse
 from kgraph.passes.gradients import Gradients
 from kgraph.passes.horizontal import MergeProducts
 from kgraph.passes.journal import fueled
@@ -37,6 +38,7 @@ __all__ = [
     "Fold",
     "FoldBatchNorm",
     "FunctionRule",
+    "Fuse",
     "Gradients",
     "MergeProducts",
     "NearMiss",

@@ -13,7 +13,6 @@ from functools import partial
 
 from kgraph import ops
 from kgraph.ir.dim import evaluate
-from kgraph.ir.graph import Graph
 from kgraph.ir.node import Node, build
 from kgraph.passes.chains import plan_chains
 from kgraph.passes.einsum_order import EINSUM
@@ -143,10 +142,3 @@ class Contract(PlannedRewrite):
     """
 
     rules: tuple[Rule, ...] = field(default=CONTRACT, repr=False)
-
-    def run(self, graph: Graph) -> Graph:
-        """The graph with its products in their best order, factors on the way moved aside."""
-        before, graph = graph, super().run(graph)
-        while graph is not before:
-            before, graph = graph, super().run(graph)
-        return graph

@@ -12,8 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
-from kgraph.errors import PassError
-from kgraph.errors import explain
+from kgraph.errors import PassError, explain
 from kgraph.ir.graph import Graph, Stage
 from kgraph.ir.leaves import item
 from kgraph.ir.node import Node, build, rebuild

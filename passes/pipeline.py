@@ -10,6 +10,7 @@ from kgraph.ir.graph import Graph, Stage
 from kgraph.passes.batch_norm import FoldBatchNorm
 from kgraph.passes.contraction import Contract
 from kgraph.passes.extending import extended
+from kgraph.passes.fuse import Fuse
 from kgraph.passes.gradients import Gradients
 from kgraph.passes.horizontal import MergeProducts
 from kgraph.passes.manager import CompileReport, Pass, Pipeline
@@ -42,7 +43,7 @@ CORE: tuple[Pass, ...] = (
     Contract(),  # products in their best order
     MergeProducts(),  # products that share an operand
     Simplify(),  # what the new ops brought together
-    Finish(),
+    Fuse(),  # what may run in blocks; the runtime undoes what is too small to pay
 )
 
 # What runs on a forward graph before it is differentiated: the gradient of a stable form is stable.
@@ -105,5 +106,7 @@ def optimize(
     else:
         chosen = pipeline if isinstance(pipeline, Pipeline) else Pipeline(tuple(pipeline))
     if memory_budget is not None:
-        chosen = replace(chosen, passes=(*chosen.passes, Rematerialize(memory_budget)))
+        # What a fused op holds together could not be dropped and computed again one by one.
+        single = [Finish() if isinstance(p, Fuse) else p for p in chosen.passes]
+        chosen = replace(chosen, passes=(*single, Rematerialize(memory_budget)))
     return chosen.run(graph)

@@ -14,6 +14,7 @@ from kgraph.passes.liveness import Liveness
 from kgraph.passes.manager import Pipeline
 from kgraph.passes.rematerialize import Rematerialize, allowed_bytes
 from kgraph.runtime.plan import PlanData, make_plan
+from kgraph.runtime.unfuse import unfuse_all
 
 ATTEMPTS = 8
 
@@ -46,7 +47,8 @@ def plan_within(graph: Graph, binding: Mapping[str, int], memory_budget: int | f
     limit = target = allowed_bytes(memory_budget, plain.arena_bytes)
     if plain.arena_bytes <= limit:
         return plain
-    smallest = plain.arena_bytes
+    # What a fused op holds together could not be dropped and computed again one by one.
+    graph, smallest = unfuse_all(graph), plain.arena_bytes
     for attempt in range(ATTEMPTS):
         try:
             smaller, _ = Pipeline((Rematerialize(target, tuple(binding.items())),)).run(graph)

@@ -25,6 +25,7 @@ from kgraph.ir.variable import Variable
 from kgraph.runtime.copying import COPY, protect_old_states
 from kgraph.runtime.memory import Buffer, assign_offsets, lower_bound
 from kgraph.runtime.schedule import is_leaf, schedule
+from kgraph.runtime.unfuse import unfuse
 
 _SMALL = 1024  # elements; larger values are computed when the plan runs
 # Bytes up to which a joined value gets its memory when its first piece is computed. Copying the
@@ -105,7 +106,7 @@ def make_plan(graph: Graph, binding: Mapping[str, int]) -> PlanData:
     Returns:
         All that an emitter needs.
     """
-    return _Planner(protect_old_states(graph), binding).run()
+    return _Planner(protect_old_states(unfuse(graph, binding)), binding).run()
 
 
 class _Planner:

@@ -34,7 +34,8 @@ from kgraph.training.step import Signature, forward, training_graph
 from kgraph.training.targets import target_type
 from kgraph.training.totals import Totals
 
-VOCABULARY, STEPS, WIDTH = 300, 6, 8
+# The table is too large to be updated in one vector with the other weights.
+VOCABULARY, STEPS, WIDTH = 600, 6, 8
 Arrays = list[np.ndarray]
 Draw = Callable[[np.random.Generator, int], tuple[Arrays, Arrays]]
 

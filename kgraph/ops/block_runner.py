@@ -72,9 +72,7 @@ class _Calls:
         for result, chain in self.program.chains.items():
             memory = self.values[result]
             below = [
-                k
-                for k in self.outer
-                if k != result and np.may_share_memory(self.values[k], memory)
+                k for k in self.outer if k != result and np.may_share_memory(self.values[k], memory)
             ]
             for inner in chain:
                 same_type = self.layout.types[inner].dtype == self.layout.types[result].dtype

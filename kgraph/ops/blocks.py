@@ -180,9 +180,7 @@ def _assign_slots(
     work: dict[int, list[int]] = {}
     for index, step in enumerate((*program.body, *program.tails)):
         dying = [
-            k
-            for k in dict.fromkeys(step.operands)
-            if k in place and program.last_read[k] == index
+            k for k in dict.fromkeys(step.operands) if k in place and program.last_read[k] == index
         ]
         if step.number not in program.results:
             type_ = types[step.number]

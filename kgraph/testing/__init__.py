@@ -1,45 +1,48 @@
 """Property-based tests of models, layers, ops, passes and rules: strategies and checks.
 
 A strategy that hypothesis shrinks has a twin that draws from a NumPy generator and is faster:
-`graphs()` and `draw_graph(rng)`.
+`graphs()` and `draw_graph(rng)`. Names are imported when they are first used: hypothesis takes as
+long to load as everything else.
 """
 
-from kgraph.testing.choices import seeds
-from kgraph.testing.drawn_layers import LayerCase, draw_layer, layers
-from kgraph.testing.drawn_models import draw_model, models
-from kgraph.testing.drawn_ops import OpCall, draw_op_call, op_calls
-from kgraph.testing.failures import CheckError
-from kgraph.testing.feeds import feed
-from kgraph.testing.gradients import check_gradients
-from kgraph.testing.graphs import draw_graph
-from kgraph.testing.layer_check import check_layer
-from kgraph.testing.pass_check import check_pass
-from kgraph.testing.reduction import smallest
-from kgraph.testing.rule_check import check_rule
-from kgraph.testing.specials import special_values
-from kgraph.testing.strategies import arrays, dtypes, graphs, shapes
+from __future__ import annotations
 
-__all__ = [
-    "CheckError",
-    "LayerCase",
-    "OpCall",
-    "arrays",
-    "check_gradients",
-    "check_layer",
-    "check_pass",
-    "check_rule",
-    "draw_graph",
-    "draw_layer",
-    "draw_model",
-    "draw_op_call",
-    "dtypes",
-    "feed",
-    "graphs",
-    "layers",
-    "models",
-    "op_calls",
-    "seeds",
-    "shapes",
-    "smallest",
-    "special_values",
-]
+import importlib
+from typing import Any
+
+_HOME = {
+    "CheckError": "kgraph.testing.failures",
+    "LayerCase": "kgraph.testing.drawn_layers",
+    "OpCall": "kgraph.testing.drawn_ops",
+    "arrays": "kgraph.testing.strategies",
+    "check_gradients": "kgraph.testing.gradients",
+    "check_layer": "kgraph.testing.layer_check",
+    "check_pass": "kgraph.testing.pass_check",
+    "check_rule": "kgraph.testing.rule_check",
+    "draw_graph": "kgraph.testing.drawn_graphs",
+    "draw_layer": "kgraph.testing.drawn_layers",
+    "draw_model": "kgraph.testing.drawn_models",
+    "draw_op_call": "kgraph.testing.drawn_ops",
+    "dtypes": "kgraph.testing.strategies",
+    "feed": "kgraph.testing.feeds",
+    "graphs": "kgraph.testing.strategies",
+    "layers": "kgraph.testing.drawn_layers",
+    "models": "kgraph.testing.drawn_models",
+    "op_calls": "kgraph.testing.drawn_ops",
+    "seeds": "kgraph.testing.choices",
+    "shapes": "kgraph.testing.strategies",
+    "smallest": "kgraph.testing.reduction",
+    "special_values": "kgraph.testing.specials",
+}
+
+__all__ = [*_HOME]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HOME:
+        return getattr(importlib.import_module(_HOME[name]), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *__all__])

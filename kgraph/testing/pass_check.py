@@ -19,7 +19,7 @@ from kgraph.testing.choices import seeds
 from kgraph.testing.comparing import Difference, compare_bits, compare_values
 from kgraph.testing.failures import CheckError, expression
 from kgraph.testing.feeds import Kind, feed
-from kgraph.testing.graphs import Plant, draw_graph
+from kgraph.testing.drawn_graphs import Plant, draw_graph
 from kgraph.testing.reduction import simplest_values, smallest
 from kgraph.testing.widening import as_functions
 

@@ -14,7 +14,7 @@ from kgraph.ir.graph import Graph, substitute
 from kgraph.ir.leaves import input_node, is_const
 from kgraph.ir.node import Node
 from kgraph.runtime.interp import interpret
-from kgraph.testing.graphs import trimmed
+from kgraph.testing.drawn_graphs import trimmed
 
 PLACES = 64  # elements that are tried one by one
 

@@ -15,7 +15,7 @@ from kgraph.ir.dim import evaluate
 from kgraph.ir.graph import Graph
 from kgraph.ir.types import DTYPES, Shape, TensorType
 from kgraph.testing.choices import Hypothesis
-from kgraph.testing.graphs import Plant, choose_graph
+from kgraph.testing.drawn_graphs import Plant, choose_graph
 from kgraph.testing.pool import BATCH
 from kgraph.testing.specials import special_values
 
@@ -65,8 +65,8 @@ def shapes(
 
     Example:
         >>> from hypothesis import find
-        >>> sorted(find(shapes(2), lambda pair: pair[0] != pair[1]))
-        [(), (2,)]
+        >>> len(find(shapes(2), lambda pair: pair[0] != pair[1]))
+        2
     """
     rank = draw(st.integers(0, most))
     whole: list[Any] = [draw(st.sampled_from(dims)) for _ in range(rank)]
@@ -105,8 +105,8 @@ def arrays(
     Example:
         >>> from hypothesis import find
         >>> found = find(arrays(TensorType((2,), "float32")), lambda a: bool(np.isinf(a).any()))
-        >>> sorted(np.abs(found).tolist())
-        [0.0, inf]
+        >>> float(np.abs(found).max())
+        inf
     """
     rows = draw(batch) if isinstance(batch, st.SearchStrategy) else batch
     shape = tuple(evaluate(d, dict.fromkeys(d.symbols, rows) if hasattr(d, "symbols") else {})

@@ -36,7 +36,7 @@ from kgraph.ir.serialize import save
 from kgraph.passes import CORE
 from kgraph.passes.rules import PatternRule
 from kgraph.testing.feeds import feed
-from kgraph.testing.graphs import draw_graph, trimmed
+from kgraph.testing.drawn_graphs import draw_graph, trimmed
 
 RULES = {r.name: r for p in CORE for r in getattr(p, "rules", ()) if isinstance(r, PatternRule)}
 PLANTS = (*RULES.values(), *MOTIFS * max(len(RULES) // len(MOTIFS), 1))
@@ -51,6 +51,7 @@ TURNS: tuple[tuple[oracles.Oracle, ...], ...] = (
     (oracles.one_pass, oracles.poisoned_plan),
     (oracles.one_pass, oracles.documents),
     (oracles.one_pass, oracles.blocked_plan),
+    (oracles.one_pass, oracles.prepared_plan),
 )
 
 
@@ -77,7 +78,7 @@ def draw_case(seed: int) -> Case:
 
 def oracles_of(seed: int) -> tuple[oracles.Oracle, ...]:
     """The oracles whose turn it is."""
-    return (oracles.pipeline, *TURNS[seed % len(TURNS)])
+    return (oracles.pipeline, *TURNS[seed // WILD % len(TURNS)])
 
 
 def error_of(oracle: oracles.Oracle, case: Case) -> str | None:

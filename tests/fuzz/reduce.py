@@ -8,7 +8,7 @@ from dataclasses import replace
 from agreement import Case, evaluate
 
 from kgraph.ir import Graph, Node, input_node, substitute
-from kgraph.testing.graphs import trimmed
+from kgraph.testing.drawn_graphs import trimmed
 
 MOST_TRIALS = 400
 

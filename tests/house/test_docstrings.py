@@ -54,7 +54,10 @@ def test_what_users_call_has_an_example(owner):
         assert ">>> " in doc, f"{name}.{method} has no example"
 
 
-FACES = ("layers", "models", "losses", "metrics", "activations", "initializers", "utils", "saving")
+FACES = (
+    "layers", "models", "losses", "metrics", "activations", "initializers", "utils", "saving",
+    "testing",
+)  # fmt: skip
 
 
 @pytest.mark.parametrize("face", FACES)

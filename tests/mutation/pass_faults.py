@@ -26,6 +26,7 @@ from kgraph.passes import (
     rematerialize,
     rules,
     transposes,
+    wholes,
 )
 from kgraph.runtime import plan
 
@@ -115,19 +116,19 @@ def joined_pieces_at_one_place() -> None:
 
 @mutant("merged-products-that-depend-on-each-other", *PRODUCTS)
 def merged_products_that_depend() -> None:
-    horizontal._Merger._may_merge = lambda self, twins: not any(n in self.plan for n in twins.nodes)
+    wholes.Merger._may_merge = lambda self, twins: not any(n in self.plan for n in twins.nodes)
     horizontal._independent = lambda merger, nodes: [nodes]
 
 
 @mutant("merged-parts-exchanged", *PRODUCTS)
 def merged_parts_exchanged() -> None:
-    original = horizontal._Whole.part
+    original = wholes.Whole.part
 
     def part(self: Any, index: int) -> Any:
         alike = len({p.type for p in self.parts}) == 1
         return original(self, len(self.parts) - 1 - index if alike else index)
 
-    horizontal._Whole.part = part
+    wholes.Whole.part = part
 
 
 @mutant("transposed-operand-of-a-chain-taken-straight", *PRODUCTS)

@@ -16,6 +16,7 @@ from kgraph.ir.parser import parse
 from kgraph.ir.serialize import load
 from kgraph.passes import CORE, Dump, Pipeline, observing, optimize
 
+FUSES = True
 PROGRAM = """
 import sys, numpy as np
 from kgraph.layers import Dense, Dropout, Embedding, Flatten, Input

@@ -23,7 +23,7 @@ from kgraph.passes.regions import Limits, find_regions
 from kgraph.runtime.autodiff import grad
 from kgraph.runtime.interp import interpret
 from kgraph.runtime.unfuse import unfuse
-from kgraph.testing.graphs import draw_graph
+from kgraph.testing.drawn_graphs import draw_graph
 
 FUSES = True
 BATCH = Dim.symbol("batch")

@@ -25,7 +25,7 @@ from kgraph.runtime.executable import _count_runs
 from kgraph.runtime.plan import make_plan
 from kgraph.testing.choices import seeds
 from kgraph.testing.feeds import feed
-from kgraph.testing.graphs import draw_graph
+from kgraph.testing.drawn_graphs import draw_graph
 
 
 def chain(layers, units=16, batch=64):

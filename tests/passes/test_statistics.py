@@ -13,6 +13,7 @@ from kgraph.ir import Graph, input_node
 from kgraph.passes import CORE, P, Pipeline, Rewrite, Simplify, optimize, rule, unknowns
 from kgraph.passes.schema import REPORT_SCHEMA
 
+FUSES = True
 X = input_node((BATCH, 4), name="x")
 (x,) = unknowns("x")
 KINDS = {"string": str, "integer": int, "number": (int, float), "boolean": bool, "array": list,

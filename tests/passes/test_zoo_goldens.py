@@ -60,7 +60,8 @@ GOLDENS: dict[str, tuple[Counts, Counts]] = {
     "batch_norm": (Counts(122, 107, 8, 5, 1, 25344), Counts(26, 25, 5, 0, 1, 5440)),
     "experts": (Counts(123, 89, 12, 5, 1, 16640), Counts(19, 14, 3, 0, 1, 12480)),
     "embedding_flat": (Counts(52, 37, 6, 3, 0, 40000), Counts(8, 7, 2, 0, 0, 16384)),
-    "embedding_adam": (Counts(83, 55, 6, 3, 0, 52864), Counts(8, 7, 2, 0, 0, 16384)),
+    "embedding_adam": (Counts(91, 66, 6, 3, 0, 63040), Counts(8, 7, 2, 0, 0, 16384)),
+    "embedding_momentum": (Counts(62, 38, 6, 3, 0, 59200), Counts(8, 7, 2, 0, 0, 16384)),
     "embedding_mean": (Counts(34, 23, 3, 2, 1, 29696), Counts(5, 5, 1, 0, 1, 15360)),
     "attention": (Counts(153, 111, 24, 21, 2, 183872), Counts(40, 29, 9, 4, 2, 49152)),
 }  # fmt: skip

@@ -348,7 +348,9 @@ def test_a_body_has_one_shape():
 
 def test_zeros_of_both_signs_are_different_programs():
     x = input_node((3,), name="x")
-    programs = [(("clip", (0,), (("max", 1.0), ("min", z))), ("exp", (1,), ())) for z in (0.0, -0.0)]
+    programs = [
+        (("clip", (0,), (("max", 1.0), ("min", z))), ("exp", (1,), ())) for z in (0.0, -0.0)
+    ]
     nodes = [build(fused, (x,), {"program": p, "results": (2,)}) for p in programs]
     assert nodes[0] is not nodes[1]
     values = [n.op.kernel(np.array([-1.0], "float32"), **n.attrs) for n in nodes]

@@ -25,7 +25,7 @@ from kgraph.runtime.executable import _count_runs
 from kgraph.runtime.plan import make_plan
 from kgraph.runtime.schedule import shares_storage
 from kgraph.testing.choices import seeds
-from kgraph.testing.graphs import draw_graph
+from kgraph.testing.drawn_graphs import draw_graph
 from kgraph.testing.strategies import graphs
 
 NOBODY = -1  # a byte of the arena that no step has written

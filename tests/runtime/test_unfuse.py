@@ -14,7 +14,7 @@ from kgraph.runtime import unfuse as unfusing
 from kgraph.runtime.executable import compile
 from kgraph.runtime.unfuse import touched_bytes, unfuse, unfuse_all
 from kgraph.testing.feeds import feed
-from kgraph.testing.graphs import draw_graph
+from kgraph.testing.drawn_graphs import draw_graph
 
 X = input_node((Dim.symbol("batch"), 256), name="x")
 W = input_node((256, 256), name="w")

@@ -137,9 +137,11 @@ def test_graphs_under_hypothesis(graph):
     interpret(graph, feed(graph, np.random.default_rng(0)))
 
 
-@pytest.mark.parametrize("name", ["one_hot", "matmul"])
-def test_graphs_shrink(name):
-    smallest = find(graphs(), lambda g: any(n.op.name == name for n in g.nodes), settings=THOROUGH)
+def test_graphs_shrink():
+    def has_product(graph):
+        return any(n.op.name == "matmul" for n in graph.nodes)
+
+    smallest = find(graphs(), has_product, settings=THOROUGH)
     assert len(smallest.nodes) <= 6
     assert len(smallest.outputs) == 1
     assert not smallest.updates
