@@ -58,7 +58,7 @@ def find_regions(graph: Graph, limits: Limits) -> list[list[Node]]:
 
 
 def prepared_nodes(graph: Graph) -> frozenset[Node]:
-    """The nodes that depend on constants and unwritten states alone; none in a training step.
+    """The nodes that depend on constants, sizes and unwritten states; none in a training step.
 
     The runtime computes them once and for all, so they must not share an op with others.
     """
@@ -67,7 +67,8 @@ def prepared_nodes(graph: Graph) -> frozenset[Node]:
         return frozenset()
     found: set[Node] = set()
     for node in graph.nodes:
-        leaf = node.op.name == "const" or (isinstance(node, Variable) and node not in updated)
+        fixed = isinstance(node, Variable) and node not in updated
+        leaf = fixed or node.op.name in ("const", "size")
         if leaf or (node.inputs and all(i in found for i in node.inputs)):
             found.add(node)
     return frozenset(found)

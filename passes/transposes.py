@@ -8,7 +8,7 @@ and only if their number drops: that ends, and keeps a transpose that somebody e
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from kgraph import ops
@@ -143,10 +143,12 @@ class _Cluster:
             for user in self.given[node]:
                 if user in self.transposes:
                     axes = composed(back, user.attrs["axes"])
-                    plan[user] = Replacement(
-                        (node,), lambda _, n=node, a=axes: transposed(self.moved[n], a), (node,)
-                    )
+                    plan[user] = Replacement((node,), self._seen(node, axes), (node,))
         return plan
+
+    def _seen(self, node: Node, axes: Order) -> Callable[[Lookup], Node]:
+        """What builds the moved node as a transpose shows it."""
+        return lambda lookup: transposed(self.moved[node], axes)
 
     def _replacement(self, node: Node, order: Order) -> Replacement:
         def make(lookup: Lookup) -> Node:

@@ -118,7 +118,8 @@ class SliceAdd(Specialized):
     def specialize(
         self, inputs: Sequence[TensorType], outputs: Sequence[TensorType], attrs: Mapping[str, Any]
     ) -> Callable[..., Any]:
-        key: Any = (*slices(attrs, outputs[0].shape), ...)
+        shape: Any = outputs[0].shape
+        key: Any = (*slices(attrs, shape), ...)
 
         def views(x: np.ndarray, g: np.ndarray, out: np.ndarray) -> tuple[Any, ...]:
             return None if np.may_share_memory(out, x) else x, g, out, out[key]

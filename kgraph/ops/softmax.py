@@ -47,7 +47,8 @@ class Rows:
 
         `work` is a buffer of the type that `row_work` says.
         """
-        maximum, moved, starts = np.maximum.reduce, z.T, self.starts
+        maximum: Callable[..., Any] = np.maximum.reduce
+        moved, starts = z.T, self.starts
 
         def across() -> None:
             work[...] = moved

@@ -17,9 +17,9 @@ from kgraph.passes.manager import Pass, Pipeline
 from kgraph.runtime.interp import interpret
 from kgraph.testing.choices import seeds
 from kgraph.testing.comparing import Difference, compare_bits, compare_values
+from kgraph.testing.drawn_graphs import Plant, draw_graph
 from kgraph.testing.failures import CheckError, expression
 from kgraph.testing.feeds import Kind, feed
-from kgraph.testing.drawn_graphs import Plant, draw_graph
 from kgraph.testing.reduction import simplest_values, smallest
 from kgraph.testing.widening import as_functions
 

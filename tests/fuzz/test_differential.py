@@ -18,7 +18,7 @@ from kgraph import ops
 from kgraph.ir import Graph, const, input_node
 
 HERE = pathlib.Path(__file__).resolve().parent
-PART, PARTS = 60, 8
+PART, PARTS = 60, 5
 
 
 @pytest.mark.parametrize("part", range(PARTS))

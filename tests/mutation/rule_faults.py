@@ -68,7 +68,13 @@ def softmax_over_another_axis() -> None:
 
 @mutant("maximum-over-another-axis-accepted", *STABLE)
 def maximum_over_another_axis() -> None:
-    change("softmax-shifted", where=None)
+    def find(node: Any) -> Any:
+        x, shift = node.inputs[0].inputs
+        if shift.op is not ops.max or shift.inputs[0] is not x:
+            return None
+        return lambda: ops.softmax(x, axis=node.attrs["axis"])
+
+    change("softmax-shifted", find=find)
 
 
 @mutant("loss-over-another-axis-accepted", *STABLE)

@@ -93,6 +93,14 @@ def test_a_slope_that_only_the_backward_pass_needs_waits_for_its_gradient():
     assert programs(graph) == [["add", "tanh"], ["multiply", "subtract", "multiply"]]
 
 
+def test_nothing_waits_where_more_would_be_stored_meanwhile():
+    a, b = ops.exp(X), ops.sin(X)
+    late = ops.cumsum(ops.cumsum(a * b, axis=1), axis=1)
+    # Waiting, the sum would need two values that are stored for nobody else.
+    graph = fuse(late * (a + b))
+    assert [sorted(p) for p in programs(graph)] == [["add", "exp", "multiply", "sin"]]
+
+
 @pytest.mark.parametrize(
     ("name", "build"),
     [

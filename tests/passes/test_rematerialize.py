@@ -24,8 +24,8 @@ from kgraph.runtime.emit import Plan
 from kgraph.runtime.executable import _count_runs
 from kgraph.runtime.plan import make_plan
 from kgraph.testing.choices import seeds
-from kgraph.testing.feeds import feed
 from kgraph.testing.drawn_graphs import draw_graph
+from kgraph.testing.feeds import feed
 
 
 def chain(layers, units=16, batch=64):

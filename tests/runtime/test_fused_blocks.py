@@ -171,6 +171,20 @@ def test_results_may_lie_where_reuses_says(nodes, seed, budget):
             check_same_bits(in_blocks(node, arrays, out), expected)
 
 
+def test_an_operand_that_is_read_twice_may_be_overwritten_only_where_both_places_allow_it():
+    x = input_node((40,), name="x")
+    relu_grad = find_op("relu_grad")
+    assert relu_grad.reuse == (1,)
+    twice = build(relu_grad, (ops.exp(x), ops.exp(x)))
+    node = only(twice * 2, twice)
+    arrays = [np.linspace(-2, 2, i.size).astype("float32").reshape(i.shape) for i in node.inputs]
+    check_same_bits(in_blocks(node, arrays), one_by_one(node, arrays))
+    pair = only(build(relu_grad, (x, x)), ops.abs(x))
+    output = [s.op for s in take_apart(**pair.attrs).body].index(relu_grad)
+    number = pair.attrs["results"].index(1 + output)
+    assert pair.op.reuses(number, pair.attrs) == ()
+
+
 # -- heads and tails ---------------------------------------------------------------------------
 def only(*outputs):
     """The one fused node of a graph."""

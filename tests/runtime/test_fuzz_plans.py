@@ -19,8 +19,8 @@ from kgraph.passes.manager import Pipeline
 from kgraph.runtime.executable import Executable, compile
 from kgraph.runtime.interp import interpret
 from kgraph.testing.choices import seeds
-from kgraph.testing.feeds import feed
 from kgraph.testing.drawn_graphs import draw_graph
+from kgraph.testing.feeds import feed
 from kgraph.testing.strategies import graphs
 
 RUNS = 2

@@ -13,8 +13,8 @@ from kgraph.passes.fuse import Fuse
 from kgraph.runtime import unfuse as unfusing
 from kgraph.runtime.executable import compile
 from kgraph.runtime.unfuse import touched_bytes, unfuse, unfuse_all
-from kgraph.testing.feeds import feed
 from kgraph.testing.drawn_graphs import draw_graph
+from kgraph.testing.feeds import feed
 
 X = input_node((Dim.symbol("batch"), 256), name="x")
 W = input_node((256, 256), name="w")
