@@ -22,7 +22,8 @@ from kgraph.ops.linalg import matmul
 from kgraph.ops.reductions import Reduction
 from kgraph.passes.journal import Journal, current_journal
 from kgraph.passes.manager import Pass
-from kgraph.passes.regions import Limits, find_regions, prepared_nodes
+from kgraph.passes.prepared import prepared_nodes
+from kgraph.passes.regions import Limits, find_regions
 from kgraph.passes.rules import admitted_kinds
 
 TAILS = ("none", "exact", "all")

@@ -17,8 +17,8 @@ from dataclasses import dataclass
 
 from kgraph.ir.graph import Graph
 from kgraph.ir.node import Node
-from kgraph.ir.variable import Variable
 from kgraph.ops.program import is_elementwise
+from kgraph.passes.prepared import prepared_nodes
 
 # The family of what is not elementwise or has no axes.
 _NONE = -1
@@ -55,23 +55,6 @@ def find_regions(graph: Graph, limits: Limits) -> list[list[Node]]:
     regions = table.components(limits.siblings)
     pieces = [piece for region in regions for piece in table.split(region, limits)]
     return [[graph.nodes[i] for i in piece] for piece in sorted(pieces)]
-
-
-def prepared_nodes(graph: Graph) -> frozenset[Node]:
-    """The nodes that depend on constants, sizes and unwritten states; none in a training step.
-
-    The runtime computes them once and for all, so they must not share an op with others.
-    """
-    updated = {state for state, _ in graph.updates}
-    if any(state.trainable for state in updated):
-        return frozenset()
-    found: set[Node] = set()
-    for node in graph.nodes:
-        fixed = isinstance(node, Variable) and node not in updated
-        leaf = fixed or node.op.name in ("const", "size")
-        if leaf or (node.inputs and all(i in found for i in node.inputs)):
-            found.add(node)
-    return frozenset(found)
 
 
 class _Table:

@@ -9,7 +9,7 @@ when everybody has read the old one.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -22,15 +22,13 @@ from kgraph.ir.node import Node
 from kgraph.ir.op import Op
 from kgraph.ir.types import TensorType
 from kgraph.ir.variable import Variable
+from kgraph.passes.prepared import prepared_nodes
 from kgraph.runtime.copying import COPY, protect_old_states
 from kgraph.runtime.memory import Buffer, assign_offsets, lower_bound
-from kgraph.runtime.schedule import is_leaf, schedule
+from kgraph.runtime.schedule import is_leaf, joins_in_place, schedule
 from kgraph.runtime.unfuse import unfuse
 
 _SMALL = 1024  # elements; larger values are computed when the plan runs
-# Bytes up to which a joined value gets its memory when its first piece is computed. Copying the
-# pieces of a larger one costs little beside them, and holding the memory early may cost much.
-_JOINED = 1 << 18
 Storage = tuple[Node, int]  # the node that writes it, and which of its outputs
 
 
@@ -106,17 +104,24 @@ def make_plan(graph: Graph, binding: Mapping[str, int]) -> PlanData:
     Returns:
         All that an emitter needs.
     """
-    return _Planner(protect_old_states(unfuse(graph, binding)), binding).run()
+    graph = protect_old_states(unfuse(graph, binding))
+    order, fixed = schedule(graph, binding), prepared_nodes(graph)
+    order = sorted(order, key=lambda n: n not in fixed)
+    return _Planner(graph, binding, order, fixed).run()
 
 
 class _Planner:
     """Where every value lies: first the window on its storage, then the storage's place."""
 
-    def __init__(self, graph: Graph, binding: Mapping[str, int]) -> None:
-        self.graph, self.binding = graph, binding
+    def __init__(
+        self,
+        graph: Graph,
+        binding: Mapping[str, int],
+        order: Sequence[Node],
+        fixed: Collection[Node],
+    ) -> None:
+        self.graph, self.binding, self.order, self.fixed = graph, binding, order, fixed
         self.data = PlanData(graph, binding)
-        order, self.fixed = schedule(graph, binding), fixed_nodes(graph)
-        self.order = sorted(order, key=lambda n: n not in self.fixed)
         self.bound: dict[TensorType, TensorType] = {}
         self.attrs = {n: bind_attributes(n.attrs, binding) for n in self.order}
         # (node, output) -> its window; the base of a window is the storage it looks at.
@@ -201,12 +206,9 @@ class _Planner:
         """
         found: dict[Storage, tuple[Storage, int]] = {}
         for node in self.order:
-            if node.op.name != "concatenate" or not self._computes(node):
+            if not self._computes(node) or (node, 0) in self.target:
                 continue
-            whole = self.windows[node][0]
-            large = math.prod(whole.shape) * whole.type.itemsize > _JOINED
-            apart = math.prod(whole.shape[: node.attrs["axis"]]) != 1
-            if large or apart or (node, 0) in self.target:
+            if not joins_in_place(node, self.windows[node][0].shape):
                 continue
             offset = 0
             for operand in node.inputs:
@@ -347,20 +349,6 @@ class _Planner:
             for i, operand in enumerate(inputs)
             if operand.base == base
         )
-
-
-def fixed_nodes(graph: Graph) -> frozenset[Node]:
-    """The nodes that only a written state changes; none where the graph itself trains weights."""
-    updated = {state for state, _ in graph.updates}
-    if any(state.trainable for state in updated):
-        return frozenset()
-    found: set[Node] = set()
-    for node in graph.nodes:
-        state = node.op.name == "state" and node not in updated
-        computed = bool(node.inputs) and all(i in found for i in node.inputs)
-        if state or computed or node.op.name in ("const", "size"):
-            found.add(node)
-    return frozenset(found)
 
 
 def has_scratch(op: Op) -> bool:

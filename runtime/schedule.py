@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import heapq
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from kgraph.ir.dim import evaluate
 from kgraph.ir.graph import Graph
@@ -21,6 +21,9 @@ from kgraph.ir.leaves import LEAVES
 from kgraph.ir.node import Node
 from kgraph.ir.types import TensorType
 
+# Bytes up to which a joined value gets its memory when its first piece is computed. Copying the
+# pieces of a larger one costs little beside them, and holding the memory early may cost much.
+JOINED = 1 << 18
 # The graph's own order is used where it takes less than this factor of the greedy one's memory.
 GAIN = 0.98
 
@@ -33,6 +36,13 @@ def is_leaf(node: Node) -> bool:
 def shares_storage(node: Node) -> bool:
     """Whether the node is, or may be, other names for its operand's memory."""
     return node.op.name == "item" or node.op.view is not None
+
+
+def joins_in_place(node: Node, shape: Sequence[int]) -> bool:
+    """Whether the node joins its operands one behind the other, in memory that they share."""
+    if node.op.name != "concatenate" or math.prod(shape[: node.attrs["axis"]]) != 1:
+        return False
+    return math.prod(shape) * node.type.itemsize <= JOINED
 
 
 def written_by(value: Node) -> tuple[Node, int]:
@@ -68,8 +78,11 @@ class _Start:
             self.root[node] = self.root[node.inputs[0]] if shares_storage(node) else node
         self.binding = binding
         self.bytes: dict[TensorType, int] = {}
-        # What updates a state is written into the state.
+        # What updates a state is written into the state, a piece of a join into the join.
         in_place = {written_by(value) for _, value in graph.updates}
+        for node in self.nodes:
+            if node.op.name == "concatenate" and joins_in_place(node, self._shape(node.type)):
+                in_place.update(written_by(self.root[i]) for i in node.inputs)
         self.size = {
             n: 0
             if shares_storage(n)
@@ -84,10 +97,12 @@ class _Start:
             for node in blocked:
                 self.held[node] = self.held.get(node, 0) + 1
 
+    def _shape(self, type_: TensorType) -> list[int]:
+        return [evaluate(d, self.binding) for d in type_.shape]
+
     def _bytes(self, type_: TensorType) -> int:
         if type_ not in self.bytes:
-            count = math.prod(evaluate(d, self.binding) for d in type_.shape)
-            self.bytes[type_] = type_.itemsize * count
+            self.bytes[type_] = type_.itemsize * math.prod(self._shape(type_))
         return self.bytes[type_]
 
     def _count_readers(self, graph: Graph) -> dict[Node, int]:

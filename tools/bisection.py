@@ -114,7 +114,7 @@ def _failure(check: Check, executable: Executable) -> str:
     try:
         verdict = check(executable)
     except Exception as error:
-        return f"{type(error).__name__}: {error}"
+        return f"{type(error).__name__}: {str(error).strip()}"
     finally:
         for variable, value in kept.items():
             variable.assign(value)

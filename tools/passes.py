@@ -9,6 +9,7 @@ import json
 import os
 import sys
 from collections.abc import Iterator
+from textwrap import dedent, indent
 from typing import Any
 
 import numpy as np
@@ -82,6 +83,8 @@ def run(args: argparse.Namespace) -> int:
             return _show(args)
     except _UsageError as error:
         return _complain(str(error), USAGE)
+    except BrokenPipeError:
+        raise  # nobody reads any more: no fault of the model
     except (KGraphError, OSError, ValueError) as error:
         return _complain(f"{args.model}: {error}", BAD_INPUT)
 
@@ -181,8 +184,9 @@ def _explain(name: str, report: CompileReport, pipeline: Pipeline) -> int:
     known = {n for p in passes for n in p.rule_names} | set(report.fired)
     if name not in known:
         raise _UsageError(unknown("no rule", name, known))
-    owners = [p.name for p in passes if name in p.rule_names]
-    print(_says(*rules[name]) if name in rules else f"{name}\n  pass: {', '.join(owners)}")
+    owners = [p.name for p in passes if name in (p.name, *p.rule_names)]
+    owner = ", ".join(dict.fromkeys(owners))
+    print(_says(*rules[name]) if name in rules else f"{name}\n  pass: {owner}")
     done = [text for text in (_did(name, record) for record in report.passes) if text]
     print("\n".join(done) or "no node of this model has the ops that the rule looks at")
     return 0
@@ -209,15 +213,15 @@ def _written(function: Any) -> list[str]:
         source = inspect.getsource(function).rstrip().splitlines()
     except OSError:  # made in a session that kept no source
         source = []
-    return [place, *(f"    {line.strip()}" for line in source[:_SHOWN])]
+    return [place, *indent(dedent("\n".join(source[:_SHOWN])), "    ").splitlines()]
 
 
 def _did(name: str, record: PassRecord) -> str:
     stats = next((s for s in record.statistics if s.rule == name), None)
     if stats is None:
         return ""
-    lines = [f"in {record.name}: tried at {stats.looked} nodes, fitted at {stats.matched}, "
-             f"fired at {stats.fired}"]  # fmt: skip
+    tried = f"tried at {stats.looked} nodes, fitted at {stats.matched}, " if stats.looked else ""
+    lines = [f"in {record.name}: {tried}fired at {stats.fired}"]
     firings = [f for f in record.firings if f.rule == name]
     for firing in firings[:_SHOWN]:
         sides = cut_out(firing.old, firing.new, Stage.FUSED).outputs

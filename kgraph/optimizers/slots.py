@@ -1,4 +1,4 @@
-"""Slots: the arrays that an optimizer keeps for each weight, one vector for all small weights.
+"""Slots: the arrays that an optimizer keeps for each weight, one vector for many small weights.
 
 A step on a few thousand numbers costs the calls, not the arithmetic. So small weights of one dtype
 share their slots: their gradients are joined into one vector, the formula runs once over it, and
@@ -19,6 +19,8 @@ from kgraph.ir import Node, Variable
 
 # Elements up to which joining (one more copy) is cheaper than a formula of its own (~8 calls).
 SMALL = 4096
+# Elements of one joined vector: its gradients are alive at one time, and it is to fit the cache.
+JOINED = 1 << 15
 
 Slots = dict[str, Variable]
 
@@ -66,11 +68,14 @@ def make_groups(
         prefix: of the slots' names.
         known: slots from before, whose values go on.
     """
-    small: dict[str, list[Variable]] = {}
+    small: dict[str, list[list[Variable]]] = {}
     for weight in variables:
         if names and weight.value.size <= SMALL:
-            small.setdefault(weight.dtype, []).append(weight)
-    joined = [tuple(group) for group in small.values() if len(group) > 1]
+            groups = small.setdefault(weight.dtype, [[]])
+            if sum(w.value.size for w in (*groups[-1], weight)) > JOINED:
+                groups.append([])
+            groups[-1].append(weight)
+    joined = [tuple(group) for groups in small.values() for group in groups if len(group) > 1]
     inside = {weight for group in joined for weight in group}
     alone = [(weight,) for weight in variables if weight not in inside]
     return [_make_group(weights, names, prefix, known) for weights in (*alone, *joined)]

@@ -22,5 +22,10 @@ def test_the_graph_is_as_large_as_said_and_runs_right():
 def test_overheads_are_printed(capsys):
     assert main(["bench", "--overheads", "--json"]) == 0
     found = json.loads(capsys.readouterr().out)
-    assert set(found) == {"import numpy", "import kgraph", "compile and run 2,000 nodes"}
+    assert set(found) == {
+        "import numpy",
+        "import kgraph",
+        "compile and run 2,000 nodes",
+        "compile a training step of 200 layers",
+    }
     assert all(seconds > 0 for seconds in found.values())
