@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from kgraph.errors import explain
+from kgraph.ir.node import Node
 from kgraph.ir.op import Op, find_op
 
 _SYMBOLS = {
@@ -33,6 +34,18 @@ def _prefix(name: str) -> Callable[..., Any]:
 
 class Pattern:
     """Base of patterns: the operators of nodes build bigger ones."""
+
+    __array_ufunc__ = None  # so that NumPy's numbers leave the operators to patterns
+
+    def __array__(self, *_: Any, **__: Any) -> Any:
+        """What ops ask for: they take nodes and arrays, and a pattern is neither.
+
+        Raises:
+            TypeError: always.
+        """
+        raise TypeError(
+            explain("a pattern is no tensor", got=str(self), hint="left sides call P: P.exp(x)")
+        )
 
     __add__, __radd__ = _infix("add"), _infix("add", swapped=True)
     __sub__, __rsub__ = _infix("subtract"), _infix("subtract", swapped=True)
@@ -139,9 +152,11 @@ def as_pattern(value: Any) -> Pattern:
         return value
     if isinstance(value, (bool, int, float)):
         return Number(value)
+    hint = "right sides call ops, not P" if isinstance(value, Node) else None
     raise TypeError(
-        explain("not a pattern", expected="an unknown, P.op(...) or a number", got=repr(value))
-    )
+        explain("not a pattern", expected="an unknown, P.op(...) or a Python number",
+                got=repr(value), hint=hint)
+    )  # fmt: skip
 
 
 def names_in(pattern: Pattern) -> frozenset[str]:

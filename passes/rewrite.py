@@ -339,9 +339,13 @@ class _Walk:
         step = Lineage(self.budget.pass_name, rule.name, sources)
         with making(replace(node.origin, lineage=(*node.origin.lineage, step))):
             new = rule.build(match)
-        if not isinstance(new, Node) or new.types != node.types:
-            got = ", ".join(map(str, new.types)) if isinstance(new, Node) else repr(new)[:200]
-            expected = ", ".join(map(str, node.types))
+        if not isinstance(new, Node):
+            raise PassError(
+                explain("the replacement is no node", got=repr(new)[:200],
+                        hint="a right side calls ops: lambda x: -ops.tanh(x)")
+            )  # fmt: skip
+        if new.types != node.types:
+            got, expected = (", ".join(map(str, n.types)) for n in (new, node))
             raise PassError(explain("the replacement has another type", expected=expected, got=got))
         return new
 
@@ -365,9 +369,12 @@ class _Walk:
 
     def _loop(self, node: Node, stack: Iterable[Node]) -> PassError:
         rules = list(dict.fromkeys(self.maker[n] for n in stack if n in self.maker))
+        who = f"rules {', '.join(rules)} go" if len(rules) > 1 else f"rule {rules[0]} goes"
         return PassError(
-            explain(f"{self.budget.pass_name} does not end: rules {', '.join(rules)} go in circles",
-                    got=f"{node!r} again, from itself", where=node.origin.where)
+            explain(f"{self.budget.pass_name} does not end: {who} in circles",
+                    got=f"{node!r} again, from itself", where=node.origin.where,
+                    hint="what a rule makes must not fit a left side again; "
+                         "commutative ops fit in both orders")
         )  # fmt: skip
 
     def _blame(self, rule: Rule, node: Node, error: Exception) -> PassError:

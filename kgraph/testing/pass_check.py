@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from kgraph.errors import KGraphError
+from kgraph.errors import KGraphError, explain
 from kgraph.ir.graph import Graph, Stage
 from kgraph.ir.verify import verify
 from kgraph.passes.journal import Journal, keeping
@@ -56,12 +56,15 @@ def check_pass(
 
     Raises:
         CheckError: the pass breaks a promise; the message holds the smallest graph found.
+        TypeError: it is no pass.
 
     Example:
         >>> from kgraph.passes.simplify import Simplify
         >>> check_pass(Simplify(), draws=4) > 0
         True
     """
+    if not isinstance(pass_, (Pass, Pipeline)):
+        raise TypeError(explain("check_pass: no pass", expected="a Pass or a Pipeline", got=pass_))
     if graph is None:
         graphs: Iterable[Graph] = _drawn(draws, seed, patterns, exact)
     else:
@@ -117,9 +120,12 @@ class _Check:
                 return result, {f.kind for f in fired}
             with keeping(journal):
                 result = self.step.run(graph)
+            if not isinstance(result, Graph):
+                raise TypeError(explain("a pass returns a graph", got=result))
             verify(result)
-        except KGraphError as error:
-            raise CheckError(f"pass {self.name} failed: {error}", (), graph) from error
+        except Exception as error:  # the pass is the user's, and may raise anything
+            kind = "" if isinstance(error, KGraphError) else f"{type(error).__name__}: "
+            raise CheckError(f"pass {self.name} failed: {kind}{error}", (), graph) from error
         return result, {f.kind for f in journal.firings}
 
     def check_signature(self, graph: Graph, result: Graph) -> None:

@@ -16,7 +16,7 @@ from kgraph.ir.node import Node
 from kgraph.runtime.interp import interpret
 from kgraph.testing.drawn_graphs import trimmed
 
-PLACES = 64  # elements that are tried one by one
+PLACES = 256  # elements that are tried one by one
 
 # A graph and the arrays of its inputs.
 Case = tuple[Graph, list[np.ndarray]]
@@ -130,22 +130,23 @@ class _Reduction:
         return graph, arrays
 
     def single_elements(self, graph: Graph, arrays: list[np.ndarray]) -> Case:
-        """The graph on scalars, at the first place of the output where it fails so."""
+        """The graph on scalars, or on as many axes of size 1, at the first place where it fails."""
         shape = np.broadcast_shapes(*[a.shape for a in arrays]) if _broadcast(arrays) else None
         if shape is None or not shape or 0 in shape:
             return graph, arrays
-        leaves = [input_node((), n.dtype, n.name) for n in graph.inputs]
-        try:
-            roots = substitute([n for _, n in graph.outputs], dict(zip(graph.inputs, leaves)))
-        except KGraphError:
-            return graph, arrays  # not element by element
-        outputs = tuple((name, n) for (name, _), n in zip(graph.outputs, roots))
-        small = Graph(tuple(leaves), outputs, (), graph.stage)
         wide = [np.broadcast_to(a, shape) for a in arrays]
-        for place in itertools.islice(np.ndindex(*shape), PLACES):
-            fed = [np.array(a[place]) for a in wide]
-            if self.holds(small, fed):
-                return small, fed
+        for single in ((), (1,) * len(shape)):
+            leaves = [input_node(single, n.dtype, n.name) for n in graph.inputs]
+            try:
+                roots = substitute([n for _, n in graph.outputs], dict(zip(graph.inputs, leaves)))
+            except KGraphError:
+                continue  # not element by element
+            outputs = tuple((name, n) for (name, _), n in zip(graph.outputs, roots))
+            small = Graph(tuple(leaves), outputs, (), graph.stage)
+            for place in itertools.islice(np.ndindex(*shape), PLACES):
+                fed = [np.array(a[place]).reshape(single) for a in wide]
+                if self.holds(small, fed):
+                    return small, fed
         return graph, arrays
 
     def simpler_elements(self, graph: Graph, arrays: list[np.ndarray]) -> Case:
@@ -189,7 +190,9 @@ def _only_used(graph: Graph, arrays: list[np.ndarray]) -> Case:
 
 def _cut(graph: Graph, arrays: list[np.ndarray], node: Node) -> Case:
     (value,), _ = interpret(_with_output(graph, node), arrays)
-    leaf = input_node(node.shape, node.dtype, f"value of {node.op.name}")
+    name, taken = f"value of {node.op.name}", {n.name for n in graph.inputs}
+    names = itertools.chain([name], (f"{name} {i}" for i in itertools.count(2)))
+    leaf = input_node(node.shape, node.dtype, next(n for n in names if n not in taken))
     table: Mapping[Node, Node] = {node: leaf}
     roots = substitute([n for _, n in graph.outputs], table)
     outputs = tuple((name, n) for (name, _), n in zip(graph.outputs, roots, strict=True))

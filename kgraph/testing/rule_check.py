@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from kgraph import ops
-from kgraph.errors import KGraphError
+from kgraph.errors import KGraphError, explain
 from kgraph.ir.graph import Graph
 from kgraph.ir.leaves import input_node
 from kgraph.ir.node import Node
@@ -97,6 +97,7 @@ def check_rule(
 
     Raises:
         CheckError: the rule breaks its promise, with the smallest example found; or it never fired.
+        TypeError: it is no rule.
 
     Example:
         >>> from kgraph.passes import P, rule, unknowns
@@ -122,6 +123,10 @@ def check_rule(
             output 'y' %2
           x = float32 -...
     """
+    if not isinstance(rule, Rule):
+        raise TypeError(
+            explain("check_rule: no rule", expected="rule(...) or a FunctionRule", got=rule)
+        )
     check = _Check(rule, grid, gradients, nans, tuple(beside), seed)
     given = list(examples or ())
     if isinstance(rule, PatternRule):

@@ -55,7 +55,11 @@ def as_functions(*graphs: Graph) -> tuple[Graph, ...]:
         True
     """
     states = dict.fromkeys(v for graph in graphs for v in graph.states)
-    leaves = [input_node(v.shape, v.dtype, v.name) for v in states]
+    taken = {n.name for graph in graphs for n in graph.inputs}
+    leaves = [
+        input_node(v.shape, v.dtype, f"variable {v.name}" if v.name in taken else v.name)
+        for v in states
+    ]
     table: dict[Node, Node] = dict(zip(states, leaves, strict=True))
     return tuple(_with_leaves(graph, table) for graph in graphs)
 

@@ -86,12 +86,12 @@ def test_rules_that_undo_each_other_are_named():
 
 
 def test_rule_that_returns_its_own_root_is_named():
-    with pytest.raises(PassError, match="rules same go in circles"):
+    with pytest.raises(PassError, match="rule same goes in circles"):
         apply(ops.exp(A), rule("same", P.exp(x), lambda root: root))
 
 
 def test_rule_whose_result_holds_its_root_is_named():
-    with pytest.raises(PassError, match="rules inside go in circles"):
+    with pytest.raises(PassError, match="rule inside goes in circles"):
         apply(ops.exp(A), rule("inside", P.exp(x), lambda root: ops.sin(root)))
 
 
