@@ -22,6 +22,7 @@ from kgraph.ir.verify import verify
 from kgraph.passes.journal import Firing, Journal, NearMiss, keeping
 from kgraph.passes.options import RULE, enter, parse_items, print_pass, snake_case, unknown
 from kgraph.passes.report import CompileReport, Cost, PassRecord, estimate
+from kgraph.passes.rules import admitted_kinds
 
 __all__ = [
     "CHECKS", "CompileReport", "Cost", "Firing", "NearMiss", "Observer", "Pass", "PassRecord",
@@ -137,8 +138,10 @@ class Pipeline:
         Raises:
             StageError: a pass needs another stage.
             PassError: a pass failed; the original error is its cause.
+            ValueError: `config` has no such numerics, or no such check.
         """
         source, records = graph, []
+        admitted_kinds()  # a wrong `config.numerics` is no fault of a pass
         observers = (*self.observers, *_OBSERVERS.get(), *_checks())
         checked: set[Node] = set()
         with keeping(Journal(excluded=frozenset(self.excluded))) as journal:

@@ -172,7 +172,7 @@ class _Planner:
         if small and node.inputs and all(i in known for i in node.inputs):
             with np.errstate(all="ignore"):
                 arrays = [known[i] for i in node.inputs]
-                known[node] = node.op.kernel(*arrays, **self.attrs[node])
+                known[node] = np.asarray(node.op.kernel(*arrays, **self.attrs[node]), order="C")
 
     def _computes(self, node: Node) -> bool:
         """Whether the node writes memory, rather than naming some that is there."""

@@ -69,6 +69,7 @@ def check_gradients(
     Raises:
         CheckError: a derivative is wrong, with the smallest graph that shows it; or every point
             that was tried is a kink; or nothing at all can be differentiated.
+        ValueError: `order` or `directions` is below 1.
 
     Example:
         >>> from kgraph import ops
@@ -78,6 +79,11 @@ def check_gradients(
         >>> check_gradients(Dense(4, activation="gelu"), "f32[batch, 3]", order=1)
         3
     """
+    if order < 1 or directions < 1:
+        raise ValueError(
+            explain("check_gradients: order and directions are at least 1",
+                    got=f"order={order}, directions={directions}")
+        )  # fmt: skip
     compared = 0
     for number, case in enumerate(_cases(target, inputs, training, batch, seed, attrs or {})):
         check = _Check(order, seed + number, tolerance)
@@ -166,9 +172,12 @@ class _Check:
                 raise self.failure(probe.graph, point, (self.seed, number, attempt))
             kink = found
         assert kink is not None
+        what, hint = "a kink or jump", "give inputs away from the kinks"
+        if not np.isfinite(kink.numeric):
+            what, hint = "no finite value", "give inputs inside the domain of the function"
         raise CheckError(
-            f"derivative {kink.order}: a kink or jump at every one of {ATTEMPTS} points",
-            [*kink.facts(), ("seed", self.seed), ("hint", "give inputs away from the kinks")],
+            f"derivative {kink.order}: {what} at every one of {ATTEMPTS} points",
+            [*kink.facts(), ("seed", self.seed), ("hint", hint)],
             *smallest(probe.graph, point, self.kinks((self.seed, number, ATTEMPTS - 1))),
         )
 

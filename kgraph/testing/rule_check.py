@@ -123,7 +123,7 @@ def check_rule(
             output 'y' %2
           x = float32 -...
     """
-    if not isinstance(rule, Rule):
+    if not all(hasattr(rule, name) for name in ("name", "kind", "match", "build")):
         raise TypeError(
             explain("check_rule: no rule", expected="rule(...) or a FunctionRule", got=rule)
         )

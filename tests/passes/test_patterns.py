@@ -65,6 +65,15 @@ def test_unknown_op_is_refused():
 def test_what_is_no_pattern_is_refused():
     with pytest.raises(TypeError, match="an unknown"):
         P.exp("x")
+    with pytest.raises(TypeError, match="right sides call ops, not P"):
+        P.exp(A)
+
+
+def test_ops_refuse_patterns():
+    with pytest.raises(TypeError, match=r"(?s)a pattern is no tensor.*P\.exp"):
+        ops.exp(x)
+    with pytest.raises(TypeError, match="not a pattern"):
+        np.float32(2) * x
 
 
 @pytest.mark.parametrize(

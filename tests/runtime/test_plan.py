@@ -251,3 +251,12 @@ def test_a_graph_that_trains_prepares_nothing():
     frozen = Variable(np.ones(2), dtype="float32", name="frozen", trainable=False)
     graph = Graph((x,), (), ((w, w + x * ops.exp(frozen)),))
     assert check_both(graph, [np.ones(2)]).data.prepared == 0
+
+
+def test_a_known_value_lies_in_c_order_whatever_its_kernel_returns():
+    """NumPy's einsum may return a transposed product."""
+    a = const([[1.0, 2.0], [3.0, 5.0]])
+    graph = Graph((), (("y", ops.einsum("ij,kj->ik", a, a)),))
+    data = make_plan(graph, {})
+    assert not data.steps
+    np.testing.assert_array_equal(Plan(data).outputs[0], [[5.0, 13.0], [13.0, 34.0]])

@@ -76,6 +76,21 @@ def test_kinks_are_avoided():
     assert check_gradients(lambda x: ops.floor(x) * x, np.arange(4.0)) == 6
 
 
+def test_a_sharp_bend_is_no_mistake():
+    assert check_gradients(lambda x: ops.sqrt(ops.sum(x * x)), np.zeros(2)) == 6
+
+
+def test_points_outside_the_domain_are_no_kinks():
+    with pytest.raises(CheckError, match=r"(?s)no finite value at every one.*domain"):
+        check_gradients(ops.log, -np.ones(3))
+
+
+@pytest.mark.parametrize("wrong", [{"order": 0}, {"directions": 0}])
+def test_nothing_to_compare_is_refused(wrong):
+    with pytest.raises(ValueError, match="at least 1"):
+        check_gradients(ops.sin, np.ones(3), **wrong)
+
+
 def test_a_kink_that_stays_is_reported():
     with pytest.raises(CheckError, match="a kink or jump at every one of 8 points"):
         check_gradients(lambda x: ops.abs(x - ops.stop_gradient(x)), POINTS)

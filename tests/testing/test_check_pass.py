@@ -126,8 +126,23 @@ def test_a_pass_that_fails_is_named():
     def fail(node):
         raise ValueError("out of ideas")
 
-    with pytest.raises(ValueError, match="out of ideas"):
+    with pytest.raises(CheckError, match="pass broken failed: ValueError: out of ideas"):
         check_pass(Broken(fail), UPDATED)
+    with pytest.raises(CheckError, match="a pass returns a graph"):
+        check_pass(BrokenSignature(lambda graph: None), UPDATED)
+    with pytest.raises(TypeError, match="check_pass: no pass"):
+        check_pass(Broken)
     wrong = Rewrite((rule("shape", P.tanh(x), lambda x: ops.sum(x)),))
     with pytest.raises(CheckError, match=r"(?s)pass rewrite failed.*another type"):
         check_pass(wrong, UPDATED)
+
+
+def test_an_input_may_be_called_like_a_variable():
+    count = Variable(np.ones(3, "float32"), name="mine")
+    graph = Graph((MINE,), (("y", ops.tanh(MINE) * count),), ((count, count + 1),))
+
+    def swap(node):
+        return ops.sin(*node.inputs) if node.op is ops.tanh else node
+
+    with pytest.raises(CheckError, match=r"expression: tanh\(mine\)"):
+        check_pass(Broken(swap), graph)

@@ -88,6 +88,18 @@ def test_the_message_holds_the_smallest_example():
     assert error.facts["y before"] != error.facts["y after"] or np.signbit(error.facts["y before"])
 
 
+def test_rows_are_reduced_where_scalars_do_not_fit():
+    with pytest.raises(CheckError, match="rule plus-zero") as caught:
+        check_rule(rule("plus-zero", x + 0, lambda x: x))
+    assert caught.value.arrays[0].size == 1
+    assert np.signbit(caught.value.arrays[0]).all()
+
+
+def test_what_is_no_rule_is_refused():
+    with pytest.raises(TypeError, match="check_rule: no rule"):
+        check_rule("mul-one")
+
+
 def test_nans_are_part_of_a_rounding_rule():
     keeps = rule("relu", P.relu(x) * 1, lambda x: ops.where(x > 0, x, 0.0), kind="rounding")
     with pytest.raises(CheckError, match="nan"):
