@@ -11,6 +11,7 @@ from __future__ import annotations
 import heapq
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from numbers import Integral, Real
 from typing import ClassVar
 
 from kgraph.errors import MemoryBudgetError, explain
@@ -84,8 +85,9 @@ def check_budget(budget: object) -> None:
     Raises:
         ValueError: it is neither.
     """
-    whole = isinstance(budget, int) and not isinstance(budget, bool) and budget > 0
-    if not whole and not (isinstance(budget, float) and 0 < budget <= 1):
+    whole = isinstance(budget, Integral) and not isinstance(budget, bool) and budget > 0
+    part = isinstance(budget, Real) and not isinstance(budget, Integral) and 0 < budget <= 1
+    if not whole and not part:
         raise ValueError(
             explain(
                 "memory_budget is an amount of memory",
@@ -97,7 +99,7 @@ def check_budget(budget: object) -> None:
 
 def allowed_bytes(budget: int | float, peak: int) -> int:
     """A budget in bytes, of which a float is a part of the peak."""
-    return int(budget * peak) if isinstance(budget, float) else budget
+    return int(budget) if isinstance(budget, Integral) else int(budget * peak)
 
 
 def _choose(options: Checkpoints, budget: int) -> Choice:

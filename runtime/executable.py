@@ -15,6 +15,7 @@ import numpy as np
 
 from kgraph import config
 from kgraph.errors import StageError, UndecidableError, explain
+from kgraph.ir.collecting import without_collection
 from kgraph.ir.graph import Graph, Stage, substitute
 from kgraph.ir.leaves import RNG_STEP
 from kgraph.ir.node import API, build
@@ -172,6 +173,7 @@ class Executable:
                 return idle.pop()
         return Plan(data)
 
+    @without_collection
     def _plan_data(self, key: Key) -> PlanData:
         if key not in self._data:
             self._data[key] = self._make_plan(dict(key))
@@ -188,6 +190,7 @@ class Executable:
         return plan_within(self.graph, binding, self.memory_budget)
 
 
+@without_collection
 def compile(
     graph: Graph,
     *,

@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 
 from kgraph.ir.graph import Graph
-from kgraph.ir.leaves import is_const
+from kgraph.ir.leaves import ITEM, is_const
 from kgraph.ir.node import Node
+from kgraph.ops.fused import expand, fused
 
 _ELEMENTS = 24  # of an array that a message shows
 _INFIX = {
@@ -112,6 +113,11 @@ def _text(node: Node, nested: bool = True) -> str:
         return repr(array.flat[0].item()) if same else repr(array.tolist())
     if not node.inputs:
         return node.name
+    if node.op is fused:
+        return _fused_text(expand(node.inputs, **node.attrs))
+    if node.op is ITEM and node.inputs[0].op is fused:
+        whole = node.inputs[0]
+        return _fused_text([expand(whole.inputs, **whole.attrs)[node.attrs["index"]]])
     if node.op.name in _INFIX:
         text = f" {_INFIX[node.op.name]} ".join(_text(n) for n in node.inputs)
         return f"({text})" if nested else text
@@ -120,3 +126,7 @@ def _text(node: Node, nested: bool = True) -> str:
     operands = [_text(n, nested=False) for n in node.inputs]
     attrs = [f"{k}={v}" for k, v in node.attrs.items()]
     return f"{node.op.name}({', '.join(operands + attrs)})"
+
+
+def _fused_text(results: Sequence[Node]) -> str:
+    return f"fused({', '.join(_text(r, nested=False) for r in results)})"

@@ -109,7 +109,12 @@ class _Check:
     def configuration(self) -> Layer:
         """The configuration is JSON, and a layer made from it has the same one."""
         config = json.loads(json.dumps(self.layer.get_config()))
-        again = type(self.layer).from_config(config)
+        try:
+            again = type(self.layer).from_config(config)
+        except TypeError as error:  # an argument of __init__ that get_config leaves out
+            raise self.fail(
+                "its configuration makes no layer", config=config, error=error
+            ) from error
         found = json.loads(json.dumps(again.get_config()))
         if found != config:
             raise self.fail("its configuration changes on the way", before=config, after=found)

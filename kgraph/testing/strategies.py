@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from kgraph.ir.dim import evaluate
 from kgraph.ir.graph import Graph
-from kgraph.ir.types import DTYPES, Shape, TensorType
+from kgraph.ir.types import DTYPES, Shape, TensorType, parse_type
 from kgraph.testing.choices import Hypothesis
 from kgraph.testing.drawn_graphs import Plant, choose_graph
 from kgraph.testing.pool import BATCH
@@ -86,7 +86,7 @@ def _broadcastable(draw: Callable[..., Any], whole: list[Any]) -> Shape:
 @st.composite
 def arrays(
     draw: Callable[..., Any],
-    type_: TensorType,
+    type_: TensorType | str,
     *,
     special: bool = True,
     batch: int | st.SearchStrategy[int] = st.sampled_from([3, 1, 0, 2, 7]),  # noqa: B008
@@ -94,7 +94,7 @@ def arrays(
     """Arrays of a type.
 
     Args:
-        type_: shape and dtype; a symbolic size becomes `batch`.
+        type_: shape and dtype, as text such as "f32[batch, 3]"; a symbolic size becomes `batch`.
         special: whether elements may be zeros of both signs, infinities, NaN, the ends of the
             dtype; otherwise they are small whole numbers.
         batch: the number of rows, or a strategy of it.
@@ -104,10 +104,11 @@ def arrays(
 
     Example:
         >>> from hypothesis import find
-        >>> found = find(arrays(TensorType((2,), "float32")), lambda a: bool(np.isinf(a).any()))
+        >>> found = find(arrays("f32[2]"), lambda a: bool(np.isinf(a).any()))
         >>> float(np.abs(found).max())
         inf
     """
+    type_ = parse_type(type_) if isinstance(type_, str) else type_
     rows = draw(batch) if isinstance(batch, st.SearchStrategy) else batch
     shape = tuple(evaluate(d, dict.fromkeys(d.symbols, rows) if hasattr(d, "symbols") else {})
                   for d in type_.shape)  # fmt: skip

@@ -11,6 +11,7 @@ import numpy as np
 
 from kgraph import config
 from kgraph.ir import Graph, Node, TensorType, Variable
+from kgraph.ir.collecting import without_collection
 from kgraph.runtime.binding import bind_shapes
 from kgraph.runtime.executable import Executable, compile
 from kgraph.training.compilation import Compilation
@@ -187,6 +188,7 @@ class Program:
             tuple(weight_type(w, n) for w, n in zip(data.weights, outputs, strict=True)),
         )
 
+    @without_collection
     def _build(self, kind: str, signature: Signature) -> Executable:
         if kind not in self._sources:
             self._sources[kind] = forward(self._model, training=False)

@@ -184,7 +184,13 @@ def test_a_model_that_cannot_fit_says_so_in_fit():
     model.fit(x, x, verbose=0)
 
 
-@pytest.mark.parametrize("budget", [0, 2.0, "half"])
+@pytest.mark.parametrize("budget", [np.int64(1000), np.float32(1.0)])
+def test_budgets_may_be_numpys_numbers(budget):
+    x = input_node((2,), name="x")
+    assert compile(Graph((x,), (("y", x + 1),)), memory_budget=budget)([1.0, 2.0])[0][1] == 3
+
+
+@pytest.mark.parametrize("budget", [0, -1, 2.0, True, float("nan"), "half"])
 def test_budgets_are_checked_at_once(budget):
     x = input_node((2,), name="x")
     with pytest.raises(ValueError, match="memory_budget is an amount of memory"):

@@ -43,6 +43,15 @@ class LosesArgument(Scale):
         return config if self.power != 3 else {**config, "power": 4}
 
 
+class KeepsNoArgument(Layer):
+    def __init__(self, power):
+        super().__init__()
+        self.power = power
+
+    def call(self, inputs):
+        return inputs**self.power
+
+
 class WrongShape(Scale):
     def compute_output_shape(self, input_shape):
         return (*input_shape[:-1], 7)
@@ -94,6 +103,11 @@ BROKEN = {
 def test_the_unbroken_layer_passes():
     again = check_layer(Scale(3, name="scaled"), TYPE)
     assert (again.name, again.power) == ("scaled", 3)
+
+
+def test_a_configuration_that_makes_no_layer_is_found():
+    with pytest.raises(CheckError, match="its configuration makes no layer"):
+        check_layer(KeepsNoArgument(2), TYPE)
 
 
 @pytest.mark.parametrize("fault", BROKEN)

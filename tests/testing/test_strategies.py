@@ -52,6 +52,12 @@ def test_arrays_are_of_their_type(data):
 
 
 @QUICK
+@given(arrays("f16[batch, 2]", batch=4))
+def test_types_may_be_text(array):
+    assert (array.dtype.name, array.shape) == ("float16", (4, 2))
+
+
+@QUICK
 @given(shapes(3))
 def test_shapes_broadcast(drawn):
     broadcast_shapes(*drawn)

@@ -18,14 +18,14 @@ from kgraph.passes import CORE, Pipeline
 from kgraph.passes.lower import lower
 from kgraph.passes.pipeline import optimize
 from kgraph.runtime.interp import interpret
-from kgraph.tools.cli import main
+from kgraph.tools.cli import build_parser, main
 
 MODULE = """
 from kgraph import ops
 from kgraph.ir import Dim, Graph, input_node
 from kgraph.layers import Dense, Input
 from kgraph.models import Sequential
-from kgraph.passes import P, Rewrite, rule, unknowns
+from kgraph.passes import P, Pass, Rewrite, rule, unknowns
 from dataclasses import dataclass, field
 
 (x,) = unknowns("x")
@@ -34,6 +34,11 @@ wrong = rule("exp-tanh", P.exp(P.tanh(x)), lambda x: ops.exp(x), kind="rounding"
 @dataclass(frozen=True)
 class Harm(Rewrite):
     rules: tuple = field(default=(wrong,), repr=False)
+
+@dataclass(frozen=True)
+class Swap(Pass):
+    def run(self, graph):
+        return graph.rewrite(lambda n: ops.sin(*n.inputs) if n.op is ops.tanh else n)
 
 def graph():
     a = input_node((Dim.symbol("batch"), 3), name="a")
@@ -138,6 +143,29 @@ def test_explaining_a_rule_that_fired(capsys):
     assert "in simplify: tried at 2 nodes, fitted at 2, fired at 2" in text
     assert "  a * 1.0 -> a  [" in text
     assert "theirs.py:" in text
+
+
+def test_explaining_a_pass_without_rules(capsys):
+    text = out(capsys, "py:theirs:graph", "--explain", "fuse-elementwise")
+    assert text.startswith("fuse-elementwise\n  pass: fuse\nin fuse: fired at ")
+    text = out(capsys, "py:theirs:graph", "--pipeline", "swap,finish", "--explain", "swap")
+    assert text.startswith("swap\n  pass: swap\nin swap: fired at 1\n")
+
+
+def test_the_source_of_a_rule_keeps_its_indentation(capsys):
+    text = out(capsys, "py:theirs:graph", "--explain", "fold")
+    assert "\n    def foldable(" in text
+    assert '\n        """' in text
+
+
+def test_a_reader_that_goes_is_no_fault_of_the_model(monkeypatch):
+    def gone(*_):
+        raise BrokenPipeError
+
+    monkeypatch.setattr("kgraph.tools.passes._table", gone)
+    args = build_parser().parse_args(["passes", "py:theirs:graph"])
+    with pytest.raises(BrokenPipeError):  # `main` knows what to do
+        args.run(args)
 
 
 def test_explaining_a_rule_that_did_not(capsys):

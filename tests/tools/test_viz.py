@@ -264,3 +264,10 @@ def test_constants_of_one_element_stand_in_the_box():
 
 def test_graphviz_is_the_package_that_writes_dot():
     assert graphviz.escape("\\N") in to_dot(build_view(awkward_graph("\\N"), "\\N"))
+
+
+def test_a_fused_op_lists_what_it_is_made_of():
+    x = input_node((2, 3), name="x")
+    graph, _ = optimize(Graph((x,), (("y", ops.relu(ops.exp(x) + x)),)))
+    (box,) = [b for b in build_view(graph).boxes if b.label == "fused"]
+    assert box.details == ("exp + add + relu",)

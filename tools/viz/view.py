@@ -19,6 +19,7 @@ from kgraph.ir.leaves import CONST, INPUT, ITEM, const_value
 from kgraph.ir.node import Node
 from kgraph.ir.printer import ordered, show_value
 from kgraph.ir.variable import Variable
+from kgraph.ops.fused import fused
 
 # Frames deeper than this are drawn as one.
 MAX_DEPTH = 8
@@ -173,6 +174,8 @@ class _Builder:
         if node.op is LAYER_CALL:
             return self.layer_box(node, fields)
         details = [f"{name} = {show_value(v)}" for name, v in node.attrs.items()]
+        if node.op is fused:
+            details = [" + ".join(name for name, *_ in node.attrs["program"])]
         details += [_scalar_text(i, n) for i, n in enumerate(node.inputs) if _is_scalar(n)]
         return Box(kind="op", label=node.op.name, type="", details=tuple(details), **fields)
 
