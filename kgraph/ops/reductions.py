@@ -201,17 +201,33 @@ def short_axis(axis: tuple[int, ...]) -> Any:
 
 
 class Mean(Sum):
-    """Arithmetic mean; integers give float32."""
+    """Arithmetic mean; integers give float32.
+
+    That of float16 is taken in float32: the sum or the number of elements may exceed 65504.
+    """
 
     def kernel(self, *arrays: np.ndarray, out: Any = None, **attrs: Any) -> Any:
         x = arrays[0]
-        out = super().kernel(x, out=out, **attrs)
         number = product(x.shape[a] for a in attrs["axis"])
-        return np.true_divide(out, np.array(number, out.dtype), out)
+        if x.dtype != "float16":
+            out = super().kernel(x, out=out, **attrs)
+            return np.true_divide(out, np.array(number, out.dtype), out)
+        if out is None:
+            out = np.empty(reduced_shape(x.shape, attrs["axis"], attrs["keepdims"]), x.dtype)
+        average_half(attrs, number)(x, out, np.empty(out.shape, "float32"))
+        return out
+
+    def scratch(self, *types: TensorType, **attrs: Any) -> tuple[TensorType, ...]:
+        (x,) = types
+        if x.dtype != "float16":
+            return ()
+        return (TensorType(reduced_shape(x.shape, attrs["axis"], attrs["keepdims"]), "float32"),)
 
     def specialize(
         self, inputs: Sequence[TensorType], outputs: Sequence[TensorType], attrs: Mapping[str, Any]
     ) -> Callable[..., Any]:
+        if inputs[0].dtype == "float16":
+            return average_half(attrs, product(inputs[0].shape[a] for a in attrs["axis"]))
         total = super().specialize(inputs, outputs, attrs)
         number = np.array(product(inputs[0].shape[a] for a in attrs["axis"]), inputs[0].dtype)
         divide = np.true_divide
@@ -228,11 +244,26 @@ class Mean(Sum):
         return Prepared(lambda x, out: (out, *views(x, out)), average)
 
 
+def average_half(attrs: Mapping[str, Any], number: Any) -> Callable[..., None]:
+    """A function of (x, out, work) that writes the mean of float16 by way of float32."""
+    axis, keepdims, divisor = attrs["axis"], attrs["keepdims"], np.array(number, "float32")
+    reduce: Any = np.add.reduce
+
+    def average(x: np.ndarray, out: np.ndarray, work: np.ndarray) -> None:
+        reduce(x, axis, work.dtype, work, keepdims)
+        np.true_divide(work, divisor, out, casting="same_kind")
+
+    return average
+
+
 def _stretch(g: Node, y: Node, x: Node, axis: tuple[int, ...]) -> Node:
     return broadcast_to(g, x.shape)
 
 
 def _mean_vjp(g: Node, y: Node, x: Node, axis: tuple[int, ...]) -> Node:
+    if x.dtype == "float16":  # which has no number above 65504
+        wide = cast(g, "float32") / count(cast(x, "float32"), axis)
+        return broadcast_to(cast(wide, x.dtype), x.shape)
     return broadcast_to(g / count(x, axis), x.shape)
 
 

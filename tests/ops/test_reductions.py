@@ -113,6 +113,23 @@ def test_dtypes():
     assert ops.argmax(np.ones(3)).dtype == np.int64
 
 
+@pytest.mark.parametrize(
+    ("shape", "axis", "number"), [((10_000,), None, 10), ((70_000, 2), 0, 0.5)]
+)
+def test_a_mean_of_float16_has_no_sum_that_overflows(shape, axis, number):
+    """Neither the sum nor the number of elements need be a float16, as in NumPy and JAX."""
+    values, batch = np.full(shape, number, "float16"), Dim.symbol("batch")
+    for rows in (shape[0], batch):
+        x = input_node((rows, *shape[1:]), "float16", "x")
+        mean = ops.mean(x, axis)
+        (slope,) = grad(ops.sum(mean), [x])
+        graph = Graph((x,), (("mean", mean), ("slope", slope)))
+        expected = np.full(shape, np.float16(1 / shape[0]))
+        for found in (interpret(graph, [values])[0], compile(graph)(values)):
+            np.testing.assert_array_equal(found[0], values.mean(axis))
+            np.testing.assert_array_equal(found[1], expected)
+
+
 def test_refusals():
     x = input_node((2, 0), name="x")
     with pytest.raises(InferenceError, match="max: no elements to choose from"):

@@ -253,3 +253,9 @@ def test_pass_of_the_user_in_a_few_lines():
     graph, report = optimize(graph_of((X,), ops.sin(X)), (ReplaceOp("sin", "cos"), *CORE))
     assert graph.outputs[0][1] is ops.cos(X)
     assert report["replace_op"].changed
+
+
+def test_wrong_numerics_are_no_fault_of_a_pass(monkeypatch):
+    monkeypatch.setattr(config, "numerics", "sloppy")
+    with pytest.raises(ValueError, match=r"^unknown numerics"):
+        optimize(graph_of((X,), ops.sin(X)))

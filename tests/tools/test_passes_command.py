@@ -198,7 +198,7 @@ def test_dumps(capsys):
 
 def test_bisection_finds_the_wrong_rule(capsys):
     text = out(capsys, "py:theirs:graph", "--pipeline", HARM, "--bisect", "check.py")
-    assert "the check fails from firing 4 of 4 on" in text
+    assert "the check fails from firing 4 of 4 on: AssertionError: Not equal to" in text
     assert "pass harm, rule exp-tanh (rounding) at <exp: f32[batch, 3]>" in text
     assert "theirs.py:" in text
     assert "the two sides differ on drawn inputs; wrote reproduction.json" in text
