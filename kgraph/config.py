@@ -13,7 +13,7 @@ import os
 numerics: str = os.environ.get("KGRAPH_NUMERICS", "safe")
 
 # Stop after this many rule firings, None for no limit: bisection of a wrong rewrite.
-fuel: int | None = int(os.environ["KGRAPH_FUEL"]) if "KGRAPH_FUEL" in os.environ else None
+fuel: int | None = int(os.environ["KGRAPH_FUEL"]) if os.environ.get("KGRAPH_FUEL") else None
 
 # The default pipeline as one line, such as "simplify,finish", or what to leave out of it, such as
 # "-fuse,-rule:mul-one"; see kgraph/passes/README.md.

@@ -121,7 +121,8 @@ def extended(passes: Sequence[Pass], family: Sequence[Pass], main: bool = True) 
     chosen = [p for p in (given if given and main else passes) if p.name not in names]
     for addition in additions:
         if isinstance(addition.what, Pass):
-            chosen = _with_pass(chosen, addition) if main else chosen
+            # A line of passes that was given says which passes run.
+            chosen = _with_pass(chosen, addition) if main and not given else chosen
         elif not isinstance(addition.what, str):
             chosen = _with_rule(chosen, addition, main)
     return _less(Pipeline(tuple(chosen)), names, (*family, *passes, *chosen))

@@ -53,11 +53,16 @@ def enter(cls: type) -> None:
 
 
 def print_pass(step: Any) -> str:
-    """A pass as text: its name, and in braces the options that differ from their defaults."""
+    """A pass as text: its name, and in braces the options that differ from their defaults.
+
+    Rules that `using` or `register` put before a pass's own are not options of it: they join it
+    again where the text is read.
+    """
     options = [
         f"{field.name}={_print_value(getattr(step, field.name))}"
         for field in dataclasses.fields(step)
         if not _is_default(field, getattr(step, field.name))
+        and not _is_extended(field, getattr(step, field.name))
     ]
     return step.name + (f"{{{','.join(options)}}}" if options else "")
 
@@ -99,6 +104,14 @@ def _is_default(field: dataclasses.Field[Any], value: Any) -> bool:
     if field.default_factory is not dataclasses.MISSING:
         default = field.default_factory()
     return type(default) is type(value) and bool(default == value)
+
+
+def _is_extended(field: dataclasses.Field[Any], value: Any) -> bool:
+    """Whether a tuple of rules ends with the default ones."""
+    default = field.default
+    if field.repr or not isinstance(default, tuple) or not isinstance(value, tuple):
+        return False
+    return bool(default) and value[-len(default) :] == default
 
 
 def _print_value(value: Any) -> str:

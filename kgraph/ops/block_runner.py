@@ -152,11 +152,13 @@ class _Calls:
         """Puts the parts of a reduction together, always in the same order."""
         parts, result = self.parts[tail.number], self.values[tail.number]
         reduce: Any = tail.op.ufunc.reduce  # type: ignore[attr-defined]
-        yield reduce, (parts, 0, result.dtype, result)
-        if isinstance(tail.op, Mean):
+        averages = isinstance(tail.op, Mean)
+        total = parts[0, ...] if averages else result
+        yield reduce, (parts, 0, parts.dtype, total)
+        if averages:
             shape = self.layout.types[tail.operands[0]].shape
             number = count([shape[axis] for axis in tail.attrs["axis"]])
-            yield np.true_divide, (result, np.array(number, result.dtype), result)
+            yield np.true_divide, (total, np.array(number, parts.dtype), result)
 
 
 def _window(array: np.ndarray, block: Block, rank: int) -> np.ndarray:

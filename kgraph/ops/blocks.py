@@ -141,6 +141,8 @@ class Layout:
         for tail in program.tails:
             if tail.number in self.partial:
                 result = self.types[tail.number]
+                if isinstance(tail.op, Mean) and result.dtype == "float16":
+                    result = result.with_dtype("float32")  # a sum may exceed 65504
                 yield result.with_shape((number, *result.shape))
 
 

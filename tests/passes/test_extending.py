@@ -20,7 +20,9 @@ from kgraph.passes import (
     Fold,
     P,
     Pass,
+    Pipeline,
     optimize,
+    parse_pipeline,
     register,
     rule,
     unknowns,
@@ -178,3 +180,11 @@ def test_the_wrong_version_is_caught_when_it_runs(monkeypatch):
     assert "pass simplify changes the value of output y" in text
     assert "rule tanh-even (fast)" in text
     assert "test_extending.py:" in text
+
+
+def test_a_pipeline_with_added_rules_reads_back(monkeypatch):
+    with using(ODD):
+        pipeline = default_pipeline()
+        assert parse_pipeline(str(pipeline)) == Pipeline(CORE)
+        monkeypatch.setattr(config, "passes", str(pipeline))
+        assert default_pipeline() == pipeline
