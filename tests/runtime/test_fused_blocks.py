@@ -257,6 +257,17 @@ def test_the_parts_of_a_sum_are_joined_in_one_order():
     check_same_bits(first, second)
 
 
+def test_the_parts_of_a_mean_of_float16_may_exceed_its_range(monkeypatch):
+    monkeypatch.setattr(blocks, "BLOCK_BYTES", 1 << 16)
+    x = input_node((70_000, 2), "float16", "x")
+    size = ops.abs(x)
+    node = only(*(ops.mean(size + size, axis=axis) for axis in (0, None, 1)))
+    values = np.full((70_000, 2), -2, "float16")
+    for found in (in_blocks(node, [values]), one_by_one(node, [values])):
+        for array in found:
+            np.testing.assert_array_equal(array, np.full(array.shape, 4, "float16"))
+
+
 # -- arrays that come again ----------------------------------------------------------------------
 def test_other_arrays_are_not_taken_for_those_of_the_run_before():
     x = input_node((50,), name="x")
