@@ -11,8 +11,9 @@ from __future__ import annotations
 import heapq
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from numbers import Integral, Real
 from typing import ClassVar
+
+import numpy as np
 
 from kgraph.errors import MemoryBudgetError, explain
 from kgraph.ir.graph import Graph, Stage
@@ -85,8 +86,8 @@ def check_budget(budget: object) -> None:
     Raises:
         ValueError: it is neither.
     """
-    whole = isinstance(budget, Integral) and not isinstance(budget, bool) and budget > 0
-    part = isinstance(budget, Real) and not isinstance(budget, Integral) and 0 < budget <= 1
+    whole = isinstance(budget, (int, np.integer)) and not isinstance(budget, bool) and budget > 0
+    part = isinstance(budget, (float, np.floating)) and 0 < budget <= 1
     if not whole and not part:
         raise ValueError(
             explain(
@@ -99,7 +100,7 @@ def check_budget(budget: object) -> None:
 
 def allowed_bytes(budget: int | float, peak: int) -> int:
     """A budget in bytes, of which a float is a part of the peak."""
-    return int(budget) if isinstance(budget, Integral) else int(budget * peak)
+    return int(budget) if isinstance(budget, (int, np.integer)) else int(budget * peak)
 
 
 def _choose(options: Checkpoints, budget: int) -> Choice:
