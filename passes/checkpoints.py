@@ -94,7 +94,8 @@ class Checkpoints:
         """Whether the value may be computed again without further thought."""
         if value in self._always:
             return False
-        elements = sum(t.size for t in self.live.bind(self.live.nodes[value].types))  # type: ignore[misc]
+        types = self.live.bind(self.live.nodes[value].types)
+        elements = sum(t.size for t in types)  # type: ignore[misc]
         return self.live.costs[value][0] <= CHEAP_FLOPS * max(int(elements), 1)
 
     def replay(self, saved: frozenset[int]) -> Replay:

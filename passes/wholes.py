@@ -203,6 +203,7 @@ def _kept_shape(node: Node, axis: int) -> Any:
 
 
 def reshaped(whole: Whole, nodes: Sequence[Node], axis: int) -> Callable[[Lookup], Node]:
+    """What builds the whole of nodes that are reshapes of the parts of a whole."""
     total: Any = sum((n.shape[axis] for n in nodes), start=0)  # type: ignore[misc]
     rest = nodes[0].shape
     shape = (total, *rest[1:]) if axis == ROWS else (*rest[:-1], total)

@@ -232,7 +232,8 @@ def _jittered(
             if node.op.name == "item":
                 values[node] = operands[0][node.attrs["index"]]  # type: ignore[index]
                 continue
-            found = node.op.kernel(*operands, **bind_attributes(node.attrs, sizes))  # type: ignore[arg-type]
+            attrs = bind_attributes(node.attrs, sizes)
+            found = node.op.kernel(*operands, **attrs)  # type: ignore[arg-type]
             if is_const(node) or isinstance(found, tuple):
                 values[node] = found
             else:
