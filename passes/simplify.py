@@ -8,7 +8,8 @@ unless they say otherwise; `fast` ones hold for real numbers only and are off by
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 
 from kgraph import ops
 from kgraph.ir.graph import Graph, toposort
@@ -198,19 +199,26 @@ class Simplify(Rewrite):
 
     def run(self, graph: Graph) -> Graph:
         """The graph with all rules applied."""
-        return Rewrite.run(self._for(graph.nodes), graph)
+        step = self._for(graph.nodes)
+        result = Rewrite.run(step, graph)
+        # Who counted with a quotient may have lost it on the way.
+        return result if self._for(result.nodes) is step else Rewrite.run(self, result)
 
     def rewrite(self, roots: Sequence[Node]) -> tuple[Node, ...]:
         """The same on bare nodes, for code that has no graph yet."""
-        return Rewrite.rewrite(self._for(toposort(roots)), roots)
+        step = self._for(toposort(roots))
+        found = Rewrite.rewrite(step, roots)
+        return found if self._for(toposort(found)) is step else Rewrite.rewrite(self, found)
 
     def _for(self, nodes: Sequence[Node]) -> Simplify:
         """The pass for these nodes: quotients stay where somebody counts with them."""
-        known = [name for name in QUOTIENTS if name in self.rule_names]
-        if not set(known) - set(self.without) or not counts_quotients(nodes):
-            return self
-        left_out = (*self.without, *known)
-        return Simplify(rules=self.rules, without=left_out, numerics=self.numerics)
+        return self._careful if counts_quotients(nodes) else self
+
+    # Kept with the pass, as its table of rules is.
+    @cached_property
+    def _careful(self) -> Simplify:
+        known = [n for n in QUOTIENTS if n in self.rule_names and n not in self.without]
+        return replace(self, without=(*self.without, *known)) if known else self
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,8 @@ from identity_cases import IDENTITIES
 from rule_checks import graph_of
 from stable_cases import STABLE
 
-from kgraph.ir import Graph
+from kgraph import ops
+from kgraph.ir import Graph, input_node
 from kgraph.passes import Simplify, Stabilize
 from kgraph.passes.journal import Journal, keeping
 from kgraph.passes.transposes import Transposes
@@ -56,3 +57,12 @@ def cost(graph: Graph) -> int:
     free = ("reshape", "squeeze", "expand_dims", "slice", "broadcast_to", "transpose", "flip",
             "input", "const", "state", "item", "size", "rng_step")  # fmt: skip
     return sum(n.op.name not in free for n in graph.nodes)
+
+
+def test_simplify_ends_where_a_quotient_that_decided_has_gone():
+    """x / -1 becomes -x, so that no quotient reaches the floor any more."""
+    a, b = input_node((3,), name="a"), input_node((3,), name="b")
+    graph = Graph((a, b), (("y", a / 3), ("z", ops.floor(b / -1))))
+    once = Simplify().run(graph)
+    assert "divide" not in [n.op.name for n in once.nodes]
+    assert Simplify().run(once) is once
