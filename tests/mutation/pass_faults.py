@@ -89,7 +89,7 @@ def _forget_last(name: str) -> None:
 def prepared_values_go_stale() -> None:
     """What depends on a state that the graph writes is computed once for all runs."""
 
-    def fixed_nodes(graph: Any) -> frozenset[Any]:
+    def prepared_nodes(graph: Any) -> frozenset[Any]:
         found: set[Any] = set()
         for node in graph.nodes:
             computed = bool(node.inputs) and all(i in found for i in node.inputs)
@@ -97,7 +97,7 @@ def prepared_values_go_stale() -> None:
                 found.add(node)
         return frozenset(found)
 
-    plan.fixed_nodes = fixed_nodes
+    plan.prepared_nodes = prepared_nodes
 
 
 @mutant("joined-pieces-at-one-place", "runtime/test_placement.py", "runtime/test_plan.py",
