@@ -16,9 +16,9 @@ from kgraph.ir.leaves import CONST, const, const_value
 from kgraph.ir.node import Node, build
 from kgraph.ir.op import Op
 from kgraph.ir.types import INTEGERS
+from kgraph.ops.program import is_elementwise
 from kgraph.passes.pattern import P, Pattern, unknowns
 from kgraph.passes.rules import FunctionRule, MemoryRule, PatternRule, Rule, at, rule
-from kgraph.passes.slices import is_elementwise
 
 Found = tuple[Callable[[], Node], tuple[Node, ...]]
 

@@ -19,7 +19,7 @@ from kgraph.passes.einsum_order import EINSUM
 from kgraph.passes.planned import PlannedRewrite, PlannedRule
 from kgraph.passes.products import CALL, ELEMENT, GAIN, bindings, is_product, product_time
 from kgraph.passes.rules import FunctionRule, Rule, at
-from kgraph.passes.values import shaped
+from kgraph.passes.values import shaped, symbols_of
 
 # At the ends of a symbolic size, where a sum of a product is as good as the product of sums.
 TIE = 1.1
@@ -85,17 +85,12 @@ def _scaled(node: Node) -> list[tuple[Node, Node]]:
 
 def _smaller_operand(whole: Node) -> int | None:
     """The operand that is smaller than the product for each batch, the smallest first."""
-    counts = []
+    counts, names = [], symbols_of((*whole.inputs, whole))
     for number in BATCHES:
-        names = {s for n in (*whole.inputs, whole) for s in _symbols(n)}
         binding = dict.fromkeys(names, number)
         counts.append([evaluate(n.size, binding) for n in (*whole.inputs, whole)])
     fits = [i for i in (0, 1) if all(c[i] < c[2] for c in counts)]
     return min(fits, key=lambda i: counts[0][i]) if fits else None
-
-
-def _symbols(node: Node) -> frozenset[str]:
-    return frozenset().union(*(d.symbols for d in node.shape if not isinstance(d, int)))
 
 
 def _scale_operand(node: Node, factor: Node, whole: Node, target: int) -> Node:

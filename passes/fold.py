@@ -36,8 +36,8 @@ def foldable(node: Node) -> Callable[[], Node] | str | None:
         return None
     if _is_symbolic(producer):
         return None
-    freed = sum(n.size * n.type.itemsize for n in producer.inputs)
-    if node.size * node.type.itemsize > max(MAX_BYTES, freed):
+    freed = sum(n.type.nbytes for n in producer.inputs)
+    if node.type.nbytes > max(MAX_BYTES, freed):
         return f"the constant would take more than {MAX_BYTES} bytes"
     flops, _ = producer.op.cost([n.type for n in producer.inputs], producer.types, producer.attrs)
     if flops > MAX_FLOPS:

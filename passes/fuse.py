@@ -126,7 +126,8 @@ class _Finder:
         """All regions of more than one node."""
         options = self.options
         limits = Limits(options.max_instructions, options.max_operands, options.siblings)
-        found = (self._region(body) for body in find_regions(self.graph, limits))
+        bodies = find_regions(self.graph, limits, self.prepared)
+        found = map(self._region, bodies)
         return [region for region in found if len(region.nodes) > 1]
 
     def _region(self, body: list[Node]) -> _Region:

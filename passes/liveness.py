@@ -7,7 +7,6 @@ in the arena, joins that cost nothing, and views that turn out to need a copy.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -16,7 +15,6 @@ from kgraph.ir.attributes import bind_attributes
 from kgraph.ir.graph import Graph
 from kgraph.ir.leaves import items
 from kgraph.ir.node import Node
-from kgraph.ir.op import Op
 from kgraph.ir.types import TensorType
 from kgraph.runtime.schedule import schedule, shares_storage
 
@@ -101,14 +99,14 @@ class Liveness:
     def _size(self, node: Node) -> int:
         """Bytes of a node's outputs, those left out that are written into states."""
         types = self.bind(node.types)
-        return sum(_bytes(t) for y, t in zip(items(node), types) if y not in self._in_place)
+        return sum(int(t.nbytes) for y, t in zip(items(node), types) if y not in self._in_place)
 
     def _scratch(self, node: Node) -> int:
-        if type(node.op).scratch is Op.scratch:
+        if not node.op.has_scratch:
             return 0
         inputs = self.bind([n.type for n in node.inputs])
         attrs = bind_attributes(node.attrs, self.binding)
-        return sum(map(_bytes, node.op.scratch(*inputs, **attrs)))
+        return sum(int(t.nbytes) for t in node.op.scratch(*inputs, **attrs))
 
     def _cost(self, node: Node) -> tuple[int, int]:
         inputs = self.bind([t for n in node.inputs for t in n.types])
@@ -160,10 +158,6 @@ class Liveness:
     def peak(self) -> int:
         """The most bytes that live at once."""
         return max(self.balance(self.runs, self.sizes), default=0)
-
-
-def _bytes(type_: TensorType) -> int:
-    return math.prod(map(int, type_.shape)) * type_.itemsize  # type: ignore[arg-type]
 
 
 def _is_whole(operand: Node, output: Node) -> bool:

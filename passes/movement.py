@@ -14,9 +14,10 @@ from kgraph.errors import InferenceError, UndecidableError
 from kgraph.ir.node import Node, build
 from kgraph.ir.op import Op
 from kgraph.ir.types import broadcast_shapes
+from kgraph.ops.program import is_elementwise
 from kgraph.passes.pattern import P, unknowns
 from kgraph.passes.rules import FunctionRule, Rule, rule
-from kgraph.passes.slices import SLICES, is_elementwise
+from kgraph.passes.slices import SLICES
 from kgraph.passes.values import shaped
 
 (a,) = unknowns("a", dtypes="bif")

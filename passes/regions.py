@@ -12,13 +12,12 @@ kept meanwhile is `y`, which others need anyway, instead of one more tensor.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
 from kgraph.ir.graph import Graph
 from kgraph.ir.node import Node
 from kgraph.ops.program import is_elementwise
-from kgraph.passes.prepared import prepared_nodes
 
 # The family of what is not elementwise or has no axes.
 _NONE = -1
@@ -39,17 +38,18 @@ class Limits:
     siblings: bool
 
 
-def find_regions(graph: Graph, limits: Limits) -> list[list[Node]]:
+def find_regions(graph: Graph, limits: Limits, prepared: Collection[Node]) -> list[list[Node]]:
     """Disjoint sets of elementwise nodes that may be contracted together.
 
     Args:
         graph: a graph of primitive ops.
         limits: how large a region may be.
+        prepared: the nodes that are computed once for many runs, apart from the others.
 
     Returns:
         The regions, sets of one node included, each in the graph's order; ordered by first node.
     """
-    table = _Table(graph)
+    table = _Table(graph, prepared)
     table.find_levels()
     table.move_up()
     regions = table.components(limits.siblings)
@@ -65,7 +65,7 @@ class _Table:
         level: node -> its level.
     """
 
-    def __init__(self, graph: Graph) -> None:
+    def __init__(self, graph: Graph, prepared: Collection[Node]) -> None:
         self.nodes = graph.nodes
         place = {node: i for i, node in enumerate(graph.nodes)}
         self.inputs = [tuple(place[p] for p in node.inputs) for node in graph.nodes]
@@ -76,11 +76,10 @@ class _Table:
         self.is_root = [False] * len(graph.nodes)
         for root in graph.roots:
             self.is_root[place[root]] = True
-        self.family = self._families(graph)
+        self.family = self._families(graph, prepared)
         self.level = [0] * len(graph.nodes)
 
-    def _families(self, graph: Graph) -> list[int]:
-        prepared = prepared_nodes(graph)
+    def _families(self, graph: Graph, prepared: Collection[Node]) -> list[int]:
         numbers: dict[object, int] = {}
         found = []
         for node in graph.nodes:

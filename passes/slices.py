@@ -13,18 +13,13 @@ from kgraph import ops
 from kgraph.ir.node import Node, build, rebuild
 from kgraph.ir.op import Op
 from kgraph.ir.types import Shape
-from kgraph.ops.base import Elementwise
+from kgraph.ops.program import is_elementwise
 from kgraph.passes.rules import FunctionRule, Rule, at
 
 Found = tuple[Callable[[], Node], tuple[Node, ...]]
 Bounds = tuple[list[object], list[object], list[object]]
 
 _NAMES = ("starts", "stops", "steps")
-
-
-def is_elementwise(op: Op) -> bool:
-    """Whether each element of the output depends on the operands' elements at its place only."""
-    return isinstance(op, Elementwise) or op in (ops.where, ops.cast, ops.clip)
 
 
 def _itself(node: Node) -> Node:

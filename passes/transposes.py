@@ -14,9 +14,9 @@ from dataclasses import dataclass, field
 from kgraph import ops
 from kgraph.ir.graph import Graph
 from kgraph.ir.node import Node, build
+from kgraph.ops.program import is_elementwise
 from kgraph.passes.planned import Lookup, Plan, PlannedRewrite, PlannedRule, Replacement
 from kgraph.passes.rules import Rule
-from kgraph.passes.slices import is_elementwise
 from kgraph.passes.values import shaped
 
 Order = tuple[int, ...]

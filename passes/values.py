@@ -59,7 +59,7 @@ def layout(node: Node) -> tuple[int, ...]:
     while node.op.view is not None:
         chain.append(node)
         node = node.inputs[0]
-    binding = dict.fromkeys(_symbols((node, *chain)), _ANY)
+    binding = dict.fromkeys(symbols_of((node, *chain)), _ANY)
     array = _spread(node, binding)
     for move in reversed(chain):
         assert move.op.view is not None
@@ -71,7 +71,8 @@ def layout(node: Node) -> tuple[int, ...]:
 _ANY = 997
 
 
-def _symbols(nodes: tuple[Node, ...]) -> set[str]:
+def symbols_of(nodes: tuple[Node, ...]) -> set[str]:
+    """Names of the symbolic sizes in the shapes of nodes."""
     found: set[str] = set()
     for node in nodes:
         for size in node.shape:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections import Counter
 from dataclasses import dataclass, field
 
@@ -114,8 +113,11 @@ def memory_report(data: PlanData) -> MemoryReport:
     alive = [i for i, b in enumerate(data.buffers) if b.size and b.start <= peak <= b.end]
     alive.sort(key=lambda i: -data.buffers[i].size)
     costs = [(_flops(s), _is_second(s.node)) for s in data.steps]
+    outputs = [o for s in data.steps for o in s.outputs]
     return MemoryReport(
-        keep_everything=sum(_bytes(o.type) for s in data.steps for o in s.outputs if _in_arena(o)),
+        keep_everything=sum(
+            int(o.type.nbytes) for s in data.steps for o in s.outputs if _in_arena(o)
+        ),
         lower_bound=data.lower_bound,
         planned=data.arena_bytes,
         outside=_outside(data),
@@ -166,15 +168,11 @@ def _in_arena(operand: Operand) -> bool:
     return isinstance(operand.base, int)
 
 
-def _bytes(type_: TensorType) -> int:
-    return math.prod(map(int, type_.shape)) * type_.itemsize  # type: ignore[arg-type]
-
-
 def _outside(data: PlanData) -> int:
     graph = data.graph
     fixed = dict.fromkeys((*graph.inputs, *graph.states))
     consts = dict.fromkeys(n for n in graph.nodes if n.op.name == "const")
-    return sum(_bytes(n.type.bind(data.binding)) for n in (*fixed, *consts))
+    return sum(int(n.type.bind(data.binding).nbytes) for n in (*fixed, *consts))
 
 
 def _flops(step: Step) -> int:

@@ -216,7 +216,7 @@ class _Planner:
                 taken = window.base in found or window.base in self.target
                 if not taken and self._fills(window):
                     found[window.base] = ((node, 0), offset)
-                offset += math.prod(window.shape) * window.type.itemsize
+                offset += int(window.type.nbytes)
         return found
 
     def _place(self, storage: Storage) -> tuple[Storage, int]:
@@ -273,7 +273,7 @@ class _Planner:
             return
         outputs = tuple(self._operand(node, i) for i in range(len(node.types)))
         attrs = self.attrs[node]
-        work = node.op.scratch(*[o.type for o in inputs], **attrs) if has_scratch(node.op) else ()
+        work = node.op.scratch(*[o.type for o in inputs], **attrs) if node.op.has_scratch else ()
         scratch = tuple(contiguous(self._buffer(t, index, index), t) for t in work)
         self.data.steps.append(Step(node.op, attrs, inputs, outputs, scratch, node))
 
@@ -285,7 +285,7 @@ class _Planner:
             place = replace(place, offset=result.offset + offset)
             if source != place:
                 self.data.steps.append(Step(COPY, {}, (source,), (place,), (), operand))
-            offset += math.prod(source.shape) * source.type.itemsize
+            offset += int(source.type.nbytes)
 
     def _settle(self, index: int, node: Node, inputs: tuple[Operand, ...]) -> None:
         """Chooses the storage of a step's outputs: a state, a dying operand's, or new."""
@@ -310,7 +310,7 @@ class _Planner:
                 self.home[storage] = reused
 
     def _buffer(self, type_: TensorType, start: int, end: int) -> int:
-        size = math.prod(contiguous(0, type_).shape) * type_.itemsize
+        size = int(type_.nbytes)
         self.data.buffers.append(Buffer(size, start, end))
         return len(self.data.buffers) - 1
 
@@ -349,11 +349,6 @@ class _Planner:
             for i, operand in enumerate(inputs)
             if operand.base == base
         )
-
-
-def has_scratch(op: Op) -> bool:
-    """Whether the op's kernel may ask for scratch buffers."""
-    return type(op).scratch is not Op.scratch
 
 
 def contiguous(base: Any, type_: TensorType) -> Operand:

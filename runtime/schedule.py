@@ -50,6 +50,13 @@ def written_by(value: Node) -> tuple[Node, int]:
     return (value.inputs[0], value.attrs["index"]) if value.op.name == "item" else (value, 0)
 
 
+def storage_of(node: Node) -> tuple[Node, int]:
+    """The node that writes the memory which a node names, and with which of its outputs."""
+    while node.op.view is not None:
+        node = node.inputs[0]
+    return written_by(node)
+
+
 def schedule(graph: Graph, binding: Mapping[str, int]) -> list[Node]:
     """Orders the nodes that need computing, views and items included.
 
@@ -82,7 +89,7 @@ class _Start:
         in_place = {written_by(value) for _, value in graph.updates}
         for node in self.nodes:
             if node.op.name == "concatenate" and joins_in_place(node, self._shape(node.type)):
-                in_place.update(written_by(self.root[i]) for i in node.inputs)
+                in_place.update(map(storage_of, node.inputs))
         self.size = {
             n: 0
             if shares_storage(n)

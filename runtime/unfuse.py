@@ -95,10 +95,5 @@ def touched_bytes(node: Node, binding: Mapping[str, int]) -> int:
     """Bytes that the blocks of a fused op read and write."""
     program = take_apart(node.attrs["program"], node.attrs["results"])
     read = {k for step in program.body for k in step.operands if k < program.operands}
-    total = 0
-    for type_ in (*(node.inputs[k].type for k in read), *node.types):
-        size = type_.itemsize
-        for dim in type_.shape:
-            size *= evaluate(dim, binding)
-        total += size
-    return total
+    types = (*(node.inputs[k].type for k in read), *node.types)
+    return sum(evaluate(t.nbytes, binding) for t in types)

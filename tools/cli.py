@@ -9,9 +9,10 @@ from collections.abc import Sequence
 
 import kgraph
 from kgraph.tools import bench, demo, draw, passes
+from kgraph.tools.complaints import USAGE
 
 COMMANDS = (draw, demo, bench, passes)
-USAGE, INTERRUPTED = 2, 130
+INTERRUPTED = 130
 
 
 def main(argv: Sequence[str] | None = None) -> int:

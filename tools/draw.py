@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +10,10 @@ from kgraph.errors import KGraphError, StageError, explain
 from kgraph.ir.graph import Graph, Stage
 from kgraph.passes.lower import lower
 from kgraph.passes.pipeline import optimize
+from kgraph.tools.complaints import BAD_INPUT, USAGE, complain
 from kgraph.tools.models import HELP, find_model, graph_of
 from kgraph.tools.viz.write import FORMATS, choose_format, write_picture
 
-USAGE, BAD_INPUT = 2, 4
 _ORDER = list(Stage)
 
 
@@ -50,11 +49,11 @@ def run(args: argparse.Namespace) -> int:
     if args.view == "layers" and args.stage in ("core", "fused"):
         complaint = f"--view layers contradicts --stage {args.stage}: lowering replaces the layers"
     if complaint:
-        return _complain(complaint, USAGE)
+        return complain(complaint, USAGE)
     try:
         graph = at_stage(read_model(args.model), args.view, args.stage)
     except (KGraphError, OSError, ValueError) as error:
-        return _complain(f"{args.model}: {error}", BAD_INPUT)
+        return complain(f"{args.model}: {error}", BAD_INPUT)
     title = stem if args.title is None else args.title
     return write_picture(graph, output, format=args.format, title=title, rankdir=args.rankdir)
 
@@ -92,8 +91,3 @@ def at_stage(graph: Graph, view: str | None, stage: str | None) -> Graph:
     if wanted > present and graph.stage is Stage.LAYERS:
         graph = lower(graph)
     return optimize(graph)[0] if _ORDER[wanted] is Stage.FUSED else graph
-
-
-def _complain(message: str, code: int) -> int:
-    print(f"kgraph: error: {message}", file=sys.stderr)
-    return code

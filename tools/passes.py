@@ -7,7 +7,6 @@ import contextlib
 import inspect
 import json
 import os
-import sys
 from collections.abc import Iterator
 from textwrap import dedent, indent
 from typing import Any
@@ -32,9 +31,9 @@ from kgraph.passes.statistics import RuleStatistics
 from kgraph.runtime.executable import compile
 from kgraph.testing.failures import expression
 from kgraph.tools.bisection import bisect, load_check
+from kgraph.tools.complaints import BAD_INPUT, USAGE, complain
 from kgraph.tools.models import HELP, find_model, graph_of
 
-USAGE, BAD_INPUT = 2, 4
 # Op of an output -> the loss that a model of such an output is trained with.
 LOSSES = {"softmax": "categorical_crossentropy", "sigmoid": "binary_crossentropy"}
 _SHOWN = 8  # places that `--explain` lists
@@ -77,16 +76,16 @@ def add_parser(subparsers: Any) -> None:
 def run(args: argparse.Namespace) -> int:
     """Runs the passes; returns 0, 2 for wrong options, 4 for a model or a check that fails."""
     if args.json and (args.explain or args.bisect):
-        return _complain("--json goes with the table only", USAGE)
+        return complain("--json goes with the table only", USAGE)
     try:
         with _switches(args):
             return _show(args)
     except _UsageError as error:
-        return _complain(str(error), USAGE)
+        return complain(str(error), USAGE)
     except BrokenPipeError:
         raise  # nobody reads any more: no fault of the model
     except (KGraphError, OSError, ValueError) as error:
-        return _complain(f"{args.model}: {error}", BAD_INPUT)
+        return complain(f"{args.model}: {error}", BAD_INPUT)
 
 
 class _UsageError(Exception):
@@ -246,8 +245,3 @@ def _bisect(args: argparse.Namespace, graph: Graph, pipeline: Pipeline) -> int:
     verdict = "differ" if found.differs else "agree in every bit"
     print(f"the two sides {verdict} on drawn inputs; wrote {args.output}")
     return 0
-
-
-def _complain(message: str, code: int) -> int:
-    print(f"kgraph: error: {message}", file=sys.stderr)
-    return code

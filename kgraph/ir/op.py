@@ -101,7 +101,7 @@ class Op:
         """Floating-point operations and bytes moved, as sizes that may be symbolic."""
         flops = sum((t.size for t in outputs), start=0)  # type: ignore[misc]
         moved = [*inputs, *outputs]
-        return flops, sum((t.size * t.itemsize for t in moved), start=0)  # type: ignore[misc]
+        return flops, sum((t.nbytes for t in moved), start=0)  # type: ignore[misc]
 
     def samples(self) -> Iterable[Sample]:
         """Inputs for the test harness; an op without any fails the suite."""
@@ -129,6 +129,11 @@ class Op:
     def has_vjp(self) -> bool:
         """Whether the op states its gradient itself."""
         return type(self).vjp is not Op.vjp
+
+    @property
+    def has_scratch(self) -> bool:
+        """Whether the op's kernel may ask for scratch buffers."""
+        return type(self).scratch is not Op.scratch
 
     def infer_node(
         self, inputs: tuple[Node, ...], attrs: Mapping[str, Any]

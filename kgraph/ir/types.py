@@ -86,6 +86,11 @@ class TensorType:
         return np.dtype(self.dtype).itemsize
 
     @property
+    def nbytes(self) -> int | Dim:
+        """Bytes of all elements."""
+        return self.size * self.itemsize
+
+    @property
     def is_float(self) -> bool:
         """Whether the dtype is a floating-point one."""
         return self.dtype in FLOATS

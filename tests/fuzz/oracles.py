@@ -209,14 +209,9 @@ def disguised(arrays: Sequence[np.ndarray]) -> list[np.ndarray]:
             other = array[::-1].copy()[::-1]
         other = other.view()
         other.flags.writeable = False
-        twin = [a for a in found if a.dtype == other.dtype and same_array(a, other)]
+        twin = [a for a in found if a.dtype == other.dtype and same_bits(a, other)]
         found.append(twin[0] if twin else other)
     return found
-
-
-def same_array(left: np.ndarray, right: np.ndarray) -> bool:
-    """Whether two arrays may stand for each other."""
-    return left.shape == right.shape and same_bits(left, right)
 
 
 # -- gradients ---------------------------------------------------------------------------------

@@ -102,7 +102,7 @@ def test_every_loss_is_here():
     "penalty",
     [regularizers.l1(0.3), regularizers.l2(0.3), regularizers.l1_l2(0.3, 0.2),
      regularizers.OrthogonalRegularizer(0.1), regularizers.OrthogonalRegularizer(mode="columns")],
-    ids=repr,
+    ids=["l1", "l2", "l1_l2", "rows", "columns"],
 )  # fmt: skip
 def test_every_regularizer(penalty):
     check_gradients(penalty, X)
