@@ -160,6 +160,9 @@ from kgraph.ops.relu import (
     relu6,
     relu_grad,
 )
+from kgraph.ops.scan import (
+    scan,
+)
 from kgraph.ops.select import (
     cast,
     where,
@@ -299,6 +302,7 @@ __all__ = [
     "reshape",
     "round",
     "rsqrt",
+    "scan",
     "scatter_add",
     "selu",
     "shape",
