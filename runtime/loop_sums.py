@@ -1,9 +1,9 @@
 """Sums over time of a constant's cotangents, taken out of the backward loop where they can be.
 
-A cotangent is split at additions. Under linear ops (views, signs, factors that do not move), the sum
-over time of `matmul(left, right)` is one product over time and rows together, that of `sum(x, axis)`
-one sum of the sequence of `x`; what is neither is added up in the loop's carry. No step's matrix is
-ever kept: sequences hold factors, not products.
+A cotangent is split at additions. Under linear ops (views, signs, factors that do not move), the
+sum over time of `matmul(left, right)` is one product over time and rows together, that of
+`sum(x, axis)` of a matrix or vector one sum of the sequence of `x`; what is neither is added up in
+the loop's carry. No step's matrix is ever kept: sequences hold factors, not products.
 """
 
 from __future__ import annotations
@@ -26,6 +26,10 @@ from kgraph.ops.shapes import reshape, swapaxes
 _LINEAR = ("negative", "transpose", "reshape", "expand_dims", "squeeze", "broadcast_to", "flip")
 # Ops that are linear in the operand at each of these places when the other one does not move.
 _FACTORS = {"multiply": (0, 1), "divide": (0,), "matmul": (0, 1)}
+
+# The most axes of what is summed outside of the loop: the sequence of a larger value would take
+# much more memory than its sum.
+_ROWS = 2
 
 
 @dataclass(frozen=True)
@@ -73,11 +77,11 @@ class Sums:
             name = value.op.name
             if value not in self.moving:
                 self.terms.append(_Term(const, above, value, ()))
-            elif name == "add":
+            elif name == "add" and all(n.shape == value.shape for n in value.inputs):
                 waiting += [(n, above) for n in reversed(value.inputs)]
             elif (place := self._linear_place(value)) is not None:
                 waiting.append((value.inputs[place], (*above, (value, place))))
-            elif name == "sum":
+            elif name == "sum" and value.inputs[0].ndim <= _ROWS:
                 self._emit(_Term(const, above, value, value.inputs))
             elif name == "matmul" and all(n.ndim == 2 for n in value.inputs):
                 left, right = value.inputs

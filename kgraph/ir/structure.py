@@ -1,4 +1,4 @@
-"""Arguments and results of functions that are traced: leaves in nested tuples, lists and dictionaries.
+"""Arguments and results of traced functions: leaves in nested tuples, lists and dictionaries.
 
 A `Structure` is what is left without the leaves; it is hashable, so that compiled code can be
 kept by it. `None` is a container without leaves.

@@ -9,12 +9,13 @@ from typing import Any
 import numpy as np
 
 from kgraph.errors import InferenceError, explain
+from kgraph.ir.context import current_context
 from kgraph.ir.dim import Dim
 from kgraph.ir.node import Node
 from kgraph.ir.op import as_node
 from kgraph.ir.structure import Structure, flatten
 from kgraph.ir.types import TensorType
-from kgraph.ops.loops import Loop, placeholder
+from kgraph.ops.loops import Loop, dependents, placeholder
 
 
 @dataclass(frozen=True)
@@ -53,6 +54,7 @@ def trace_step(
         for n, p in zip(sequences, xs_structure.paths("x"))
     )
     result = step(carry_structure.pack(carry), xs_structure.pack(elements))
+    _check_effects((*carry, *elements))
     if not isinstance(result, (tuple, list)) or len(result) != 2:
         raise TypeError(
             explain("scan: step must return a pair (carry, y)", got=f"{type(result)} {result!r}",
@@ -70,6 +72,18 @@ def trace_step(
     loop = Loop(carry, before, after, elements, sequences, ys, steps, reverse)
     symbolic = any(isinstance(x, Node) for x in (*init_leaves, *xs_leaves))
     return TracedStep(loop, carry_structure, y_structure, symbolic)
+
+
+def _check_effects(placeholders: Sequence[Node]) -> None:
+    """A layer that is inlined in the step may leave nothing behind that only a step knows."""
+    context = current_context()
+    left = [] if context is None else [*(n for _, n in context.updates), *context.losses]
+    found = dependents(left, placeholders).intersection(left)
+    if found:
+        raise TypeError(
+            explain("scan: a layer in the step updates a state or adds a loss in every step",
+                    got=repr(next(iter(found))), hint="give it back as y and use it after the loop")
+        )  # fmt: skip
 
 
 def _as_nodes(leaves: Sequence[Any], paths: Sequence[str]) -> tuple[Node, ...]:
