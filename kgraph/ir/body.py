@@ -163,9 +163,11 @@ def _fault(node: Node, parameters: Sequence[TensorType]) -> str | None:
         if node.type != parameters[index]:
             return f"arg {index} is {node.type}, but the body's parameter is {parameters[index]}"
         return None
-    leaf = not node.inputs and node.op not in (CONST, SIZE)
-    if leaf or "FUSED" not in node.op.stages:
+    if not node.inputs and node.op not in (CONST, SIZE):
         return f"{node!r} may not stand in a body: it must come as an operand"
+    if "FUSED" not in node.op.stages:
+        hint = "write the loop in the `call` of a layer, where layers become ops"
+        return explain(f"{node!r} may not stand in a body, which holds ops only", hint=hint)
     return None
 
 

@@ -56,6 +56,8 @@ class Loop:
             The last values of the carry, and `ys` stacked along a new axis 0. A sequence that no
             step reads is no operand, and what every step gives alike is no output of the loop.
         """
+        # What the loop starts from cannot depend on placeholders of its own.
+        stop = frozenset((*stop, *self.before, *self.sequences))
         moving = dependents((*self.after, *self.ys), (*self.carry, *self.xs), stop)
         through = dict(zip(self.xs, self.sequences, strict=True))
         stacked = [y for y in dict.fromkeys(self.ys) if y in moving and y not in through]
