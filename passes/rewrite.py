@@ -211,11 +211,13 @@ class _Walk:
         done, counts_users, settled = self.done, self.counts_users, self.settled
         if counts_users:
             self.users = _count_users(roots, order)
+        moved: set[Node] = set()  # those whose normal form is another node
         for node in order:
             if node in settled and not counts_users:  # and so is all below it
                 done[node] = node
                 continue
-            new = rebuild(node, tuple([done[i] for i in node.inputs])) if node.inputs else node
+            same = moved.isdisjoint(node.inputs)
+            new = node if same else rebuild(node, tuple([done[i] for i in node.inputs]))
             found = done.get(new)
             if found is None:
                 if new not in settled and self.rules_for(new):
@@ -224,8 +226,10 @@ class _Walk:
                     found = done[new] = new
                     settled.add(new)
             done[node] = found
-            if counts_users and found is not node:
-                self.users[found] = self.users.get(found, 0) + self.users[node]
+            if found is not node:
+                moved.add(node)
+                if counts_users:
+                    self.users[found] = self.users.get(found, 0) + self.users[node]
         return tuple(done[r] for r in roots)
 
     def _counts_users(self, rule: Rule) -> bool:

@@ -45,6 +45,7 @@ class Plan:
         self._arena = aligned_bytes(data.arena_bytes)
         self._bases: dict[Node, np.ndarray] = {}
         self._arrays: dict[Operand, np.ndarray] = {}
+        self._wishes: dict[int, str] = {}  # id of an array -> what to call it
         self.inputs = tuple(self.array(o) for o in data.inputs)
         self.outputs = tuple(self.array(o) for o in data.outputs)
         self.calls = [self._call(step) for step in data.steps]
@@ -52,9 +53,11 @@ class Plan:
 
     def array(self, operand: Operand) -> np.ndarray:
         """The array that an operand stands for; equal operands give one array."""
-        if operand not in self._arrays:
-            self._arrays[operand] = self._window(operand)
-        return self._arrays[operand]
+        found = self._arrays.get(operand)
+        if found is None:
+            found = self._arrays[operand] = self._window(operand)
+            self._wishes.setdefault(id(found), _wish(operand))
+        return found
 
     def _window(self, operand: Operand) -> np.ndarray:
         offset = operand.offset
@@ -98,9 +101,12 @@ class Plan:
         parts = [self._emit_chunk(*bounds, names) for bounds in itertools.pairwise(cuts)]
         source = "\n\n".join(parts)
         code = compile(source, self.filename, "exec")
-        scope: dict[str, Any] = dict(names.values)
+        scope: dict[str, Any] = {}
         exec(code, scope)
         functions = [(start, scope[f"run_{start}"]) for start in cuts[:-1]]
+        for _, function in functions:
+            words = function.__code__.co_varnames[: function.__code__.co_argcount]
+            function.__defaults__ = tuple([names.values[word] for word in words])
         linecache.cache[self.filename] = (
             len(source),
             None,
@@ -114,21 +120,21 @@ class Plan:
     def _emit_chunk(self, start: int, stop: int, names: _Names) -> str:
         lines: list[str] = []
         used: dict[str, None] = {}
+        wishes = self._wishes
         for (kernel, arrays), step in zip(
             self.calls[start:stop], self.data.steps[start:stop], strict=True
         ):
-            operands = (*step.inputs, *step.outputs, *step.scratch)
-            wishes = {id(self.array(o)): _wish(o) for o in operands}
             words = [names.of(kernel, step.op.name)]
             words += [names.of(a, wishes.get(id(a), "view")) for a in arrays]
             used.update(dict.fromkeys(words))
             label = step.node.origin.scope
-            # A layer's name may come from a file: a line break in it would end the comment.
-            label = "".join(c if c.isprintable() else "?" for c in label)
+            if not label.isprintable():
+                # A layer's name may come from a file: a line break in it would end the comment.
+                label = "".join(c if c.isprintable() else "?" for c in label)
             comment = f"  # {label}" if label else ""
             lines.append(f"    {words[0]}({', '.join(words[1:])}){comment}")
-        defaults = ", ".join(f"{name}={name}" for name in used)
-        return "\n".join([f"def run_{start}({defaults}):", *(lines or ["    return"])])
+        # What they stand for is set as defaults: Python reads a name without one in half the time.
+        return "\n".join([f"def run_{start}({', '.join(used)}):", *(lines or ["    return"])])
 
     def run(self) -> None:
         """Runs every step once; an error names the step's node, layer and source line."""
@@ -188,17 +194,17 @@ class _Names:
     def __init__(self) -> None:
         self.values: dict[str, Any] = {}
         self._by_id: dict[int, str] = {}
+        self._stems: dict[str, str] = {}
         self._numbers: dict[str, itertools.count[int]] = {}
 
     def of(self, value: Any, wish: str) -> str:
         """The name of `value`: as wished, numbered where others wish the same."""
-        if id(value) in self._by_id:
-            return self._by_id[id(value)]
-        # ASCII only, for Python takes some different letters for the same.
-        stem = re.sub(r"\W", "_", wish, flags=re.ASCII)
-        taken = keyword.iskeyword(stem) or stem.startswith(("run_", "__"))
-        if taken or not stem.isidentifier():
-            stem = f"v_{stem}"
+        known = self._by_id.get(id(value))
+        if known is not None:
+            return known
+        stem = self._stems.get(wish)
+        if stem is None:
+            stem = self._stems[wish] = _as_identifier(wish)
         numbers = self._numbers.setdefault(stem, itertools.count(2))
         name = stem
         while name in self.values:
@@ -206,6 +212,13 @@ class _Names:
         self.values[name] = value
         self._by_id[id(value)] = name
         return name
+
+
+def _as_identifier(wish: str) -> str:
+    # ASCII only, for Python takes some different letters for the same.
+    stem = re.sub(r"\W", "_", wish, flags=re.ASCII)
+    taken = keyword.iskeyword(stem) or stem.startswith(("run_", "__"))
+    return f"v_{stem}" if taken or not stem.isidentifier() else stem
 
 
 def _wish(operand: Operand) -> str:

@@ -96,6 +96,7 @@ class Executable:
                 if key in self._data:
                     self._idle.setdefault(key, []).append(plan)
 
+    @without_collection
     def bind(self, binding: Mapping[str, int]) -> Plan:
         """The one plan that belongs to whoever drives the loop: fill `inputs`, `run()`, repeat.
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 
 from kgraph.errors import KGraphError, VerifyError, explain
 from kgraph.ir.graph import Graph
 from kgraph.ir.leaves import INPUT
 from kgraph.ir.node import Node
+from kgraph.ir.op import Op
 from kgraph.ir.printer import name_nodes, node_line
 from kgraph.ir.types import TensorType
 from kgraph.ir.variable import Variable
@@ -41,6 +43,7 @@ def verify(graph: Graph, checked: set[Node] | None = None) -> None:
     _check_names("output", [name for name, _ in graph.outputs])
     inputs, checked = frozenset(graph.inputs), set() if checked is None else checked
     stage = graph.stage.name
+    inferred: dict[Any, tuple[TensorType, ...]] = {}
     for node in graph.nodes:
         if node.op is INPUT and node not in inputs:
             name = node.attrs["name"]
@@ -49,7 +52,7 @@ def verify(graph: Graph, checked: set[Node] | None = None) -> None:
             stages = ", ".join(node.op.stages)
             raise _error(graph, node, f"{node.op.name} does not belong to stage {stage}", stages)
         if node not in checked:
-            _check_types(graph, node)
+            _check_types(graph, node, inferred)
             checked.add(node)
     _check_roots(graph)
 
@@ -70,9 +73,17 @@ def _check_names(kind: str, names: Iterable[str]) -> None:
         seen.add(name)
 
 
-def _check_types(graph: Graph, node: Node) -> None:
+def _check_types(graph: Graph, node: Node, inferred: dict[Any, tuple[TensorType, ...]]) -> None:
+    """Infers a node's types; `inferred` keeps them, for a model says the same many times."""
+    # Leaves, items and layer calls are cheap, and no types decide theirs.
+    plain = node.inputs and type(node.op).infer_node is Op.infer_node
+    key = (node.op, node.named, *[n.types for n in node.inputs]) if plain else None
+    types = inferred.get(key)
     try:
-        types = node.op.infer_node(node.inputs, node.attrs)
+        if types is None:
+            types = node.op.infer_node(node.inputs, node.attrs)
+            if key is not None:
+                inferred[key] = types
     except KGraphError as error:
         raise _error(graph, node, f"{node.op.name} refuses its operands: {error}") from None
     if types != node.types:
