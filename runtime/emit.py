@@ -11,7 +11,7 @@ import keyword
 import linecache
 import re
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -19,12 +19,15 @@ import numpy as np
 from kgraph.errors import explain
 from kgraph.ir.node import Node
 from kgraph.ir.variable import Variable
+from kgraph.ops.linalg import matmul
 from kgraph.ops.specialized import Prepared
 from kgraph.runtime.memory import ALIGNMENT
 from kgraph.runtime.plan import Operand, PlanData, Step
 
-Functions = tuple[Callable[[], None], ...]
+Functions = tuple[Callable[..., None], ...]
+Given = Mapping[str, np.ndarray]
 
+_NOTHING: Given = {}
 _NUMBERS = itertools.count(1)
 _CHUNK = 4000  # lines a function; Python compiles several short functions faster than a huge one
 
@@ -49,7 +52,9 @@ class Plan:
         self.inputs = tuple(self.array(o) for o in data.inputs)
         self.outputs = tuple(self.array(o) for o in data.outputs)
         self.calls = [self._call(step) for step in data.steps]
-        self.source, self._preparing, self._running = self._emit()
+        names = _Names()
+        self.source, self._preparing, self._running = self._emit(names)
+        self._lent = self._find_lent(names)
 
     def array(self, operand: Operand) -> np.ndarray:
         """The array that an operand stands for; equal operands give one array."""
@@ -94,8 +99,7 @@ class Plan:
             return kernel.run, tuple(kernel.views(*arrays))
         return kernel, arrays
 
-    def _emit(self) -> tuple[str, Functions, Functions]:
-        names = _Names()
+    def _emit(self, names: _Names) -> tuple[str, Functions, Functions]:
         first, last = self.data.prepared, len(self.calls)
         cuts = sorted({0, first, *range(first, last, _CHUNK), last})
         parts = [self._emit_chunk(*bounds, names) for bounds in itertools.pairwise(cuts)]
@@ -136,30 +140,75 @@ class Plan:
         # What they stand for is set as defaults: Python reads a name without one in half the time.
         return "\n".join([f"def run_{start}({', '.join(used)}):", *(lines or ["    return"])])
 
-    def run(self) -> None:
-        """Runs every step once; an error names the step's node, layer and source line."""
+    def _find_lent(self, names: _Names) -> tuple[str | None, ...]:
+        """For each input the parameter that may stand for another array, or None.
+
+        Only products read such an input, and read all of it; nothing holds a window on it, and no
+        state is written, which could be what the other array shows.
+        """
+        data, whole = self.data, {id(array) for array in self.inputs}
+        kept = {o.base for o in data.outputs}
+        for step, (_, arrays) in zip(data.steps, self.calls, strict=True):
+            given = whole.intersection(map(id, arrays)) if step.op is matmul else ()
+            kept.update([o.base for o in step.inputs if id(self.array(o)) not in given])
+        if data.graph.updates or len(self._running) != 1:
+            return (None,) * len(self.inputs)
+        code = self._running[0].__code__  # type: ignore[attr-defined]
+        words = [names.of(array, "input") for array in self.inputs]
+        return tuple(
+            [
+                word if word in code.co_varnames and node not in kept else None
+                for word, node in zip(words, data.graph.inputs, strict=True)
+            ]
+        )
+
+    def feed(self, arrays: Sequence[np.ndarray]) -> Given:
+        """Copies arrays into the inputs, but for those that a run may read where they lie.
+
+        Args:
+            arrays: one an input, of its shape.
+
+        Returns:
+            What to hand to `run` or `run_bare`, which must follow before an array is changed.
+        """
+        given: dict[str, np.ndarray] = {}
+        for name, buffer, array in zip(self._lent, self.inputs, arrays, strict=True):
+            flags = array.flags
+            if name and array.dtype == buffer.dtype and flags.c_contiguous and flags.aligned:
+                given[name] = array
+            else:
+                buffer[...] = array
+        return given
+
+    def run(self, given: Given = _NOTHING) -> None:
+        """Runs every step once; an error names the step's node, layer and source line.
+
+        Args:
+            given: what `feed` returned, if the inputs were fed by it.
+        """
         with np.errstate(all="ignore"):
-            self.run_bare()
+            self.run_bare(given=given)
 
     def prepare(self) -> None:
         """Runs the steps that follow from states alone."""
         with np.errstate(all="ignore"):
             self._run(self._preparing)
 
-    def run_bare(self, prepared: bool = False) -> None:
+    def run_bare(self, prepared: bool = False, given: Given = _NOTHING) -> None:
         """What `run` does, for callers that silence NumPy's warnings once for many runs.
 
         Args:
             prepared: leave out what `prepare` does; nobody has written a state since.
+            given: as for `run`.
         """
         if self._preparing and not prepared:
             self._run(self._preparing)
-        self._run(self._running)
+        self._run(self._running, given)
 
-    def _run(self, functions: Functions) -> None:
+    def _run(self, functions: Functions, given: Given = _NOTHING) -> None:
         try:
             for function in functions:
-                function()
+                function(**given)
         except Exception as error:
             self._explain(error)
             raise
