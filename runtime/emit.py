@@ -11,7 +11,7 @@ import keyword
 import linecache
 import re
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -19,12 +19,15 @@ import numpy as np
 from kgraph.errors import explain
 from kgraph.ir.node import Node
 from kgraph.ir.variable import Variable
+from kgraph.ops.linalg import matmul
 from kgraph.ops.specialized import Prepared
 from kgraph.runtime.memory import ALIGNMENT
 from kgraph.runtime.plan import Operand, PlanData, Step
 
-Functions = tuple[Callable[[], None], ...]
+Functions = tuple[Callable[..., None], ...]
+Given = Mapping[str, np.ndarray]
 
+_NOTHING: Given = {}
 _NUMBERS = itertools.count(1)
 _CHUNK = 4000  # lines a function; Python compiles several short functions faster than a huge one
 
@@ -45,16 +48,21 @@ class Plan:
         self._arena = aligned_bytes(data.arena_bytes)
         self._bases: dict[Node, np.ndarray] = {}
         self._arrays: dict[Operand, np.ndarray] = {}
+        self._wishes: dict[int, str] = {}  # id of an array -> what to call it
         self.inputs = tuple(self.array(o) for o in data.inputs)
         self.outputs = tuple(self.array(o) for o in data.outputs)
         self.calls = [self._call(step) for step in data.steps]
-        self.source, self._preparing, self._running = self._emit()
+        names = _Names()
+        self.source, self._preparing, self._running = self._emit(names)
+        self._lent = self._find_lent(names)
 
     def array(self, operand: Operand) -> np.ndarray:
         """The array that an operand stands for; equal operands give one array."""
-        if operand not in self._arrays:
-            self._arrays[operand] = self._window(operand)
-        return self._arrays[operand]
+        found = self._arrays.get(operand)
+        if found is None:
+            found = self._arrays[operand] = self._window(operand)
+            self._wishes.setdefault(id(found), _wish(operand))
+        return found
 
     def _window(self, operand: Operand) -> np.ndarray:
         offset = operand.offset
@@ -91,16 +99,18 @@ class Plan:
             return kernel.run, tuple(kernel.views(*arrays))
         return kernel, arrays
 
-    def _emit(self) -> tuple[str, Functions, Functions]:
-        names = _Names()
+    def _emit(self, names: _Names) -> tuple[str, Functions, Functions]:
         first, last = self.data.prepared, len(self.calls)
         cuts = sorted({0, first, *range(first, last, _CHUNK), last})
         parts = [self._emit_chunk(*bounds, names) for bounds in itertools.pairwise(cuts)]
         source = "\n\n".join(parts)
         code = compile(source, self.filename, "exec")
-        scope: dict[str, Any] = dict(names.values)
+        scope: dict[str, Any] = {}
         exec(code, scope)
         functions = [(start, scope[f"run_{start}"]) for start in cuts[:-1]]
+        for _, function in functions:
+            words = function.__code__.co_varnames[: function.__code__.co_argcount]
+            function.__defaults__ = tuple([names.values[word] for word in words])
         linecache.cache[self.filename] = (
             len(source),
             None,
@@ -114,46 +124,91 @@ class Plan:
     def _emit_chunk(self, start: int, stop: int, names: _Names) -> str:
         lines: list[str] = []
         used: dict[str, None] = {}
+        wishes = self._wishes
         for (kernel, arrays), step in zip(
             self.calls[start:stop], self.data.steps[start:stop], strict=True
         ):
-            operands = (*step.inputs, *step.outputs, *step.scratch)
-            wishes = {id(self.array(o)): _wish(o) for o in operands}
             words = [names.of(kernel, step.op.name)]
             words += [names.of(a, wishes.get(id(a), "view")) for a in arrays]
             used.update(dict.fromkeys(words))
             label = step.node.origin.scope
-            # A layer's name may come from a file: a line break in it would end the comment.
-            label = "".join(c if c.isprintable() else "?" for c in label)
+            if not label.isprintable():
+                # A layer's name may come from a file: a line break in it would end the comment.
+                label = "".join(c if c.isprintable() else "?" for c in label)
             comment = f"  # {label}" if label else ""
             lines.append(f"    {words[0]}({', '.join(words[1:])}){comment}")
-        defaults = ", ".join(f"{name}={name}" for name in used)
-        return "\n".join([f"def run_{start}({defaults}):", *(lines or ["    return"])])
+        # What they stand for is set as defaults: Python reads a name without one in half the time.
+        return "\n".join([f"def run_{start}({', '.join(used)}):", *(lines or ["    return"])])
 
-    def run(self) -> None:
-        """Runs every step once; an error names the step's node, layer and source line."""
+    def _find_lent(self, names: _Names) -> tuple[str | None, ...]:
+        """For each input the parameter that may stand for another array, or None.
+
+        Only products read such an input, and read all of it; nothing holds a window on it, and no
+        state is written, which could be what the other array shows.
+        """
+        data, whole = self.data, {id(array) for array in self.inputs}
+        kept = {o.base for o in data.outputs}
+        for step, (_, arrays) in zip(data.steps, self.calls, strict=True):
+            given = whole.intersection(map(id, arrays)) if step.op is matmul else ()
+            kept.update([o.base for o in step.inputs if id(self.array(o)) not in given])
+        if data.graph.updates or len(self._running) != 1:
+            return (None,) * len(self.inputs)
+        code = self._running[0].__code__  # type: ignore[attr-defined]
+        words = [names.of(array, "input") for array in self.inputs]
+        return tuple(
+            [
+                word if word in code.co_varnames and node not in kept else None
+                for word, node in zip(words, data.graph.inputs, strict=True)
+            ]
+        )
+
+    def feed(self, arrays: Sequence[np.ndarray]) -> Given:
+        """Copies arrays into the inputs, but for those that a run may read where they lie.
+
+        Args:
+            arrays: one an input, of its shape.
+
+        Returns:
+            What to hand to `run` or `run_bare`, which must follow before an array is changed.
+        """
+        given: dict[str, np.ndarray] = {}
+        for name, buffer, array in zip(self._lent, self.inputs, arrays, strict=True):
+            flags = array.flags
+            if name and array.dtype == buffer.dtype and flags.c_contiguous and flags.aligned:
+                given[name] = array
+            else:
+                buffer[...] = array
+        return given
+
+    def run(self, given: Given = _NOTHING) -> None:
+        """Runs every step once; an error names the step's node, layer and source line.
+
+        Args:
+            given: what `feed` returned, if the inputs were fed by it.
+        """
         with np.errstate(all="ignore"):
-            self.run_bare()
+            self.run_bare(given=given)
 
     def prepare(self) -> None:
         """Runs the steps that follow from states alone."""
         with np.errstate(all="ignore"):
             self._run(self._preparing)
 
-    def run_bare(self, prepared: bool = False) -> None:
+    def run_bare(self, prepared: bool = False, given: Given = _NOTHING) -> None:
         """What `run` does, for callers that silence NumPy's warnings once for many runs.
 
         Args:
             prepared: leave out what `prepare` does; nobody has written a state since.
+            given: as for `run`.
         """
         if self._preparing and not prepared:
             self._run(self._preparing)
-        self._run(self._running)
+        self._run(self._running, given)
 
-    def _run(self, functions: Functions) -> None:
+    def _run(self, functions: Functions, given: Given = _NOTHING) -> None:
         try:
             for function in functions:
-                function()
+                function(**given)
         except Exception as error:
             self._explain(error)
             raise
@@ -188,17 +243,17 @@ class _Names:
     def __init__(self) -> None:
         self.values: dict[str, Any] = {}
         self._by_id: dict[int, str] = {}
+        self._stems: dict[str, str] = {}
         self._numbers: dict[str, itertools.count[int]] = {}
 
     def of(self, value: Any, wish: str) -> str:
         """The name of `value`: as wished, numbered where others wish the same."""
-        if id(value) in self._by_id:
-            return self._by_id[id(value)]
-        # ASCII only, for Python takes some different letters for the same.
-        stem = re.sub(r"\W", "_", wish, flags=re.ASCII)
-        taken = keyword.iskeyword(stem) or stem.startswith(("run_", "__"))
-        if taken or not stem.isidentifier():
-            stem = f"v_{stem}"
+        known = self._by_id.get(id(value))
+        if known is not None:
+            return known
+        stem = self._stems.get(wish)
+        if stem is None:
+            stem = self._stems[wish] = _as_identifier(wish)
         numbers = self._numbers.setdefault(stem, itertools.count(2))
         name = stem
         while name in self.values:
@@ -206,6 +261,13 @@ class _Names:
         self.values[name] = value
         self._by_id[id(value)] = name
         return name
+
+
+def _as_identifier(wish: str) -> str:
+    # ASCII only, for Python takes some different letters for the same.
+    stem = re.sub(r"\W", "_", wish, flags=re.ASCII)
+    taken = keyword.iskeyword(stem) or stem.startswith(("run_", "__"))
+    return f"v_{stem}" if taken or not stem.isidentifier() else stem
 
 
 def _wish(operand: Operand) -> str:

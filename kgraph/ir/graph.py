@@ -96,7 +96,8 @@ class Graph:
 
         for node in (*self.inputs, *self.nodes):
             for type_ in node.types:
-                map_attribute(type_.shape, note)
+                for size in type_.shape:
+                    note(size)
             for value in node.attrs.values():
                 map_attribute(value, note)
         return tuple(found)

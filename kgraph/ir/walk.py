@@ -36,6 +36,9 @@ def toposort(roots: Iterable[Node], stop: Iterable[Node] = ()) -> tuple[Node, ..
             node, operands = stack[-1]
             for operand in operands:
                 if operand not in order:
+                    if not operand.inputs:
+                        order[operand] = None
+                        continue
                     if operand in pending:
                         raise VerifyError(f"{operand!r} depends on itself")
                     pending.add(operand)
