@@ -18,11 +18,13 @@ import numpy as np
 from numpy.lib.stride_tricks import as_strided
 
 from kgraph.ir.attributes import bind_attributes
-from kgraph.ir.graph import Graph
+from kgraph.ir.graph import Graph, Stage
+from kgraph.ir.leaves import arg
 from kgraph.ir.node import Node
 from kgraph.ir.op import Op
 from kgraph.ir.types import TensorType
 from kgraph.ir.variable import Variable
+from kgraph.ops.scan import scan
 from kgraph.passes.prepared import prepared_nodes
 from kgraph.runtime.copying import COPY, protect_old_states
 from kgraph.runtime.memory import Buffer, assign_offsets, lower_bound
@@ -58,7 +60,10 @@ class Operand:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One kernel call: `op` with `attrs` reads `inputs`, writes `outputs`, may use `scratch`."""
+    """One kernel call: `op` with `attrs` reads `inputs`, writes `outputs`, may use `scratch`.
+
+    A loop's `loop` is the plan of one of its steps, whose arena is the scratch.
+    """
 
     op: Op
     attrs: Mapping[str, Any]
@@ -66,6 +71,7 @@ class Step:
     outputs: tuple[Operand, ...]
     scratch: tuple[Operand, ...]
     node: Node
+    loop: PlanData | None = None
 
 
 @dataclass
@@ -111,6 +117,30 @@ def make_plan(graph: Graph, binding: Mapping[str, int]) -> PlanData:
     return _Planner(graph, binding, order, fixed).run()
 
 
+def plan_loop(attrs: Mapping[str, Any], operands: Sequence[Operand]) -> PlanData:
+    """Plans one step of a `scan`.
+
+    To the planner a carry is a state. What the step gives is the next value of a state that nobody
+    reads: the `arg` that would follow the last parameter, and so on.
+
+    Args:
+        attrs: the loop's attributes; its sizes are numbers.
+        operands: where the loop's operands lie.
+
+    Returns:
+        A plan over the body's parameters, those `arg`s among them.
+    """
+    body, first, last = attrs["body"], attrs["consts"], attrs["consts"] + attrs["carry"]
+    parameters = [arg(i, t) for i, t in enumerate(body.parameters)]
+    given = body.outputs[attrs["carry"] :]
+    slots = [arg(len(parameters) + i, y.type) for i, y in enumerate(given)]
+    updates: Any = zip((*parameters[first:last], *slots), body.outputs, strict=True)
+    graph = protect_old_states(unfuse(Graph((), (), tuple(updates), Stage.FUSED), {}))
+    strides = [o.strides[i >= last :] for i, o in enumerate(operands)]
+    layouts = {p: s for i, (p, s) in enumerate(zip(parameters, strides)) if not first <= i < last}
+    return _Planner(graph, {}, schedule(graph, {}), (), layouts).run()
+
+
 class _Planner:
     """Where every value lies: first the window on its storage, then the storage's place."""
 
@@ -120,9 +150,11 @@ class _Planner:
         binding: Mapping[str, int],
         order: Sequence[Node],
         fixed: Collection[Node],
+        layouts: Mapping[Node, tuple[int, ...]] | None = None,
     ) -> None:
         self.graph, self.binding, self.order, self.fixed = graph, binding, order, fixed
         self.data = PlanData(graph, binding)
+        self.layouts = layouts or {}  # leaf -> its strides, where they are not C order's
         self.bound: dict[TensorType, TensorType] = {}
         self.views: dict[Any, Operand | None] = {}
         self.operands: dict[tuple[Node, int], Operand] = {}
@@ -150,7 +182,9 @@ class _Planner:
     def _find_windows(self) -> None:
         for node in (*self.graph.inputs, *self.graph.nodes):
             if is_leaf(node):
-                self.windows[node] = [contiguous((node, 0), self._bind(node.types)[0])]
+                window = contiguous((node, 0), self._bind(node.types)[0])
+                strides = self.layouts.get(node, window.strides)
+                self.windows[node] = [replace(window, strides=strides)]
                 self._know_leaf(node)
         for node in self.order:
             if node.op.name == "item":
@@ -296,10 +330,14 @@ class _Planner:
             self._join_rest(node, inputs)
             return
         outputs = tuple(self._operand(node, i) for i in range(len(node.types)))
-        attrs = self.attrs[node]
+        attrs, loop = self.attrs[node], None
         work = node.op.scratch(*[o.type for o in inputs], **attrs) if node.op.has_scratch else ()
+        if node.op is scan:
+            loop = plan_loop(attrs, inputs)
+            self.data.known.update(loop.known)
+            work = (TensorType((loop.arena_bytes,), "uint8"),)
         scratch = tuple(contiguous(self._buffer(t, index, index), t) for t in work)
-        self.data.steps.append(Step(node.op, attrs, inputs, outputs, scratch, node))
+        self.data.steps.append(Step(node.op, attrs, inputs, outputs, scratch, node, loop))
 
     def _join_rest(self, node: Node, inputs: tuple[Operand, ...]) -> None:
         """Copies those operands of a join that could not be computed in their places."""

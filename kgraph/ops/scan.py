@@ -4,7 +4,8 @@ Operands are (*consts, *carry, *sequences): what all steps share, what is handed
 what is read along axis 0. The body's parameters are (consts, carry, one element of each sequence),
 its outputs the next carry and what the step gives; the node's outputs are the last carry and what
 the steps gave, stacked along axis 0. The gradient is in `runtime/loop_gradients.py`, because it
-differentiates the body. The kernel allocates in every step.
+differentiates the body. The kernel allocates in every step; plans have loops of their own, in
+`runtime/loops.py`.
 """
 
 from __future__ import annotations
@@ -131,6 +132,9 @@ class Scan(Op):
         for target, value in zip(targets[:m], carry, strict=True):
             np.copyto(target, value)
         return out
+
+    def reuses(self, output: int, attrs: Mapping[str, Any]) -> tuple[int, ...]:
+        return (attrs["consts"] + output,) if output < attrs["carry"] else ()
 
     def cost(
         self, inputs: Sequence[TensorType], outputs: Sequence[TensorType], attrs: Mapping[str, Any]
