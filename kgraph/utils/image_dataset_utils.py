@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -77,18 +79,25 @@ def image_dataset_from_directory(
             "Only one of `pad_to_aspect_ratio`, `crop_to_aspect_ratio` can be set to `True`."
         )
     fit = smart_resize if crop_to_aspect_ratio else padded_resize if pad_to_aspect_ratio else resize
-    first = known_format(data_format) == "channels_first"
-
-    def read(path: str) -> np.ndarray:
-        image = img_to_array(load_img(path, color_mode=color_mode), "channels_last", "float32")
-        image = fit(image, size, interpolation)
-        return image.transpose(2, 0, 1) if first else image
-
+    read = partial(
+        _read,
+        color_mode=color_mode,
+        fit=partial(fit, size=size, interpolation=interpolation),
+        data_format=known_format(data_format),
+    )
     request = Request(
         directory, labels, label_mode, class_names, batch_size, shuffle, seed, validation_split,
         subset, follow_links, verbose,
     )  # fmt: skip
     return datasets(request, "image", ENDINGS, read, np.stack)
+
+
+def _read(
+    path: str, color_mode: str, fit: Callable[[np.ndarray], np.ndarray], data_format: str
+) -> np.ndarray:
+    image = img_to_array(load_img(path, color_mode=color_mode), "channels_last", "float32")
+    image = fit(image)
+    return image.transpose(2, 0, 1) if data_format == "channels_first" else image
 
 
 def _size(image_size: Any) -> tuple[int, int]:

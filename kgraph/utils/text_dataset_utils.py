@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pathlib
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -48,12 +49,13 @@ def text_dataset_from_directory(
         >>> batches[0][0].tolist(), batches[0][1].tolist()
         (['a bad film', 'a good film'], [0, 1])
     """
-
-    def read(path: str) -> str:
-        return pathlib.Path(path).read_text(encoding="utf-8")[:max_length]
-
     request = Request(
         directory, labels, label_mode, class_names, batch_size, shuffle, seed, validation_split,
         subset, follow_links, verbose,
     )  # fmt: skip
-    return datasets(request, "text", (".txt",), read, lambda texts: np.array(texts, dtype=object))
+    read = partial(_read, max_length=max_length)
+    return datasets(request, "text", (".txt",), read, partial(np.array, dtype=object))
+
+
+def _read(path: str, max_length: int | None) -> str:
+    return pathlib.Path(path).read_text(encoding="utf-8")[:max_length]

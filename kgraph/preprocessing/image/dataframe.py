@@ -114,6 +114,8 @@ def _check_columns(
         raise TypeError(
             f'If class_mode="{mode}", y_col must be a list. Received {type(y_col).__name__}.'
         )
+    if mode in NAMED and isinstance(y_col, list):
+        raise TypeError(f'If class_mode="{mode}", y_col must be one column. Received {y_col}.')
     wanted = [x_col, weight_col]
     if mode not in ("input", None):
         wanted += y_col if isinstance(y_col, list) else [y_col]
@@ -156,6 +158,7 @@ def _of_classes(table: Any, y_col: str, classes: Any) -> tuple[Any, list[str]]:
     if classes:
         kept = [[name for name in names if name in wanted] for names in rows]
         named = [names if isinstance(names, str) else k for names, k in zip(column, kept)]
-        table = table.assign(**{y_col: named})
+        table = table.copy()
+        table[y_col] = named
         table = table[np.array([bool(names) for names in kept], dtype=bool)]
     return table, sorted(wanted)

@@ -187,12 +187,12 @@ def save_img(
         np.float32(255.0)
     """
     image = array_to_img(x, data_format, scale)
-    if file_format is None and not hasattr(path, "write"):
-        file_format = pathlib.Path(os.fsdecode(path)).suffix[1:]
-    file_format = "jpeg" if file_format and file_format.lower() == "jpg" else file_format
-    if image.mode == "RGBA" and file_format and file_format.lower() == "jpeg":
+    if file_format and file_format.lower() == "jpg":
+        file_format = "jpeg"  # Pillow's name
+    ending = "" if hasattr(path, "write") else pathlib.Path(os.fsdecode(path)).suffix[1:]
+    if image.mode == "RGBA" and (file_format or ending).lower() in ("jpg", "jpeg"):
         warnings.warn(
             "The JPG format does not support RGBA images, converting to RGB.", stacklevel=2
         )
         image = image.convert("RGB")
-    image.save(path, format=file_format or None, **options)
+    image.save(path, format=file_format, **options)

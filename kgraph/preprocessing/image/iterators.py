@@ -49,6 +49,16 @@ class Iterator(Sequence):
         self.lock = threading.Lock()
         self.index_generator = self._flow_index()
 
+    def __getstate__(self) -> dict[str, Any]:
+        """All but the lock and the iteration, which another process begins anew."""
+        dropped = ("lock", "index_generator")
+        return {name: value for name, value in self.__dict__.items() if name not in dropped}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        self.lock = threading.Lock()
+        self.index_generator = self._flow_index()
+
     def __len__(self) -> int:
         return (self.n + self.batch_size - 1) // self.batch_size
 

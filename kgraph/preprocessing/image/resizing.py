@@ -55,6 +55,7 @@ def resize(
         [0.0, 0.5, 1.5, 2.0]
     """
     check_interpolation(interpolation)
+    dtype = np.dtype("float64") if x.dtype == np.float64 else np.dtype("float32")
     for axis, length in zip((row_axis, row_axis + 1), size, strict=True):
         have = x.shape[axis]
         if interpolation == "nearest":
@@ -63,7 +64,7 @@ def resize(
         elif have != length:
             matrix = _matrix(have, length, interpolation)
             x = np.moveaxis(np.tensordot(matrix, x, (1, axis)), 0, axis)
-    return x if interpolation == "nearest" or x.dtype == np.float64 else x.astype("float32")
+    return x if interpolation == "nearest" else x.astype(dtype)
 
 
 def check_interpolation(interpolation: str) -> None:
@@ -135,6 +136,8 @@ def padded_resize(
 ) -> np.ndarray:
     """Resizes images without distortion: zeros fill what the image leaves of the new shape.
 
+    Both sides get as many zeros, so an odd rest distorts by one pixel, as in Keras 3.
+
     Args:
         x: an array; rows and columns are neighbouring axes.
         size: (height, width) of the result.
@@ -153,6 +156,5 @@ def padded_resize(
     cols = max(width, int(height * size[1] / size[0]))
     top, left = (rows - height) // 2, (cols - width) // 2
     around = [(0, 0)] * x.ndim
-    around[row_axis] = (top, rows - height - top)
-    around[row_axis + 1] = (left, cols - width - left)
+    around[row_axis], around[row_axis + 1] = (top, top), (left, left)
     return resize(np.pad(x, around), size, interpolation, row_axis)
