@@ -13,6 +13,7 @@ from kgraph.passes.extending import extended
 from kgraph.passes.fuse import Fuse
 from kgraph.passes.gradients import Gradients
 from kgraph.passes.horizontal import MergeProducts
+from kgraph.passes.loop_parts import MergeLoops
 from kgraph.passes.manager import CompileReport, Pass, Pipeline
 from kgraph.passes.rematerialize import Rematerialize
 from kgraph.passes.share import ShareSoftmax
@@ -33,6 +34,7 @@ class Finish(Pass):
 
 
 CORE: tuple[Pass, ...] = (
+    MergeLoops(),  # before any rule has made the bodies of two of them different
     DropMarkers(),  # no gradient will be taken any more
     Simplify(),  # constants and identities, which would hide forms from the next pass
     Stabilize(),

@@ -236,10 +236,10 @@ class Transposes(PlannedRewrite):
 
     rules: tuple[Rule, ...] = field(default=TRANSPOSES, repr=False)
 
-    def run(self, graph: Graph) -> Graph:
+    def run_level(self, graph: Graph) -> Graph:
         """The graph with no cluster left that would lose a transpose."""
         while True:
-            new = super().run(graph)
+            new = super().run_level(graph)
             if _count(new) >= _count(graph):
                 return graph
             graph = new
