@@ -97,7 +97,7 @@ def _join_equal(found: Found) -> Plan:
 
 
 def _distinct(parts: Mapping[Node, Source]) -> tuple[dict[Node, Source], dict[Node, Node]]:
-    """The parts less those that stand for what an earlier one does; and leaf -> that earlier leaf."""
+    """The parts that stand for different things; and leaf -> the first that stands for the same."""
     first: dict[tuple[Node, ...], Node] = {}
     same = {leaf: first.setdefault(source.needs, leaf) for leaf, source in parts.items()}
     return {leaf: parts[leaf] for leaf in first.values()}, same
@@ -128,9 +128,7 @@ def _give_outside(found: Found) -> Plan:
     if not known:
         return {}
     new = replace(form, ys=tuple(y for y in form.ys if y not in known))
-    return dict(
-        found.redirect(new.final, lambda y: known[y] if y in known else new.sequence(y))
-    )
+    return dict(found.redirect(new.final, lambda y: known[y] if y in known else new.sequence(y)))
 
 
 def _repeated(y: Node, form: Form) -> Source:

@@ -13,6 +13,7 @@ from kgraph.passes.extending import extended
 from kgraph.passes.fuse import Fuse
 from kgraph.passes.gradients import Gradients
 from kgraph.passes.horizontal import MergeProducts
+from kgraph.passes.loop_hoisting import HoistLoops
 from kgraph.passes.loop_parts import MergeLoops
 from kgraph.passes.manager import CompileReport, Pass, Pipeline
 from kgraph.passes.rematerialize import Rematerialize
@@ -34,14 +35,15 @@ class Finish(Pass):
 
 
 CORE: tuple[Pass, ...] = (
-    MergeLoops(),  # before any rule has made the bodies of two of them different
     DropMarkers(),  # no gradient will be taken any more
+    MergeLoops(),  # before a rule that counts users tells the bodies of two of them apart
     Simplify(),  # constants and identities, which would hide forms from the next pass
     Stabilize(),
     ShareSoftmax(),
     Gradients(),  # sparse parts of gradients stay sparse
     Transposes(),  # fewer of them around elementwise ops
     FoldBatchNorm(),  # at inference, into the weights beside
+    HoistLoops(),  # what does not depend on the carry, so that the next passes see it
     Contract(),  # products in their best order
     MergeProducts(),  # products that share an operand
     Simplify(),  # what the new ops brought together
