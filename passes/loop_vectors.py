@@ -128,7 +128,8 @@ def spread(
         The sequences of the roots.
 
     Example:
-        >>> from kgraph.ir import TensorType, arg, input_node
+        >>> from kgraph.ir import TensorType, input_node
+        >>> from kgraph.ir.leaves import arg
         >>> x, w = arg(0, TensorType((2,), "float32")), arg(1, TensorType((2, 5), "float32"))
         >>> xs, weight = input_node((7, 2)), input_node((2, 5))
         >>> spread([ops.tanh(x @ w)], {x: xs}, {w: weight}, 7)
