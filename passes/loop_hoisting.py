@@ -29,8 +29,9 @@ from kgraph.passes.loops import Form, Found, Source, each_loop
 from kgraph.passes.planned import Lookup, Plan, PlannedRewrite, PlannedRule
 from kgraph.passes.rules import Rule
 
-# How many times the bytes of the sequences that it reads a product's may take.
-MOST_GROWTH = 64
+# How many times the bytes of the sequences that a product is made of its own may take; or of a
+# sequence of the carry, since training keeps some of these anyway.
+MOST_GROWTH = 16
 # Bytes of a step's value up to which an elementwise op is worth moving.
 SMALL_STEP = 8192
 
@@ -152,7 +153,7 @@ def _hoist_products(found: Found) -> Plan:
     taken = [_stop(n, form) for n in _read_outside(form, inside)]
     taken = [n for n in dict.fromkeys(taken) if n.inputs]
     read = [n for n in below if n in form.xs]
-    return _hoist(found, taken) if _bytes(taken) <= MOST_GROWTH * _bytes(read) else {}
+    return _hoist(found, taken) if _bytes(taken) <= _budget(form, read) else {}
 
 
 def _hoist(found: Found, taken: Sequence[Node]) -> Plan:
@@ -172,6 +173,11 @@ def _spread_source(node: Node, form: Form, sequences: dict[Node, Source]) -> Sou
 
     sources = (*form.consts.values(), *sequences.values())
     return Source(tuple(dict.fromkeys(n for s in sources for n in s.needs)), make)
+
+
+def _budget(form: Form, nodes: Iterable[Node]) -> int:
+    """What sequences that come instead of others may take in a step."""
+    return MOST_GROWTH * max(_bytes(nodes), _bytes(form.carry))
 
 
 def _bytes(nodes: Iterable[Node]) -> int:
@@ -194,7 +200,7 @@ def _push_products(found: Found) -> Plan:
     below = [n for node in toposort(pushed) if node in region for n in node.inputs]
     read = [n for n in dict.fromkeys(below) if n not in region and n not in shared]
     given = dict.fromkeys(n for n in read if n not in form.xs)
-    if _bytes(n for n in given if n not in form.ys) > MOST_GROWTH * _bytes(pushed):
+    if _bytes(n for n in given if n not in form.ys) > _budget(form, pushed):
         return {}
     kept = dict.fromkeys((*(y for y in form.ys if y not in pushed), *given))
     new = replace(form, ys=tuple(kept))
@@ -208,26 +214,26 @@ def _push_products(found: Found) -> Plan:
 
 def _outgoing(form: Form, shared: Collection[Node]) -> set[Node]:
     """Products and what follows from them, down to outputs, where nothing else reads them."""
-    order = _order(form)
-    kept = set(toposort(form.after)) | shared
-    moving = dict.fromkeys(n for n in order if n not in shared)
+    order, kept = _order(form), {*toposort(form.after), *shared}
+    moving = {n for n in order if n not in shared}
     found: dict[Node, None] = {}
-    for node in moving:
-        product = is_product(node) and node.inputs[0] not in shared
-        above = any(n in found for n in node.inputs)
-        if node not in kept and node.inputs and (product or above) and can_spread(node, moving):
-            found[node] = None
-    # From the outputs down: whoever is read by somebody that stays, stays.
     readers: dict[Node, list[Node]] = {}
     for node in order:
+        follows = node.op is ops.matmul or any(n in found for n in node.inputs)
+        if follows and node not in kept and can_spread(node, moving):
+            found[node] = None
         for operand in node.inputs:
             readers.setdefault(operand, []).append(node)
     leaving: set[Node] = set()
     for node in reversed(found):
-        users = readers.get(node, [])
+        users = readers.get(node, ())
         if all(user in leaving for user in users) and (users or node in form.ys):
             leaving.add(node)
-    return leaving
+    region: set[Node] = set()
+    for node in found:
+        if node in leaving and (node.op is ops.matmul or any(n in region for n in node.inputs)):
+            region.add(node)
+    return region
 
 
 HOIST_LOOPS: tuple[Rule, ...] = (

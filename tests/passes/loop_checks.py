@@ -67,4 +67,3 @@ def run(step, graph):
     better = step.run(graph)
     assert step.run(better) is better
     return better
-
