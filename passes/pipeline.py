@@ -47,6 +47,7 @@ CORE: tuple[Pass, ...] = (
     Contract(),  # products in their best order
     MergeProducts(),  # products that share an operand
     Simplify(),  # what the new ops brought together
+    MergeLoops(),  # what nobody reads any more
     Fuse(),  # what may run in blocks; the runtime undoes what is too small to pay
 )
 
