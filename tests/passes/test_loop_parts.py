@@ -5,6 +5,7 @@ from loop_checks import BATCH, STATE, TIME, XS, W, check_values, graph_of, loops
 
 from kgraph import ops
 from kgraph.passes import Pipeline, Rewrite, optimize
+from kgraph.passes.blame import rerun
 from kgraph.passes.loop_parts import MERGE_LOOPS, MergeLoops
 from kgraph.passes.planned import PlannedRewrite
 from kgraph.runtime.autodiff import grad
@@ -247,3 +248,15 @@ def test_reports_name_the_rules():
     for rule in MERGE_LOOPS:
         assert rule.kind == "exact"
     assert isinstance(MergeLoops(), Rewrite)
+
+
+def test_every_number_of_firings_keeps_the_values():
+    """Loops that are replaced in part are there twice, with the same values."""
+    last, ys = ops.scan(give_state, STATE, XS)
+    (late,) = grad(ops.sum(ops.sin(ys)), [STATE])
+    graph = graph_of(last, late, ops.scan(give_old, STATE, XS)[1])
+    _, firings = rerun(MergeLoops(), graph, None, frozenset())
+    for fuel in range(len(firings)):
+        better, found = rerun(MergeLoops(), graph, fuel, frozenset())
+        assert len(found) == fuel
+        check_values(graph, better)
