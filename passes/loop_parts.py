@@ -160,7 +160,7 @@ class MergeLoops(PlannedRewrite):
         >>> doubled = ops.scan(lambda s, x: (s + x, s * 2), 0.0, xs)[1]
         >>> graph = MergeLoops().run(Graph((xs,), (("sums", sums), ("doubled", doubled))))
         >>> [n.op.name for n in graph.nodes]
-        ['input', 'const', 'scan', 'item', 'item']
+        ['const', 'input', 'scan', 'item', 'item']
     """
 
     rules: tuple[Rule, ...] = field(default=MERGE_LOOPS, repr=False)
