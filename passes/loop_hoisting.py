@@ -2,6 +2,7 @@
 
     f(w) in every step                   ->  f(w) once                              (exact)
     f(x_t), elementwise and small        ->  f of the whole sequence                (exact)
+    a view of x_t that leaves the loop   ->  a view of the sequence                 (rounding)
     x_t @ W and what follows from it     ->  one product over time and rows         (rounding)
     y_t @ W that only leaves the loop    ->  y leaves it; one product behind it     (rounding)
 
@@ -127,9 +128,17 @@ def _hoist_maps(found: Found) -> Plan:
     """Elementwise ops on elements of sequences, where they are small."""
     form = found.form
     moving = _moving(form, _shared(form), products=False)
-    taken = [_stop(n, form) for n in _read_outside(form, moving)]
-    taken = [n for n in dict.fromkeys(taken) if n.inputs and _bytes([n]) <= SMALL_STEP]
-    return _hoist(found, taken)
+    taken = dict.fromkeys(map(_source_of_view, _read_outside(form, moving)))
+    return _hoist(found, [n for n in taken if n.inputs and _bytes([n]) <= SMALL_STEP])
+
+
+def _hoist_views(found: Found) -> Plan:
+    """Views of elements of sequences that the steps give are views of the sequences."""
+    form = found.form
+    moving = _moving(form, _shared(form), products=False)
+    return _hoist(
+        found, [y for y in dict.fromkeys(form.ys) if y in moving and y.op.view is not None]
+    )
 
 
 def _stop(node: Node, form: Form) -> Node:
@@ -241,6 +250,8 @@ HOIST_LOOPS: tuple[Rule, ...] = (
     PlannedRule("hoist-products", each_loop(_hoist_products), kind="rounding"),
     PlannedRule("push-products", each_loop(_push_products), kind="rounding"),
     PlannedRule("hoist-maps", each_loop(_hoist_maps)),
+    # They do not lie in memory as what the steps give would, so that sums may round otherwise.
+    PlannedRule("hoist-views", each_loop(_hoist_views), kind="rounding"),
     *PARTS,
 )
 

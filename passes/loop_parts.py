@@ -143,8 +143,9 @@ def _repeated(y: Node, form: Form) -> Source:
 PARTS: tuple[Rule, ...] = (
     PlannedRule("loop-unused", each_loop(_drop_unused)),
     PlannedRule("loop-twice", each_loop(_join_equal)),
-    PlannedRule("loop-fixed-carry", each_loop(_fix_carries)),
-    PlannedRule("loop-given", each_loop(_give_outside)),
+    # What stands for an output may lie otherwise in memory, so that sums of it round otherwise.
+    PlannedRule("loop-fixed-carry", each_loop(_fix_carries), kind="rounding"),
+    PlannedRule("loop-given", each_loop(_give_outside), kind="rounding"),
 )
 MERGE_LOOPS: tuple[Rule, ...] = (PlannedRule("merge-loops", _plan_merges), *PARTS)
 

@@ -20,8 +20,6 @@ from kgraph.ops.scan import scan
 from kgraph.passes.planned import Lookup, Plan, Replacement
 
 Nodes = tuple[Node, ...]
-# What a parameter of the body reads, as a function of what stands for old nodes outside.
-Reads = Mapping[Node, Node]
 
 
 @dataclass(frozen=True)
