@@ -168,8 +168,10 @@ class BatchNormalization(AffineNormalization):
         return ops.reshape(per_channel, (-1,) + (1,) * (x.ndim - 1 - axis))
 
     def get_config(self) -> dict[str, Any]:
+        only_if_so = {"synchronized": True} if self.synchronized else {}
         return {
             **super().get_config(),
+            **only_if_so,
             "momentum": self.momentum,
             "moving_mean_initializer": initializers.serialize(self.moving_mean_initializer),
             "moving_variance_initializer": initializers.serialize(self.moving_variance_initializer),
