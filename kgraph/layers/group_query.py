@@ -97,7 +97,9 @@ class GroupQueryAttention(HeadAttention):
                 )
             )
 
-    def build(self, query_shape: Shape, value_shape: Shape, key_shape: Shape | None = None) -> None:
+    def build(  # type: ignore[override]  # one shape for each tensor
+        self, query_shape: Shape, value_shape: Shape, key_shape: Shape | None = None
+    ) -> None:
         key_shape = value_shape if key_shape is None else key_shape
         check_lengths(value_shape, key_shape)
         many, few = (
@@ -115,7 +117,7 @@ class GroupQueryAttention(HeadAttention):
         )
         self.built = True
 
-    def call(
+    def call(  # type: ignore[override]  # several tensors
         self,
         query: Any,
         value: Any,
@@ -168,7 +170,7 @@ class GroupQueryAttention(HeadAttention):
             return ops.expand_dims(fitted(seen, (shape[0], *shape[2:])), (1, 2))
         return fitted(seen, shape)
 
-    def compute_output_shape(
+    def compute_output_shape(  # type: ignore[override]  # as build
         self, query_shape: Shape, value_shape: Shape, key_shape: Shape | None = None
     ) -> Shape:
         check_lengths(value_shape, value_shape if key_shape is None else key_shape)

@@ -74,7 +74,7 @@ class HeadAttention(Layer):
         self,
         name: str,
         equation: str,
-        sizes: Sequence[int],
+        sizes: Sequence[int | None],
         input_shape: Shape,
         activation: str | None = None,
     ) -> EinsumDense:
@@ -97,7 +97,7 @@ class HeadAttention(Layer):
         self.build_inside(layer, input_shape)
         return layer
 
-    def seen(self, lengths: Sequence[Any], masks: Sequence[Any], given: Any, causal: bool) -> Any:
+    def seen(self, lengths: tuple[Any, Any], masks: Sequence[Any], given: Any, causal: bool) -> Any:
         """Which keys each query may see: bools of shape (batch, queries, keys), or None.
 
         Args:

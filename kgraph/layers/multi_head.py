@@ -104,7 +104,9 @@ class MultiHeadAttention(HeadAttention):
         self._output_shape = _as_tuple(output_shape)
         self.attention_axes = _as_tuple(attention_axes)
 
-    def build(self, query_shape: Shape, value_shape: Shape, key_shape: Shape | None = None) -> None:
+    def build(  # type: ignore[override]  # one shape for each tensor
+        self, query_shape: Shape, value_shape: Shape, key_shape: Shape | None = None
+    ) -> None:
         key_shape = value_shape if key_shape is None else key_shape
         check_lengths(value_shape, key_shape)
         keys, values = (self.num_heads, self.key_dim), (self.num_heads, self.value_dim)
@@ -122,7 +124,7 @@ class MultiHeadAttention(HeadAttention):
         self.output_dense = self.projection("attention_output", equation, sizes, joined_shape)
         self.built = True
 
-    def call(
+    def call(  # type: ignore[override]  # several tensors
         self,
         query: Any,
         value: Any,
@@ -139,8 +141,8 @@ class MultiHeadAttention(HeadAttention):
         masks = (query_mask, value_mask, key_mask)
         key = value if key is None else key
         value = fitted(value, (*key.shape[:-1], value.shape[-1]))
-        lengths = [product(x.shape[a] for a in axes) for x in (query, key)]
         if len(axes) == 1:
+            lengths = query.shape[axes[0]], key.shape[axes[0]]
             seen = self.seen(lengths, masks, attention_mask, use_causal_mask)
         else:
             seen = self._seen_from_several(masks, attention_mask, use_causal_mask)
@@ -192,7 +194,7 @@ class MultiHeadAttention(HeadAttention):
         whole = ops.broadcast_to(seen, (*sizes, *places[0], *places[1]))
         return ops.reshape(whole, (*sizes, product(places[0]), product(places[1])))
 
-    def compute_output_shape(
+    def compute_output_shape(  # type: ignore[override]  # as build
         self, query_shape: Shape, value_shape: Shape, key_shape: Shape | None = None
     ) -> Shape:
         check_lengths(value_shape, value_shape if key_shape is None else key_shape)

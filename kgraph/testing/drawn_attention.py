@@ -24,7 +24,7 @@ from kgraph.testing.pool import BATCH
 
 Make = Callable[[Choices], tuple[Layer, list[TensorType]]]
 SMALL = (3, 1, 2, 4)
-_EQUATIONS = (
+_EQUATIONS: tuple[tuple[str, Any, str | None], ...] = (
     ("...x,xy->...y", 2, "y"), ("abc,cde->abde", (None, 2, 3), "de"), ("abc,bcd->ad", 3, "d"),
     ("abc,bd->adc", (2, None), None), ("ab...,bc->ac...", 2, "c"), ("abc,cd->abd", (None, 2), "bd"),
 )  # fmt: skip
