@@ -9,7 +9,7 @@ from kgraph import ops
 from kgraph.errors import explain
 from kgraph.layers.arguments import positive_int
 from kgraph.layers.heads import HeadAttention, Shape, check_lengths
-from kgraph.layers.scores import fitted
+from kgraph.layers.scores import fitted, weights_of
 
 
 class GroupQueryAttention(HeadAttention):
@@ -69,21 +69,10 @@ class GroupQueryAttention(HeadAttention):
         **kwargs: Any,
     ) -> None:
         super().__init__(
-            dropout,
-            use_bias,
-            sliding_window,
-            flash_attention,
-            kernel_initializer,
-            bias_initializer,
-            kernel_regularizer,
-            bias_regularizer,
-            activity_regularizer,
-            kernel_constraint,
-            bias_constraint,
-            use_gate,
-            seed,
-            **kwargs,
-        )
+            dropout, use_bias, sliding_window, flash_attention, kernel_initializer,
+            bias_initializer, kernel_regularizer, bias_regularizer, activity_regularizer,
+            kernel_constraint, bias_constraint, use_gate, seed, **kwargs,
+        )  # fmt: skip
         self.head_dim = positive_int("head_dim", head_dim)
         self.num_query_heads = positive_int("num_query_heads", num_query_heads)
         self.num_key_value_heads = positive_int("num_key_value_heads", num_key_value_heads)
@@ -142,7 +131,7 @@ class GroupQueryAttention(HeadAttention):
         scores = ops.matmul(heads, ops.swapaxes(keys, -1, -2))
         if seen is not None:
             seen = self._spread(seen, (batch, self.num_query_heads, length, key.shape[1]))
-        weights = self.weights_of(scores, seen, return_attention_scores or self.dropout > 0)
+        weights = weights_of(scores, seen, return_attention_scores or self.dropout > 0)
         outputs = ops.matmul(self._dropout_layer(weights, training=training), values)
         outputs = ops.transpose(outputs, (0, 3, 1, 2, 4))
         outputs = ops.reshape(outputs, (batch, length, self.num_query_heads, self.head_dim))

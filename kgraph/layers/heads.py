@@ -15,7 +15,7 @@ from kgraph.errors import explain
 from kgraph.layers.base import Layer
 from kgraph.layers.core import Dropout
 from kgraph.layers.einsum_dense import EinsumDense
-from kgraph.layers.scores import causal_mask, fitted, joined, large, window_mask
+from kgraph.layers.scores import causal_mask, fitted, joined, window_mask
 
 Shape = tuple[int | None, ...]
 
@@ -41,22 +41,7 @@ class HeadAttention(Layer):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        if flash_attention:
-            raise ValueError(
-                explain(
-                    f"{type(self).__name__} layer {self.name}: there is no flash attention",
-                    expected="flash_attention=None or False",
-                    got=f"flash_attention={flash_attention}",
-                    hint="the result is the same without it",
-                )
-            )
-        if sliding_window is not None and (
-            not isinstance(sliding_window, int) or sliding_window <= 0
-        ):
-            raise ValueError(
-                "`sliding_window` must be `None` or a positive integer. "
-                f"Received: sliding_window={sliding_window}"
-            )
+        _check_options(self, flash_attention, sliding_window)
         self.dropout, self.use_bias, self.use_gate = dropout, use_bias, use_gate
         self.sliding_window, self.seed = sliding_window, seed
         self.kernel_initializer = initializers.get(kernel_initializer)
@@ -117,19 +102,6 @@ class HeadAttention(Layer):
             parts.append(window_mask(*lengths, self.sliding_window))
         return joined(given, *parts)
 
-    def weights_of(self, scores: Any, seen: Any, zeros: bool) -> Any:
-        """The softmax of the scores that may be seen.
-
-        Args:
-            scores: shape (..., queries, keys).
-            seen: bools that broadcast to the scores, or None.
-            zeros: whether a query that may see no key weights all values with 0.
-        """
-        if seen is None:
-            return ops.softmax(scores)
-        weights = ops.softmax(ops.where(seen, scores, -large(scores.dtype)))
-        return ops.where(seen, weights, 0.0) if zeros else weights
-
     def get_config(self) -> dict[str, Any]:
         return {
             **super().get_config(),
@@ -154,4 +126,21 @@ def check_lengths(value_shape: Shape, key_shape: Shape) -> None:
         raise ValueError(
             "All dimensions of `value` and `key`, except the last one, must be equal. "
             f"Received: value_shape={value_shape} and key_shape={key_shape}"
+        )
+
+
+def _check_options(layer: Layer, flash_attention: bool | None, sliding_window: Any) -> None:
+    if flash_attention:
+        raise ValueError(
+            explain(
+                f"{type(layer).__name__} layer {layer.name}: there is no flash attention",
+                expected="flash_attention=None or False",
+                got=f"flash_attention={flash_attention}",
+                hint="the result is the same without it",
+            )
+        )
+    if sliding_window is not None and (not isinstance(sliding_window, int) or sliding_window <= 0):
+        raise ValueError(
+            "`sliding_window` must be `None` or a positive integer. "
+            f"Received: sliding_window={sliding_window}"
         )

@@ -15,7 +15,7 @@ from kgraph.errors import explain
 from kgraph.ir.dim import product
 from kgraph.layers.arguments import positive_int
 from kgraph.layers.heads import HeadAttention, Shape, check_lengths
-from kgraph.layers.scores import fitted
+from kgraph.layers.scores import fitted, weights_of
 
 
 class MultiHeadAttention(HeadAttention):
@@ -83,21 +83,10 @@ class MultiHeadAttention(HeadAttention):
         **kwargs: Any,
     ) -> None:
         super().__init__(
-            dropout,
-            use_bias,
-            sliding_window,
-            flash_attention,
-            kernel_initializer,
-            bias_initializer,
-            kernel_regularizer,
-            bias_regularizer,
-            activity_regularizer,
-            kernel_constraint,
-            bias_constraint,
-            use_gate,
-            seed,
-            **kwargs,
-        )
+            dropout, use_bias, sliding_window, flash_attention, kernel_initializer,
+            bias_initializer, kernel_regularizer, bias_regularizer, activity_regularizer,
+            kernel_constraint, bias_constraint, use_gate, seed, **kwargs,
+        )  # fmt: skip
         self.num_heads = positive_int("num_heads", num_heads)
         self.key_dim = positive_int("key_dim", key_dim)
         self.value_dim = positive_int("value_dim", value_dim or key_dim)
@@ -153,7 +142,7 @@ class MultiHeadAttention(HeadAttention):
         keys, values = self.key_dense(key), self.value_dense(value)
         scores = ops.matmul(_split(heads, axes), ops.swapaxes(_split(keys, axes), -1, -2))
         zeros = return_attention_scores or self.dropout > 0 or query.ndim != 3
-        weights = self.weights_of(scores, seen, zeros)
+        weights = weights_of(scores, seen, zeros)
         dropped = self._dropout_layer(weights, training=training)
         outputs = _merge(ops.matmul(dropped, _split(values, axes)), query.shape[:-1], axes)
         outputs = self.output_dense(outputs if gate is None else outputs * gate)

@@ -85,18 +85,9 @@ class BatchNormalization(AffineNormalization):
         **kwargs: Any,
     ) -> None:
         super().__init__(
-            axis,
-            epsilon,
-            center,
-            scale,
-            beta_initializer,
-            gamma_initializer,
-            beta_regularizer,
-            gamma_regularizer,
-            beta_constraint,
-            gamma_constraint,
-            **kwargs,
-        )
+            axis, epsilon, center, scale, beta_initializer, gamma_initializer, beta_regularizer,
+            gamma_regularizer, beta_constraint, gamma_constraint, **kwargs,
+        )  # fmt: skip
         if renorm or renorm_clipping:
             raise ValueError(
                 explain(

@@ -25,9 +25,8 @@ class RMSNormalization(Layer):
 
     Example:
         >>> import numpy as np
-        >>> y = RMSNormalization(epsilon=0.0)(np.array([[1.0, 7.0]], "float32"))
-        >>> np.round(y, 5).tolist()
-        [[0.2, 1.4]]
+        >>> RMSNormalization(epsilon=0.0)(np.array([[2.0, -2.0]], "float32")).tolist()
+        [[1.0, -1.0]]
     """
 
     def __init__(
@@ -72,8 +71,8 @@ class UnitNormalization(Layer):
 
     Example:
         >>> import numpy as np
-        >>> np.round(UnitNormalization()(np.array([[3.0, 4.0]], "float32")), 5).tolist()
-        [[0.6, 0.8]]
+        >>> UnitNormalization()(np.array([[3.0, 0.0], [0.0, 0.0]], "float32")).tolist()
+        [[1.0, 0.0], [0.0, 0.0]]
     """
 
     def __init__(self, axis: int | Sequence[int] = -1, **kwargs: Any) -> None:

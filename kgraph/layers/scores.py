@@ -1,4 +1,4 @@
-"""Masks of attention scores: which keys a query may see."""
+"""Masks of attention scores: which keys a query may see, and what weights that gives."""
 
 from __future__ import annotations
 
@@ -54,7 +54,25 @@ def joined(*masks: Any) -> Any:
     return functools.reduce(ops.logical_and, given) if given else None
 
 
-def large(dtype: str) -> float:
+def weights_of(scores: Any, seen: Any, zeros: bool) -> Any:
+    """The softmax of the scores that may be seen.
+
+    Args:
+        scores: shape (..., queries, keys).
+        seen: bools that broadcast to the scores, or None.
+        zeros: whether a query that may see no key weights all values with 0, else alike.
+
+    Example:
+        >>> weights_of(ops.full((1, 3), 2.0), [True, True, False], False).tolist()
+        [[0.5, 0.5, 0.0]]
+    """
+    if seen is None:
+        return ops.softmax(scores)
+    weights = ops.softmax(ops.where(seen, scores, -large(scores.dtype)))
+    return ops.where(seen, weights, 0.0) if zeros else weights
+
+
+def large(dtype: Any) -> float:
     """What a masked score lies below the others: float16 ends at 65504."""
     return 65504.0 if dtype == "float16" else 1e9
 
