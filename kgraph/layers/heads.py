@@ -83,7 +83,7 @@ class HeadAttention(Layer):
         return layer
 
     def seen(self, lengths: tuple[Any, Any], masks: Sequence[Any], given: Any, causal: bool) -> Any:
-        """Which keys each query may see: bools of shape (batch, queries, keys), or None.
+        """Which keys each query may see: bools that end in (queries, keys), or None.
 
         Args:
             lengths: numbers of queries and of keys.
@@ -91,16 +91,22 @@ class HeadAttention(Layer):
             given: the caller's mask, or None.
             causal: whether keys behind a query are hidden.
         """
+        queries, keys = lengths
         query_mask, *key_masks = masks
-        parts = [None if query_mask is None else ops.expand_dims(query_mask, -1)]
-        for mask in key_masks:
-            found = None if mask is None else ops.expand_dims(fitted(mask, lengths[1:]), -2)
-            parts.append(found)
+        parts = [ops.expand_dims(fitted(m, (keys,)), -2) for m in key_masks if m is not None]
+        if query_mask is not None:
+            parts.append(ops.expand_dims(fitted(query_mask, (queries,)), -1))
         if causal:
-            parts.append(causal_mask(*lengths))
+            parts.append(causal_mask(queries, keys))
         if self.sliding_window is not None:
-            parts.append(window_mask(*lengths, self.sliding_window))
-        return joined(given, *parts)
+            parts.append(window_mask(queries, keys, self.sliding_window))
+        own = joined(*parts)
+        if given is None or own is None:
+            return own if given is None else joined(given)
+        given = fitted(given, lengths)
+        # The caller's mask may have an axis for heads, before the queries.
+        own = ops.expand_dims(own, 1) if own.ndim == 3 and given.ndim == 4 else own
+        return joined(given, own)
 
     def get_config(self) -> dict[str, Any]:
         return {

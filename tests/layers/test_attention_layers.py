@@ -162,6 +162,21 @@ def test_sizes_of_unknown_lengths(name, arguments):
         np.testing.assert_allclose(found, fixed, 1e-5, 1e-6)
 
 
+@pytest.mark.parametrize(("name", "arguments"), ALL[2:])
+def test_masks_are_inputs_too(name, arguments):
+    """Masks of lengths of their own, also with an axis for the heads, go with all other masks."""
+    layer = pair(name, arguments)[0]
+    query, value = Input((None, 6)), Input((None, 6))
+    keys, wide = Input((None,), dtype="bool"), Input((1, None, None), dtype="bool")
+    named = {"value_mask": keys, "query_mask": Input((None,), dtype="bool"), **CAUSAL}
+    y = layer(query, value, attention_mask=wide, **named)
+    model = Model([query, value, keys, wide, named["query_mask"]], y)
+    seen, queries = MASK[:, 0], MASK[:, 1, :4]
+    found = model.predict_on_batch([Q, V, seen, MASK[:, None], queries])
+    whole = MASK & seen[:, None, :] & queries[:, :, None] & np.tri(4, 5, dtype=bool)
+    np.testing.assert_allclose(found, layer(Q, V, attention_mask=whole), 1e-5, 1e-6)
+
+
 def test_keys_of_another_length_are_refused_in_the_run():
     inputs = [Input((None, 8)) for _ in range(3)]
     model = Model(inputs, Attention()(inputs))
