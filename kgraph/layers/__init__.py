@@ -1,9 +1,16 @@
 """Layers: Keras's building blocks, each a function from tensors to tensors with its own weights."""
 
 from kgraph.ir.layer_codec import register_layer_codec
+from kgraph.layers.attention import (
+    AdditiveAttention,
+    Attention,
+    GroupQueryAttention,
+    MultiHeadAttention,
+)
 from kgraph.layers.base import InputSpec, Layer
 from kgraph.layers.codec import Codec
 from kgraph.layers.core import Activation, ActivityRegularization, Dense, Dropout, Masking
+from kgraph.layers.einsum_dense import EinsumDense
 from kgraph.layers.embeddings import Embedding
 from kgraph.layers.input import Input, InputLayer
 from kgraph.layers.lambda_layer import Lambda
@@ -25,7 +32,14 @@ from kgraph.layers.merge import (
     multiply,
     subtract,
 )
-from kgraph.layers.normalization import BatchNormalization, LayerNormalization
+from kgraph.layers.normalization import (
+    BatchNormalization,
+    GroupNormalization,
+    LayerNormalization,
+    RMSNormalization,
+    SpectralNormalization,
+    UnitNormalization,
+)
 from kgraph.layers.reshaping import Flatten, Permute, RepeatVector, Reshape
 from kgraph.layers.serialization import deserialize, serialize
 
@@ -33,14 +47,19 @@ __all__ = [
     "Activation",
     "ActivityRegularization",
     "Add",
+    "AdditiveAttention",
+    "Attention",
     "Average",
     "BatchNormalization",
     "Concatenate",
     "Dense",
     "Dot",
     "Dropout",
+    "EinsumDense",
     "Embedding",
     "Flatten",
+    "GroupNormalization",
+    "GroupQueryAttention",
     "Input",
     "InputLayer",
     "InputSpec",
@@ -50,11 +69,15 @@ __all__ = [
     "Masking",
     "Maximum",
     "Minimum",
+    "MultiHeadAttention",
     "Multiply",
     "Permute",
+    "RMSNormalization",
     "RepeatVector",
     "Reshape",
+    "SpectralNormalization",
     "Subtract",
+    "UnitNormalization",
     "add",
     "average",
     "concatenate",

@@ -9,7 +9,9 @@ from typing import Any
 
 from kgraph.errors import explain
 from kgraph.layers import (
+    attention,
     core,
+    einsum_dense,
     embeddings,
     lambda_layer,
     merge,
@@ -24,7 +26,8 @@ from kgraph.layers.dialects import translate
 from kgraph.utils.registry import Registry, custom_object_scope, find_custom, registered_name
 
 _MODULES: tuple[types.ModuleType, ...] = (
-    core, embeddings, input_module, lambda_layer, merge, normalization, reshaping,
+    attention, core, einsum_dense, embeddings, input_module, lambda_layer, merge, normalization,
+    reshaping,
 )  # fmt: skip
 
 # Class name -> class; `kgraph.models` adds Model and Sequential.
@@ -34,6 +37,8 @@ NAMES: dict[str, Any] = {
     for value in vars(module).values()
     if isinstance(value, type) and issubclass(value, Layer) and value is not Layer
 }
+# What Keras calls the class in its files.
+NAMES["GroupedQueryAttention"] = attention.GroupQueryAttention
 REGISTRY = Registry("layer", NAMES)
 
 

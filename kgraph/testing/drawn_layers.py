@@ -36,6 +36,7 @@ from kgraph.layers import (
     Subtract,
 )
 from kgraph.testing.choices import Choices, Drawn, Hypothesis
+from kgraph.testing.drawn_attention import ATTENTION_MAKERS
 from kgraph.testing.pool import BATCH
 from kgraph.utils.registry import register_keras_serializable
 
@@ -170,6 +171,7 @@ MAKERS: dict[type[Layer], Make] = {
     Minimum: _merging(Minimum),
     Concatenate: _concatenate,
     Dot: _dot,
+    **ATTENTION_MAKERS,
 }
 
 
