@@ -23,6 +23,12 @@ from kgraph.ops.comparison import (
     logical_xor,
     not_equal,
 )
+from kgraph.ops.convolution import (
+    conv,
+    conv_filter_grad,
+    conv_input_grad,
+    convolve,
+)
 from kgraph.ops.crossentropy import (
     sigmoid_cross_entropy,
     softmax_cross_entropy,
@@ -227,6 +233,10 @@ __all__ = [
     "ceil",
     "clip",
     "concatenate",
+    "conv",
+    "conv_filter_grad",
+    "conv_input_grad",
+    "convolve",
     "cos",
     "cosh",
     "cumsum",
