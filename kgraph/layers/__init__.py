@@ -9,11 +9,36 @@ from kgraph.layers.attention import (
 )
 from kgraph.layers.base import InputSpec, Layer
 from kgraph.layers.codec import Codec
+from kgraph.layers.convolutional import (
+    Conv1D,
+    Conv1DTranspose,
+    Conv2D,
+    Conv2DTranspose,
+    Conv3D,
+    Conv3DTranspose,
+    Convolution1D,
+    Convolution1DTranspose,
+    Convolution2D,
+    Convolution2DTranspose,
+    Convolution3D,
+    Convolution3DTranspose,
+    Deconvolution2D,
+    Deconvolution3D,
+    DepthwiseConv1D,
+    DepthwiseConv2D,
+    DepthwiseConvolution1D,
+    DepthwiseConvolution2D,
+    SeparableConv1D,
+    SeparableConv2D,
+    SeparableConvolution1D,
+    SeparableConvolution2D,
+)
 from kgraph.layers.core import Activation, ActivityRegularization, Dense, Dropout, Masking
 from kgraph.layers.einsum_dense import EinsumDense
 from kgraph.layers.embeddings import Embedding
 from kgraph.layers.input import Input, InputLayer
 from kgraph.layers.lambda_layer import Lambda
+from kgraph.layers.local import LocallyConnected1D, LocallyConnected2D
 from kgraph.layers.merge import (
     Add,
     Average,
@@ -52,7 +77,25 @@ __all__ = [
     "Average",
     "BatchNormalization",
     "Concatenate",
+    "Conv1D",
+    "Conv1DTranspose",
+    "Conv2D",
+    "Conv2DTranspose",
+    "Conv3D",
+    "Conv3DTranspose",
+    "Convolution1D",
+    "Convolution1DTranspose",
+    "Convolution2D",
+    "Convolution2DTranspose",
+    "Convolution3D",
+    "Convolution3DTranspose",
+    "Deconvolution2D",
+    "Deconvolution3D",
     "Dense",
+    "DepthwiseConv1D",
+    "DepthwiseConv2D",
+    "DepthwiseConvolution1D",
+    "DepthwiseConvolution2D",
     "Dot",
     "Dropout",
     "EinsumDense",
@@ -66,6 +109,8 @@ __all__ = [
     "Lambda",
     "Layer",
     "LayerNormalization",
+    "LocallyConnected1D",
+    "LocallyConnected2D",
     "Masking",
     "Maximum",
     "Minimum",
@@ -75,6 +120,10 @@ __all__ = [
     "RMSNormalization",
     "RepeatVector",
     "Reshape",
+    "SeparableConv1D",
+    "SeparableConv2D",
+    "SeparableConvolution1D",
+    "SeparableConvolution2D",
     "SpectralNormalization",
     "Subtract",
     "UnitNormalization",

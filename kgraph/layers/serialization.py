@@ -10,10 +10,12 @@ from typing import Any
 from kgraph.errors import explain
 from kgraph.layers import (
     attention,
+    convolutional,
     core,
     einsum_dense,
     embeddings,
     lambda_layer,
+    local,
     merge,
     normalization,
     reshaping,
@@ -26,15 +28,15 @@ from kgraph.layers.dialects import translate
 from kgraph.utils.registry import Registry, custom_object_scope, find_custom, registered_name
 
 _MODULES: tuple[types.ModuleType, ...] = (
-    attention, core, einsum_dense, embeddings, input_module, lambda_layer, merge, normalization,
-    reshaping,
+    attention, convolutional, core, einsum_dense, embeddings, input_module, lambda_layer, local,
+    merge, normalization, reshaping,
 )  # fmt: skip
 
-# Class name -> class; `kgraph.models` adds Model and Sequential.
+# Name (Keras 1's too, such as Convolution2D) -> class; `kgraph.models` adds Model and Sequential.
 NAMES: dict[str, Any] = {
-    value.__name__: value
+    name: value
     for module in _MODULES
-    for value in vars(module).values()
+    for name, value in vars(module).items()
     if isinstance(value, type) and issubclass(value, Layer) and value is not Layer
 }
 # What Keras calls the class in its files.

@@ -17,7 +17,7 @@ from kgraph.ops.convolution_kernels import Problem
 from kgraph.ops.patches import Block, Call, blocks, padded_interior, tap_views
 
 # Bytes of one block of outputs; that, the images and a buffer should stay in the cache.
-_BLOCK = 128 << 10
+_BLOCK = 512 << 10
 
 
 class Depthwise:

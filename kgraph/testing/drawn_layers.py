@@ -37,6 +37,7 @@ from kgraph.layers import (
 )
 from kgraph.testing.choices import Choices, Drawn, Hypothesis
 from kgraph.testing.drawn_attention import ATTENTION_MAKERS
+from kgraph.testing.drawn_convolutions import CONVOLUTIONS
 from kgraph.testing.pool import BATCH
 from kgraph.utils.registry import register_keras_serializable
 
@@ -172,6 +173,7 @@ MAKERS: dict[type[Layer], Make] = {
     Concatenate: _concatenate,
     Dot: _dot,
     **ATTENTION_MAKERS,
+    **CONVOLUTIONS,
 }
 
 

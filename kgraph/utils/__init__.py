@@ -25,7 +25,7 @@ _HOME = {
     "normalize": "kgraph.utils.np_utils",
     "print_summary": "kgraph.models.summary",
 }
-_MODULES = ("data_utils", "generic_utils", "np_utils")
+_MODULES = ("conv_utils", "data_utils", "generic_utils", "np_utils")
 
 __all__ = [*_HOME, *_MODULES]
 
