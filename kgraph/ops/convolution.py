@@ -99,7 +99,7 @@ class Convolution(Specialized):
         found = self.kernel_of(self.problem(*types, **attrs)).types
         if types[0].dtype != "float16":
             return tuple(found)
-        result = self.infer(*types, **attrs)
+        result: Any = self.infer(*types, **attrs)
         return tuple(t.with_dtype("float32") for t in (*types, result)) + tuple(found)
 
     def specialize(

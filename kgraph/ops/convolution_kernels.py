@@ -175,7 +175,9 @@ class FlippedGrad:
         size, (channels, filters) = kernel.shape[:axes], kernel.shape[axes:]
         flipped, *others = work
         grouped = kernel.reshape(*size, channels, groups, filters // groups)
-        turned = np.flip(grouped, range(axes)).transpose(*range(axes), axes + 2, axes + 1, axes)
+        turned = np.flip(grouped, tuple(range(axes))).transpose(
+            *range(axes), axes + 2, axes + 1, axes
+        )
         first = (np.copyto, flipped.reshape(turned.shape), turned)
         return [first, *self.forward.calls(g, flipped, out, *others)]
 

@@ -136,4 +136,4 @@ def _sum_last(parts: np.ndarray, out: np.ndarray) -> None:
     if parts.shape[-1] == 1:
         np.copyto(out, parts[..., 0])
     else:
-        np.add.reduce(parts, -1, None, out)
+        np.add.reduce(parts, -1, out=out)
