@@ -122,10 +122,12 @@ class WindowLayer(Layer):
         """The input with its channels at the end."""
         return ops.moveaxis(inputs, 1, -1) if self.data_format == "channels_first" else inputs
 
+    def biased(self, sums: Any) -> Any:
+        """Adds the bias, if there is one."""
+        return sums if self.bias is None else sums + self.bias
+
     def finish(self, sums: Any) -> Any:
-        """Adds the bias, gives the axes their order and applies the activation."""
-        if self.bias is not None:
-            sums = sums + self.bias
+        """Gives the axes their order and applies the activation."""
         if self.data_format == "channels_first":
             sums = ops.moveaxis(sums, -1, 1)
         return self.activation(sums)

@@ -94,6 +94,7 @@ class Conv(WindowLayer):
             ops.convolve(
                 self.channels_last(inputs),
                 self.kernel,
+                self.bias,
                 strides=self.strides,
                 padding=self.padding,
                 dilation=self.dilation_rate,

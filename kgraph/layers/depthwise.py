@@ -89,7 +89,7 @@ class DepthwiseConv(ByChannel):
 
     def call(self, inputs: Any) -> Any:
         x = self.channels_last(inputs)
-        return self.finish(self.by_channel(x, self.depthwise_kernel))
+        return self.finish(self.biased(self.by_channel(x, self.depthwise_kernel)))
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
         channels = self.input_channels(input_shape)
@@ -205,7 +205,7 @@ class SeparableConv(ByChannel):
 
     def call(self, inputs: Any) -> Any:
         apart = self.by_channel(self.channels_last(inputs), self.depthwise_kernel)
-        return self.finish(ops.convolve(apart, self.pointwise_kernel))
+        return self.finish(ops.convolve(apart, self.pointwise_kernel, self.bias))
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
         return self.shape_with(input_shape, self.filters)

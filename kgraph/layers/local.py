@@ -91,7 +91,8 @@ class LocallyConnected(WindowLayer):
         cells = len(seen) * channels
         rows = ops.reshape(ops.stack(seen, axis), (batch, math.prod(counts), cells))
         sums = ops.matmul(ops.swapaxes(rows, 0, 1), self.kernel)
-        return self.finish(ops.reshape(ops.swapaxes(sums, 0, 1), (batch, *counts, self.filters)))
+        sums = ops.reshape(ops.swapaxes(sums, 0, 1), (batch, *counts, self.filters))
+        return self.finish(self.biased(sums))
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
         return self.shape_with(input_shape, self.filters)

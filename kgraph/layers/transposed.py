@@ -122,16 +122,15 @@ class ConvTranspose(WindowLayer):
     def call(self, inputs: Any) -> Any:
         x = self.channels_last(inputs)
         found = self._geometry(x.shape[1:-1])
-        return self.finish(
-            ops.conv_input_grad(
-                x,
-                self.kernel,
-                sizes=tuple(size for size, _ in found),
-                strides=self.strides,
-                padding=tuple(pair for _, pair in found),
-                dilation=self.dilation_rate,
-            )
+        sums = ops.conv_input_grad(
+            x,
+            self.kernel,
+            sizes=tuple(size for size, _ in found),
+            strides=self.strides,
+            padding=tuple(pair for _, pair in found),
+            dilation=self.dilation_rate,
         )
+        return self.finish(self.biased(sums))
 
     def _geometry(self, sizes: Sequence[Any]) -> list[tuple[Size, tuple[int, int]]]:
         extents = self.windows().extents

@@ -361,12 +361,13 @@ register(conv_input_grad)
 register(conv_filter_grad)
 
 
-def convolve(x: Any, kernel: Any, **attrs: Any) -> Any:
-    """`conv`; a window of one cell that moves by 1 is a matrix product of all cells.
+def convolve(x: Any, kernel: Any, bias: Any = None, **attrs: Any) -> Any:
+    """`conv(x, kernel) + bias`; a window of one cell that moves by 1 is a product of matrices.
 
     Args:
         x: (n, *sizes, channels).
         kernel: (*window, channels / groups, filters).
+        bias: (filters,) or None.
         **attrs: strides, padding, dilation, groups of `conv`.
 
     Returns:
@@ -379,8 +380,10 @@ def convolve(x: Any, kernel: Any, **attrs: Any) -> Any:
     *size, seen, filters = shape_of(kernel)
     strides = attrs.get("strides", 1)
     moves = strides if isinstance(strides, (tuple, list)) else (strides,)
-    padding = attrs.get("padding", "valid")
-    plain = isinstance(padding, str) and attrs.get("groups", 1) == 1
-    if plain and all(n == 1 for n in (*size, *moves)):
-        return matmul(x, reshape(kernel, (seen, filters)))
-    return conv(x, kernel, **attrs)
+    plain = isinstance(attrs.get("padding", ""), str) and attrs.get("groups", 1) == 1
+    if not plain or any(n != 1 for n in (*size, *moves)):
+        sums = conv(x, kernel, **attrs)
+        return sums if bias is None else sums + bias
+    lead = shape_of(x)[:-1]
+    rows = matmul(reshape(x, (product(lead), seen)), reshape(kernel, (seen, filters)))
+    return reshape(rows if bias is None else rows + bias, (*lead, filters))
