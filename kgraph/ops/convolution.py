@@ -20,15 +20,19 @@ from kgraph.ir.dim import Dim, product
 from kgraph.ir.node import Node
 from kgraph.ir.op import Sample, promote_operands, register
 from kgraph.ir.types import TensorType
-from kgraph.ops.convolution_kernels import FilterGrad, Forward, Problem, input_grad
+from kgraph.ops.convolution_kernels import FilterGrad, Forward, Problem, ScatteredGrad
 from kgraph.ops.depthwise import DepthwiseFilterGrad, DepthwiseForward, DepthwiseInputGrad
 from kgraph.ops.linalg import matmul
 from kgraph.ops.patches import Call, run_calls
+from kgraph.ops.phases import PhasedGrad
 from kgraph.ops.shapes import as_shape, reshape, shape_of
 from kgraph.ops.specialized import Prepared, Specialized
 from kgraph.ops.windows import Windows, windows
 
 Sizes = tuple[int | Dim, ...]
+
+# Filters for each channel above which adding up the cells of windows beats convolving backwards.
+_FEW_CHANNELS = 4
 
 
 class Convolution(Specialized):
@@ -220,7 +224,10 @@ class ConvInputGrad(Convolution):
         return images, kernel, g
 
     def kernel_of(self, problem: Problem) -> Any:
-        return DepthwiseInputGrad(problem) if problem.is_depthwise else input_grad(problem)
+        if problem.is_depthwise:
+            return DepthwiseInputGrad(problem)
+        few = problem.channels * _FEW_CHANNELS <= problem.filters
+        return ScatteredGrad(problem) if few else PhasedGrad(problem)
 
     def vjp(self, g: Any, y: Any, *inputs: Node, **attrs: Any) -> tuple[Node | None, ...]:
         outputs, kernel = inputs

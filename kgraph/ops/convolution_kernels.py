@@ -1,15 +1,15 @@
 """Kernels of convolutions: lists of NumPy calls around one matrix product for each block.
 
 Each kernel says which buffers it needs (`types`) and makes its calls for given arrays (`calls`).
-The gradient by the images is a convolution with the flipped kernel where windows move by 1. Where
-they move further, or the images have far fewer channels than the outputs, it is the transpose of
-taking patches: one product, then an addition for each cell of the window.
+The gradient by the images is made of convolutions (`phases.py`), or where the images have far fewer
+channels than the outputs the transpose of taking patches (`ScatteredGrad`): one product, then an
+addition for each cell of the window.
 """
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -17,9 +17,6 @@ import numpy as np
 from kgraph.ir.types import TensorType
 from kgraph.ops.patches import BLOCK, Block, Call, Patches, blocks, padded_interior, tap_views
 from kgraph.ops.windows import Windows
-
-# Filters for each channel above which adding up cells beats the flipped kernel.
-_FEW_CHANNELS = 4
 
 
 @dataclass(frozen=True)
@@ -74,20 +71,6 @@ class Problem:
         """The channels and the filters of each group."""
         c, f = self.channels // self.groups, self.filters // self.groups
         return [(slice(i * c, i * c + c), slice(i * f, i * f + f)) for i in range(self.groups)]
-
-    def flipped(self) -> Problem | None:
-        """The convolution that is the gradient by the images, if there is one."""
-        w = self.windows
-        pairs = tuple((e - 1 - b, e - 1 - a) for e, (b, a) in zip(w.extents, w.pairs))
-        if max(w.strides) > 1 or min(map(min, pairs)) < 0:
-            return None
-        return replace(
-            self,
-            sizes=self.counts,
-            channels=self.filters,
-            filters=self.channels,
-            windows=replace(w, padding=pairs),
-        )
 
 
 class Forward:
@@ -158,32 +141,8 @@ class FilterGrad:
         return calls
 
 
-class FlippedGrad:
-    """The gradient by the images where windows move by 1: a convolution of the cotangent."""
-
-    def __init__(self, problem: Problem, flipped: Problem) -> None:
-        self.problem, self.forward = problem, Forward(flipped)
-
-    @property
-    def types(self) -> tuple[TensorType, ...]:
-        """Buffers: the flipped kernel, those of the convolution."""
-        shape = self.forward.problem.kernel_shape
-        return (TensorType(shape, self.problem.dtype), *self.forward.types)
-
-    def calls(self, g: np.ndarray, kernel: np.ndarray, out: np.ndarray, *work: Any) -> list[Call]:
-        groups, axes = self.problem.groups, len(self.problem.sizes)
-        size, (channels, filters) = kernel.shape[:axes], kernel.shape[axes:]
-        flipped, *others = work
-        grouped = kernel.reshape(*size, channels, groups, filters // groups)
-        turned = np.flip(grouped, tuple(range(axes))).transpose(
-            *range(axes), axes + 2, axes + 1, axes
-        )
-        first = (np.copyto, flipped.reshape(turned.shape), turned)
-        return [first, *self.forward.calls(g, flipped, out, *others)]
-
-
 class ScatteredGrad:
-    """The gradient by the images for all strides: cells of windows are added where they lie."""
+    """The gradient by the images: cells of windows are added where they lie."""
 
     def __init__(self, problem: Problem) -> None:
         self.problem = problem
@@ -240,13 +199,6 @@ class ScatteredGrad:
         if block.rows.stop == problem.counts[0]:
             calls.append((np.copyto, target, padded_interior(held, windows, problem.sizes)))
         return calls
-
-
-def input_grad(problem: Problem) -> FlippedGrad | ScatteredGrad:
-    """The kernel of the gradient by the images that is fastest for a convolution."""
-    flipped = problem.flipped()
-    few = problem.channels * _FEW_CHANNELS <= problem.filters
-    return ScatteredGrad(problem) if flipped is None or few else FlippedGrad(problem, flipped)
 
 
 def contiguous(array: np.ndarray) -> tuple[list[Call], np.ndarray]:

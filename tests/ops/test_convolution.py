@@ -118,7 +118,8 @@ def test_blocks_of_rows_and_of_images(monkeypatch, channels, filters, groups, pa
     for limit in (1, 1500, 6000):
         for module, name in ((patches, "BLOCK"), (patches, "_LARGEST"), (depthwise, "_BLOCK")):
             monkeypatch.setattr(module, name, limit)
-        monkeypatch.setattr("kgraph.ops.convolution_kernels.BLOCK", limit)
+        for module in ("convolution_kernels", "phases"):
+            monkeypatch.setattr(f"kgraph.ops.{module}.BLOCK", limit)
         for stride in (1, 2):
             attrs = {"padding": padding, "strides": stride, "groups": groups}
             check_by_loops((5, 7, 4, channels), (3, 2, channels // groups, filters), attrs)
@@ -127,6 +128,16 @@ def test_blocks_of_rows_and_of_images(monkeypatch, channels, filters, groups, pa
 def test_a_window_of_few_channels_and_many_filters():
     check_by_loops((2, 5, 5, 1), (3, 3, 1, 8), {"padding": "same"})
     check_by_loops((2, 5, 5, 30), (3, 3, 30, 2), {"padding": ((4, 4), (3, 5))})
+
+
+@pytest.mark.parametrize("padding", ["same", "valid", ((0, 5),), ((5, 0),)])
+@pytest.mark.parametrize("stride", [1, 2, 3, 4, 5])
+@pytest.mark.parametrize("dilation", [1, 2, 3, 4])
+def test_phases_of_images(stride, dilation, padding):
+    for size in (1, 2, 4):
+        for length in (dilation * (size - 1) + 1, 15):
+            attrs = {"strides": stride, "dilation": dilation, "padding": padding}
+            check_by_loops((2, length, 3), (size, 3, 3), attrs)
 
 
 def golden(size, stride, padding, x):
