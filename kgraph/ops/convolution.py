@@ -32,7 +32,7 @@ from kgraph.ops.windows import Windows, windows
 Sizes = tuple[int | Dim, ...]
 
 # Filters for each channel above which adding up the cells of windows beats convolving backwards.
-_FEW_CHANNELS = 4
+_FEW_CHANNELS = 16
 
 
 class Convolution(Specialized):
