@@ -68,6 +68,8 @@ def _scaled_channels(weight: Node, op: Op, vector: Node) -> Node:
         return op(weight, vector)
     seen, filters = weight.shape[-2:]
     groups = vector.shape[0] // seen
+    if groups == 1:
+        return _scaled_rows(weight, op, vector)
     apart = ops.swapaxes(ops.reshape(vector, (groups, seen)), 0, 1)
     grouped = ops.reshape(weight, (*weight.shape[:-1], groups, filters // groups))
     return ops.reshape(op(grouped, ops.expand_dims(apart, -1)), weight.shape)

@@ -118,7 +118,8 @@ class Patches:
         rows = max((b.rows.stop - b.rows.start for b in self.blocks), default=0)
         lead = (self.channels, most) if self.by_columns else (most,)
         tail = () if self.by_columns else (self.channels,)
-        copied = (*lead, *self.padded, *tail) if self.is_copied else (0,)
+        height = max((b - a for a, b in map(self._reach, self.blocks)), default=0)
+        copied = (*lead, height, *self.padded[1:], *tail) if self.is_copied else (0,)
         cells = most * rows * math.prod(self.counts[1:])
         patches = (cells * self.taps * self.channels,)
         return TensorType(copied, self.dtype), TensorType(patches, self.dtype)
@@ -150,12 +151,11 @@ class Patches:
         for block in self.blocks:
             source, calls = images[block.images], []
             if self.is_copied:
-                held = self._held(padded, block.count)
-                if block.rows.start == 0:
-                    within = padded_interior(held, self.windows, self.sizes)
-                    calls.append((np.copyto, within, source))
-                source = held
-            seen = window_view(source, self.windows, self.counts)[:, block.rows]
+                calls, source = self._hold(source, padded, block)
+                counts = (block.rows.stop - block.rows.start, *self.counts[1:])
+                seen = window_view(source, self.windows, counts)
+            else:
+                seen = window_view(source, self.windows, self.counts)[:, block.rows]
             count = seen.size // (self.taps * self.channels)
             flat = buffer[: seen.size]
             matrix = flat.reshape(-1, count).T if self.by_columns else flat.reshape(count, -1)
@@ -163,9 +163,29 @@ class Patches:
             first = (block.images.start * self.counts[0] + block.rows.start) * inner
             yield slice(first, first + count), calls, matrix
 
-    def _held(self, padded: np.ndarray, count: int) -> np.ndarray:
-        """The buffer of padded images with the axes of images."""
-        return np.moveaxis(padded[:, :count], 0, -1) if self.by_columns else padded[:count]
+    def _reach(self, block: Block) -> tuple[int, int]:
+        """The rows of images, from and to, that the windows of a block see; some are padding."""
+        w = self.windows
+        low = block.rows.start * w.strides[0] - w.pairs[0][0]
+        return low, low + (block.rows.stop - block.rows.start - 1) * w.strides[0] + w.extents[0]
+
+    def _hold(
+        self, images: np.ndarray, padded: np.ndarray, block: Block
+    ) -> tuple[list[Call], np.ndarray]:
+        """The calls that copy what a block sees between the padding, and that as images."""
+        low, high = self._reach(block)
+        first = min(max(low, 0), high)
+        last = max(min(high, self.sizes[0]), first)
+        if self.by_columns:
+            held = np.moveaxis(padded[:, : block.count, : high - low], 0, -1)
+        else:
+            held = padded[: block.count, : high - low]
+        calls: list[Call] = []
+        if block.rows != slice(0, self.counts[0]):  # else they still are what `start` wrote
+            calls += [(held[:, : first - low].fill, 0), (held[:, last - low :].fill, 0)]
+        columns = [slice(b, b + n) for (b, _), n in zip(self.windows.pairs[1:], self.sizes[1:])]
+        within = held[(slice(None), slice(first - low, last - low), *columns)]
+        return [*calls, (np.copyto, within, images[:, first:last])], held
 
     def _shaped(self, flat: np.ndarray, seen: np.ndarray) -> np.ndarray:
         """The buffer of a matrix with the axes of `seen`: images, outputs, taps, channels."""

@@ -10,7 +10,7 @@ from jax import lax
 
 from kgraph import ops
 from kgraph.errors import InferenceError
-from kgraph.ir import Dim, Graph, input_node, toposort
+from kgraph.ir import Dim, Graph, TensorType, input_node, toposort
 from kgraph.ops import depthwise, patches
 from kgraph.ops.windows import windows
 from kgraph.runtime.autodiff import grad
@@ -123,6 +123,21 @@ def test_blocks_of_rows_and_of_images(monkeypatch, channels, filters, groups, pa
         for stride in (1, 2):
             attrs = {"padding": padding, "strides": stride, "groups": groups}
             check_by_loops((5, 7, 4, channels), (3, 2, channels // groups, filters), attrs)
+
+
+@pytest.mark.parametrize("channels", [3, 32])
+def test_buffers_stay_small(channels):
+    images = TensorType((64, 300, 300, channels), "float32")
+    kernel = TensorType((5, 5, channels, 32), "float32")
+    attrs = {"strides": (1, 1), "padding": ((2, 2),) * 2, "dilation": (1, 1), "groups": 1}
+    outputs = ops.conv.infer(images, kernel, **attrs)
+    for op, types, own in (
+        (ops.conv, (images, kernel), {}),
+        (ops.conv_input_grad, (outputs, kernel), {"sizes": (300, 300)}),
+        (ops.conv_filter_grad, (images, outputs), {"size": (5, 5)}),
+    ):
+        needed = sum(t.nbytes for t in op.scratch(*types, **attrs, **own))
+        assert needed < 4 << 20
 
 
 def test_a_window_of_few_channels_and_many_filters():
