@@ -66,12 +66,12 @@ def _scaled_channels(weight: Node, op: Op, vector: Node) -> Node:
     """A kernel (*window, channels of a group, filters) whose images would have been scaled."""
     if not vector.ndim or vector.shape == (1,):
         return op(weight, vector)
-    seen, filters = weight.shape[-2:]
-    groups = vector.shape[0] // seen
+    *window, seen, filters = map(int, weight.shape)  # a convolution knows its channels
+    groups = int(vector.shape[0]) // seen
     if groups == 1:
         return _scaled_rows(weight, op, vector)
     apart = ops.swapaxes(ops.reshape(vector, (groups, seen)), 0, 1)
-    grouped = ops.reshape(weight, (*weight.shape[:-1], groups, filters // groups))
+    grouped = ops.reshape(weight, (*window, seen, groups, filters // groups))
     return ops.reshape(op(grouped, ops.expand_dims(apart, -1)), weight.shape)
 
 

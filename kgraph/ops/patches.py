@@ -149,7 +149,8 @@ class Patches:
         """
         inner = math.prod(self.counts[1:])
         for block in self.blocks:
-            source, calls = images[block.images], []
+            source: np.ndarray = images[block.images]
+            calls: list[Call] = []
             if self.is_copied:
                 calls, source = self._hold(source, padded, block)
                 counts = (block.rows.stop - block.rows.start, *self.counts[1:])
