@@ -11,10 +11,12 @@ from jax import lax
 from kgraph import ops
 from kgraph.errors import InferenceError
 from kgraph.ir import Dim, Graph, TensorType, input_node, toposort
+from kgraph.ir.leaves import const
 from kgraph.ops import depthwise, patches
 from kgraph.ops.windows import windows
 from kgraph.runtime.autodiff import grad
 from kgraph.runtime.executable import compile
+from kgraph.runtime.interp import interpret
 
 LAYOUT = {1: ("NWC", "WIO", "NWC"), 2: ("NHWC", "HWIO", "NHWC"), 3: ("NDHWC", "DHWIO", "NDHWC")}
 
@@ -266,3 +268,31 @@ def test_gradients_of_other_shapes():
         ops.conv_filter_grad(np.ones((1, 3, 1)), np.ones((1, 3, 1)), (2,))
     with pytest.raises(InferenceError, match="2 groups do not divide 3 channels"):
         ops.conv_filter_grad(np.ones((1, 3, 3)), np.ones((1, 2, 2)), (2,), groups=2)
+
+
+def test_inside_a_loop():
+    steps, batch = Dim.symbol("time"), Dim.symbol("batch")
+    x = input_node((steps, batch, 4, 5, 2), "float32", "x")
+    kernel = input_node((3, 3, 2, 3), "float32", "kernel")
+    again = input_node((3, 3, 3, 3), "float32", "again")
+
+    def step(carry, image):
+        seen = ops.conv(image, kernel, 1, "same") + ops.conv(carry[0], again, 1, "same")
+        return (ops.tanh(seen),), (ops.tanh(seen),)
+
+    zeros = ops.broadcast_to(const(0.0), (batch, 4, 5, 3))
+    _, (states,) = ops.scan(step, (zeros,), x)
+    slopes = grad(ops.sum(ops.sin(states)), [x, kernel, again])
+    outputs = [("y", states), *[(f"g{i}", g) for i, g in enumerate(slopes)]]
+    graph = Graph((x, kernel, again), tuple(outputs))
+    rng = np.random.default_rng(0)
+    shapes = (3, 2, 4, 5, 2), kernel.shape, again.shape
+    arrays = [rng.normal(size=s).astype("float32") for s in shapes]
+    expected, _ = interpret(graph, arrays)
+    for found, wanted in zip(compile(graph)(*arrays), expected, strict=True):
+        np.testing.assert_allclose(found, wanted, rtol=1e-4, atol=1e-5)
+    state = np.zeros((2, 4, 5, 3), "float32")
+    for image in arrays[0]:
+        seen = ops.conv(image, arrays[1], 1, "same") + ops.conv(state, arrays[2], 1, "same")
+        state = np.tanh(seen)
+    np.testing.assert_allclose(expected[0][-1], state, rtol=1e-4, atol=1e-5)
