@@ -7,6 +7,7 @@ only where a hash is known: nothing else would tell that two halves are of the s
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import pathlib
 import shutil
@@ -124,8 +125,10 @@ def _fetch(origin: str, part: pathlib.Path, resume: bool) -> None:
                 return
             except OSError as error:
                 stuck = not part.exists() or part.stat().st_size <= start
-                answered = getattr(error, "response", None) is not None
-                if stuck or answered or attempt == _ATTEMPTS - 1:
+                answer = getattr(error, "response", None)
+                # 416: the file here is longer than the whole; it was emptied.
+                again = not stuck if answer is None else answer.status_code == 416 and start > 0
+                if not again or attempt == _ATTEMPTS - 1:
                     raise
 
 
@@ -139,7 +142,7 @@ def _request(origin: str, part: pathlib.Path, progress: Progress, start: int) ->
     if scheme not in ("http", "https"):
         pooch.core.choose_downloader(origin)(origin, str(part), None)
         return
-    with part.open("r+b" if start else "wb") as file:
+    with part.open("r+b" if start else "wb") as file, contextlib.ExitStack() as answers:
         file.seek(start)
         headers = {"Accept-Encoding": "identity"}
         headers |= {"Range": f"bytes={start}-"} if start else {}
@@ -148,13 +151,16 @@ def _request(origin: str, part: pathlib.Path, progress: Progress, start: int) ->
             chunk_size=_CHUNK,
             headers=headers,
             timeout=_TIMEOUT,
-            hooks={"response": functools.partial(_on_response, file, start)},
+            hooks={"response": functools.partial(_on_response, answers, file, start)},
         )
         fetch(origin, file, None)
 
 
-def _on_response(file: IO[bytes], start: int, response: Any, *_: Any, **__: Any) -> None:
+def _on_response(
+    answers: contextlib.ExitStack, file: IO[bytes], start: int, response: Any, **_: Any
+) -> None:
     """Looks at an answer before its bytes are written."""
+    answers.callback(response.close)  # pooch leaves it open where it fails
     # A server that says a .gz file is "gzip-encoded" must not have it unpacked on the way.
     response.raw.headers.pop("Content-Encoding", None)
     if response.status_code == 200 or response.status_code == 416:
