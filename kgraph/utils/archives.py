@@ -9,6 +9,7 @@ Permissions, owners and times are not kept.
 from __future__ import annotations
 
 import bz2
+import functools
 import gzip
 import io
 import lzma
@@ -63,7 +64,7 @@ class Member:
     Args:
         name: its path inside of the archive.
         kind: "file", "folder" or "link".
-        content: the opened file; of a link, the name of the file that it stands for.
+        content: a function that opens it; of a link, the name of the file that it stands for.
     """
 
     name: str
@@ -110,7 +111,7 @@ def extract_archive(
                 _unpack(archive, _zip_members(file, archive), target, limits)
             return True
         if "tar" in _formats(archive_format):
-            with _open_tar(archive, limits) as tar:
+            with _open_bounded(archive, limits) as stream, _open_tar(stream) as tar:
                 _unpack(archive, _tar_members(tar, archive), target, limits)
             return True
     except _NoTarError:
@@ -121,14 +122,16 @@ def extract_archive(
 
 
 def _formats(archive_format: str | Sequence[str] | None) -> Sequence[str]:
-    names = {"auto": ("tar", "zip"), None: ()}.get(cast(Any, archive_format), archive_format)
-    formats = (names,) if isinstance(names, str) else tuple(names or ())
+    if archive_format == "auto":
+        return ("tar", "zip")
+    single = isinstance(archive_format, str)
+    formats = (archive_format,) if single else tuple(archive_format or ())
     for name in formats:
         if name not in ("tar", "zip"):
             raise ValueError(
                 explain(f"unknown archive format {name!r}", expected="'tar', 'zip', 'auto' or None")
             )
-    return formats
+    return cast(Sequence[str], formats)
 
 
 def _damaged(archive: str, error: Exception) -> FileFormatError:
@@ -189,21 +192,19 @@ class _Bounded(io.RawIOBase):
         super().close()
 
 
-def _open_tar(archive: str, limits: Limits) -> tarfile.TarFile:
-    """Opens a tar file, compressed or not."""
+def _open_bounded(archive: str, limits: Limits) -> _Bounded:
+    """Opens a file, unpacked if its first bytes say that it is compressed."""
     with open(archive, "rb") as file:
         start = file.read(6)
     opener: Any = next((o for magic, o in _OPENERS.items() if start.startswith(magic)), open)
-    limit = limits.budget(os.path.getsize(archive))
-    bounded = _Bounded(opener(archive, "rb"), archive, limit)
+    return _Bounded(opener(archive, "rb"), archive, limits.budget(os.path.getsize(archive)))
+
+
+def _open_tar(stream: _Bounded) -> tarfile.TarFile:
     try:
-        return tarfile.open(fileobj=cast(Any, bounded), mode="r:")
+        return tarfile.open(fileobj=cast(Any, stream), mode="r:")
     except tarfile.ReadError as error:
-        bounded.close()
         raise _NoTarError from error
-    except BaseException:
-        bounded.close()
-        raise
 
 
 def _tar_members(tar: tarfile.TarFile, archive: str) -> Iterator[Member]:
@@ -213,7 +214,7 @@ def _tar_members(tar: tarfile.TarFile, archive: str) -> Iterator[Member]:
         if info.isdir():
             yield Member(info.name, "folder")
         elif info.isreg():
-            yield Member(info.name, "file", tar.extractfile(info))
+            yield Member(info.name, "file", functools.partial(tar.extractfile, info))
         elif info.islnk():
             yield Member(info.name, "link", info.linkname)
         elif info.issym():
@@ -237,7 +238,7 @@ def _zip_members(file: zipfile.ZipFile, archive: str) -> Iterator[Member]:
         if info.is_dir():
             yield Member(info.orig_filename, "folder")
         else:
-            yield Member(info.orig_filename, "file", file.open(info))
+            yield Member(info.orig_filename, "file", functools.partial(file.open, info))
 
 
 def _unpack(archive: str, members: Iterator[Member], target: pathlib.Path, limits: Limits) -> None:
@@ -266,7 +267,7 @@ def _write_members(
         if member.kind == "folder":
             _make_folder(archive, member, place)
             continue
-        with member.content as source:
+        with member.content() as source:
             left -= _write(archive, member, source, place, left)
     for member, place in links:
         linked = folder / _inside(archive, member.name, member.content)
@@ -310,10 +311,14 @@ def _write(archive: str, member: Member, source: IO[bytes], place: pathlib.Path,
 
 def _merge(archive: str, staging: pathlib.Path, target: pathlib.Path) -> None:
     """Moves files to their places; links on the way there are not followed."""
-    for folder, _, names in os.walk(staging):
-        place = target / os.path.relpath(folder, staging)
+    folders = [
+        (target / os.path.relpath(folder, staging), folder) for folder, _, _ in os.walk(staging)
+    ]
+    for place, _ in folders:
         if place.is_symlink() or (place.exists() and not place.is_dir()):
             raise _refused(archive, str(place), "exists and is no folder")
+    for place, folder in folders:
         place.mkdir(parents=True, exist_ok=True)
-        for name in names:
-            os.replace(os.path.join(folder, name), place / name)
+        for entry in os.scandir(folder):
+            if entry.is_file():
+                os.replace(entry.path, place / entry.name)
