@@ -118,8 +118,12 @@ def _reconstruct(kind: Any, shape: Any, code: Any) -> _Array:
 
 def _frombuffer(data: Any, dtype: Any, shape: Any, order: Any) -> _Array:
     """What protocol 5 writes for arrays without gaps."""
-    array = _reconstruct(_NDARRAY, (0,), b"b")
-    array.__setstate__((1, shape, dtype, order == "F", bytes(data)))
+    if not isinstance(data, (bytes, bytearray)):
+        raise _RefusedError("an array without data")
+    real = _check(shape, dtype, bytes(data))
+    flat = np.frombuffer(data, real) if data else np.empty(0, real)
+    array = flat.reshape(shape, order="F" if order == "F" else "C").copy(order="K").view(_Array)
+    array._complete = True
     return array
 
 
