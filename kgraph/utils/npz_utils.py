@@ -76,7 +76,7 @@ def _read_npy(data: bytes, place: str) -> np.ndarray:
             shape, fortran, dtype = np.lib.format.read_array_header_2_0(stream)
         else:
             raise ValueError(f"version {version}")
-    except (ValueError, TypeError, SyntaxError, RecursionError, MemoryError) as error:
+    except Exception as error:  # of Python's parser and tokenizer, which NumPy calls
         raise FileFormatError(explain(f"{place} has no readable header", got=error)) from error
     if dtype.kind == "O":
         return _read_objects(data[stream.tell() :], place, shape)
