@@ -9,6 +9,7 @@ Permissions, owners and times are not kept.
 from __future__ import annotations
 
 import bz2
+import errno
 import functools
 import gzip
 import io
@@ -25,11 +26,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import IO, Any, cast
 
-from kgraph.errors import FileFormatError, UnsafeFileError, explain
+from kgraph.errors import FileFormatError, KGraphError, UnsafeFileError, explain
 
 _CHUNK = 1 << 20
+_NAME_LIMIT = 255
 _OPENERS = {b"\x1f\x8b": gzip.open, b"BZh": bz2.open, b"\xfd7zXZ\0": lzma.open}
-_DAMAGE = (tarfile.TarError, zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError)
 
 
 @dataclass(frozen=True)
@@ -116,7 +117,12 @@ def extract_archive(
             return True
     except _NoTarError:
         return False
-    except _DAMAGE as error:
+    except KGraphError:
+        raise
+    except Exception as error:
+        # Damaged headers make tarfile and zipfile fail in any way, also by seeking to nowhere.
+        if isinstance(error, OSError) and error.errno != errno.EINVAL:
+            raise
         raise _damaged(archive, error) from error
     return False
 
@@ -179,7 +185,7 @@ class _Bounded(io.RawIOBase):
             raise _refused(self._name, "a header", f"claims {size} bytes")
         try:
             return self._file.read(size)
-        except (*_DAMAGE, OSError) as error:
+        except (zlib.error, lzma.LZMAError, EOFError, OSError) as error:
             raise _damaged(self._name, error) from error
 
     def _check(self, position: int) -> None:
@@ -225,7 +231,7 @@ def _tar_members(tar: tarfile.TarFile, archive: str) -> Iterator[Member]:
             yield Member(info.name, "link", linked)
         else:
             raise _refused(archive, info.name, "is a device or a pipe")
-        tar.members.clear()  # what tarfile remembers of every member
+        cast(Any, tar).members.clear()  # what tarfile remembers of every member
 
 
 def _zip_members(file: zipfile.ZipFile, archive: str) -> Iterator[Member]:
@@ -283,6 +289,8 @@ def _inside(archive: str, member: str, name: str) -> str:
     bad = name.startswith("/") or ".." in parts or any(c in name for c in "\\\0") or ":" in name[:2]
     if bad:
         raise _refused(archive, member, f"would lie at {name[:200]!r}, outside of the folder")
+    if any(len(os.fsencode(part)) > _NAME_LIMIT for part in parts):
+        raise _refused(archive, member, f"has a name of more than {_NAME_LIMIT} bytes")
     return "/".join(parts)
 
 

@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import glob
 import pathlib
 import shutil
 import sys
+import time
 import urllib.parse
 import urllib.request
 import uuid
@@ -31,6 +33,8 @@ except ModuleNotFoundError as missing:
         name=missing.name,
     ) from missing
 
+# Tells whether a file is the right one.
+Check = Callable[[pathlib.Path], bool]
 _CHUNK = 1 << 16
 _ATTEMPTS = 3
 _TIMEOUT = 30.0
@@ -64,9 +68,7 @@ class _Bar:
         """Leaves the line as it is."""
 
 
-def download(
-    origin: str, target: pathlib.Path, check: Callable[[pathlib.Path], bool] | None = None
-) -> None:
+def download(origin: str, target: pathlib.Path, check: Check | None = None) -> None:
     """Fetches a file.
 
     Args:
@@ -85,18 +87,26 @@ def download(
         >>> pathlib.Path("copy.txt").read_text()
         'one two'
     """
+    part = target.with_name(f"{target.name}.{uuid.uuid4().hex[:8]}.part")
+    try:
+        _fill(origin, target, part, check)
+        part.replace(target)
+    finally:
+        if part.exists() and check is None:
+            part.unlink()
+        elif part.exists():
+            part.replace(_abandoned(target))
+
+
+def _fill(origin: str, target: pathlib.Path, part: pathlib.Path, check: Check | None) -> None:
+    """Fetches a file that passes the check."""
     if check is None:
-        part = target.with_name(f"{target.name}.{uuid.uuid4().hex[:8]}.part")
-        try:
-            _fetch(origin, part, resume=False)
-            part.replace(target)
-        finally:
-            part.unlink(missing_ok=True)
+        _fetch(origin, part, resume=False)
         return
-    part = target.with_name(target.name + ".part")
-    resumed = part.exists() and part.stat().st_size > 0
-    if not (resumed and check(part)):
-        _fetch(origin, part, resume=True)
+    resumed = _claim(target, part)
+    if resumed and check(part):
+        return
+    _fetch(origin, part, resume=True)
     if resumed and not check(part):
         # The first half was of another file: once more from the start.
         part.unlink()
@@ -110,7 +120,25 @@ def download(
                 hint="nothing was kept; the hash may be of another version of the file",
             )
         )
-    part.replace(target)
+
+
+def _abandoned(target: pathlib.Path) -> pathlib.Path:
+    """The name of what broke off; what is still written has a name that only its writer has."""
+    return target.with_name(f"{target.name}.part")
+
+
+def _claim(target: pathlib.Path, part: pathlib.Path) -> bool:
+    """Takes over what broke off before; only one process can, because names move at once."""
+    found = [_abandoned(target)]
+    for other in target.parent.glob(f"{glob.escape(target.name)}.*.part"):
+        # A writer that lives writes, or gives up.
+        with contextlib.suppress(FileNotFoundError):
+            found += [other] if time.time() - other.stat().st_mtime > 2 * _TIMEOUT else []
+    for other in found:
+        with contextlib.suppress(FileNotFoundError):
+            other.rename(part)
+            return part.stat().st_size > 0
+    return False
 
 
 def _fetch(origin: str, part: pathlib.Path, resume: bool) -> None:
@@ -147,7 +175,7 @@ def _request(origin: str, part: pathlib.Path, progress: Progress, start: int) ->
         headers = {"Accept-Encoding": "identity"}
         headers |= {"Range": f"bytes={start}-"} if start else {}
         fetch = pooch.HTTPDownloader(
-            progressbar=_Bar(progress, part.name.removesuffix(".part"), start),
+            progressbar=_Bar(progress, part.name.rsplit(".", 2)[0], start),
             chunk_size=_CHUNK,
             headers=headers,
             timeout=_TIMEOUT,

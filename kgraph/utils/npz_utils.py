@@ -9,12 +9,11 @@ import io
 import math
 import os
 import zipfile
-import zlib
 from collections.abc import Sequence
 
 import numpy as np
 
-from kgraph.errors import FileFormatError, UnsafeFileError, explain
+from kgraph.errors import FileFormatError, KGraphError, UnsafeFileError, explain
 from kgraph.utils import restricted_pickle
 
 _LIMIT = 1 << 31
@@ -46,7 +45,9 @@ def read_npz(
     try:
         with zipfile.ZipFile(file) as archive:
             return {name: _read_member(archive, file, name, limit) for name in names}
-    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError) as error:
+    except (KGraphError, FileNotFoundError, PermissionError):
+        raise
+    except Exception as error:  # damaged headers make zipfile fail in any way
         raise FileFormatError(explain(f"{file} is no readable npz file", got=error)) from error
 
 

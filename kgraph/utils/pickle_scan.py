@@ -51,6 +51,7 @@ _CALLS = b"Rb\x81\x92\x93"
 # Bytes of the length that precedes data.
 _COUNTED = {"U": 1, "C": 1, "\x8c": 1, "\x8a": 1, "T": 4, "B": 4, "X": 4}
 _COUNTED |= {"\x8d": 8, "\x8e": 8, "\x96": 8}
+_INSTRUCTIONS = {instruction.code: instruction.name for instruction in pickletools.opcodes}
 # Longest line of text; None where a line is data.
 _LINES: dict[str, int | None] = {"I": 100, "L": 100, "F": 100, "g": 100, "p": 100}
 _LINES |= {"S": None, "V": None}
@@ -140,8 +141,7 @@ def _skip(data: bytes, position: int, name: str, names: Container[tuple[str, str
         if code == "i" or pair not in names:
             raise refuse(name, ".".join(pair))
         return after
-    known = pickletools.code2op.get(code)
-    raise refuse(name, f"the instruction {known.name if known else byte!r}")
+    raise refuse(name, f"the instruction {_INSTRUCTIONS.get(code, byte)}")
 
 
 def _line(data: bytes, start: int, name: str, limit: int | None) -> tuple[bytes, int]:

@@ -34,6 +34,7 @@ class _Maker:
     """A function under a name that pickles know, without the attributes that could be set."""
 
     __slots__ = ("_call",)
+    _call: Callable[..., Any]
 
     def __init__(self, call: Callable[..., Any]) -> None:
         object.__setattr__(self, "_call", call)
@@ -89,7 +90,8 @@ class _Array(np.ndarray):
         if isinstance(data, str):  # what Python 2 wrote, read with encoding="latin1"
             data = data.encode("latin1")
         real = _check(shape, dtype, data)
-        super().__setstate__((1, shape, real, bool(fortran), data))  # type: ignore[misc]
+        checked: Any = (1, shape, real, bool(fortran), data)
+        super().__setstate__(checked)
         self._complete = True
 
 

@@ -184,6 +184,7 @@ EVIL = {
     "one name twice": (tar_bytes(("a", b"1"), ("a", b"2")), "is there twice"),
     "file and folder": (tar_bytes(("a", b"1"), ("a/b", b"2")), "is a file and a folder"),
     "folder and file": (tar_bytes(("a/b", b"1"), ("a", b"2")), "is there twice"),
+    "a long name": (tar_bytes(("x" * 300, b"")), "has a name of more than 255 bytes"),
     "zip with ..": (zip_bytes(("a/../../evil", b"1")), "outside of the folder"),
     "zip with an absolute path": (named("/tmp/evil"), "outside of the folder"),
     "zip with a zero byte": (named("evil\0.txt"), "outside of the folder"),
@@ -248,6 +249,12 @@ def test_headers_that_claim_much(unpack, kind, size):
     content = gzip.compress(header(kind, size) + bytes(1 << 20))
     with pytest.raises(UnsafeFileError, match=r"claims \d+ bytes|unpacks to more than"):
         unpack(content)
+
+
+@pytest.mark.parametrize("kind", [tarfile.XHDTYPE, tarfile.GNUTYPE_LONGNAME])
+def test_headers_of_headers(unpack, kind):
+    with pytest.raises(FileFormatError, match="is damaged"):
+        unpack(header(kind, 0) * 5000 + bytes(1024))
 
 
 @pytest.mark.parametrize("kind", [tarfile.XHDTYPE, tarfile.REGTYPE])

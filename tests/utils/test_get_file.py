@@ -10,6 +10,7 @@ import sys
 import tarfile
 import tempfile
 import zipfile
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -136,6 +137,28 @@ def test_whatever_lies_there_the_file_is_right(file_server, homes, part, ranges)
     (homes[0] / "datasets" / "a.part").write_bytes(part)
     file_server.ranges = ranges
     assert read(get_file("a", file_server.serve("a", BIG), file_hash=SHA)) == BIG
+
+
+def test_what_a_killed_process_left(file_server, homes):
+    folder = homes[0] / "datasets"
+    folder.mkdir(parents=True)
+    (folder / "a.12345678.part").write_bytes(BIG[:1000])
+    origin = file_server.serve("a", BIG)
+    assert read(get_file("a", origin, file_hash=SHA)) == BIG
+    assert sorted(os.listdir(folder)) == ["a", "a.12345678.part"], "perhaps it is still written"
+    os.utime(folder / "a.12345678.part", (0, 0))
+    get_file("a", origin, file_hash=SHA, force_download=True)
+    assert os.listdir(folder) == ["a"]
+    assert [wanted for _, wanted in file_server.requests] == [None, "bytes=1000-"]
+
+
+def test_several_at_once(file_server, homes):
+    origin = file_server.serve("a", BIG)
+    file_server.breaks = [100_000, 150_000, 200_000]
+    with ThreadPoolExecutor(4) as pool:
+        calls = [pool.submit(get_file, "a", origin, file_hash=SHA) for _ in range(4)]
+    assert all(read(call.result()) == BIG for call in calls)
+    assert os.listdir(homes[0] / "datasets") == ["a"]
 
 
 def test_without_a_hash_halves_are_not_joined(file_server, homes):
