@@ -7,6 +7,7 @@ is raised where its batch would have come.
 
 from __future__ import annotations
 
+import itertools
 import multiprocessing
 import pickle
 import random
@@ -125,11 +126,12 @@ class OrderedEnqueuer(_Enqueuer):
     `on_epoch_end`.
 
     Args:
-        sequence: has `__getitem__`, `__len__` and perhaps `on_epoch_end`.
+        sequence: has `__getitem__`, `__len__` and perhaps `on_epoch_end`, as a `PyDataset` has;
+            one whose `num_batches` is None has no epochs.
         use_multiprocessing: use processes instead of threads. They are spawned, so the program
             must have an `if __name__ == "__main__"` and the sequence must be one that pickle
             knows; one that is not is left to threads, with a warning.
-        shuffle: draw a new order of the batches for each epoch.
+        shuffle: draw a new order of the batches for each epoch, if there are epochs.
 
     Example:
         >>> enqueuer = OrderedEnqueuer([10, 20, 30])
@@ -148,10 +150,8 @@ class OrderedEnqueuer(_Enqueuer):
         self._indexes: Iterator[int] = iter(())
 
     def _open(self) -> None:
-        order = list(range(len(self.sequence)))
-        if self.shuffle:
-            random.shuffle(order)
-        self._indexes = iter(order)
+        endless = getattr(self.sequence, "num_batches", 0) is None
+        self._indexes = itertools.count() if endless else iter(self._order())
         if self.use_multiprocessing:
             try:
                 pickle.dumps(self.sequence)
@@ -169,6 +169,12 @@ class OrderedEnqueuer(_Enqueuer):
             initializer=_keep,
             initargs=(self.sequence,),
         )
+
+    def _order(self) -> list[int]:
+        order = list(range(len(self.sequence)))
+        if self.shuffle:
+            random.shuffle(order)
+        return order
 
     def _submit(self) -> Future[Any] | None:
         index = next(self._indexes, None)

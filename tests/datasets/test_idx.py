@@ -38,6 +38,7 @@ GOOD = official.idx(np.arange(200, dtype=np.uint8))
         gzip.compress(bytes([0, 0, 13, 1, 0, 0, 0, 1, 1, 2, 3, 4])),
         gzip.compress(bytes([1, 0, 8, 1, 0, 0, 0, 1, 1])),
     ],
+    ids=lambda content: f"{len(content)} bytes",
 )
 def test_damaged_files_are_named(tmp_path, content):
     (tmp_path / "bad.gz").write_bytes(content)

@@ -81,6 +81,7 @@ FILES = (("words/one.txt", b"1"), ("./two.txt", b"2"))
         *(tar_bytes(*FILES, mode=mode) for mode in ("w", "w:gz", "w:bz2", "w:xz")),
         *(tar_bytes(*FILES, format=f) for f in (tarfile.PAX_FORMAT, tarfile.USTAR_FORMAT)),
     ],
+    ids=lambda content: f"{len(content)} bytes",
 )
 def test_genuine_archives(unpack, tmp_path, content):
     assert unpack(content) is True
@@ -272,7 +273,7 @@ def test_truncated_tars(unpack, tmp_path, mode, keep):
     assert sorted(os.listdir(tmp_path)) == ["archive", "secret"]
 
 
-@pytest.mark.parametrize("magic", [b"\x1f\x8b", b"BZh", b"\xfd7zXZ\0"])
+@pytest.mark.parametrize("magic", [b"\x1f\x8b", b"BZh", b"\xfd7zXZ\0"], ids=["gz", "bz2", "xz"])
 def test_rubbish_after_a_magic_number(unpack, magic):
     with pytest.raises(FileFormatError, match="is damaged"):
         unpack(magic + b"rubbish" * 100)

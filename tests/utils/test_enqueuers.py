@@ -6,7 +6,7 @@ from itertools import islice
 
 import pytest
 
-from kgraph.utils import GeneratorEnqueuer, OrderedEnqueuer
+from kgraph.utils import GeneratorEnqueuer, OrderedEnqueuer, PyDataset
 
 
 class Squares:
@@ -73,6 +73,22 @@ def test_shuffled_epochs_hold_every_batch():
     enqueuer.stop()
     assert found[:50] != sorted(found[:50])
     assert sorted(found) == [(epoch, i * i) for epoch in range(2) for i in range(50)]
+
+
+class Endless(PyDataset):
+    """A data set without an end."""
+
+    num_batches = None
+
+    def __getitem__(self, index):
+        return index
+
+
+def test_endless_data_sets_have_no_epochs():
+    enqueuer = OrderedEnqueuer(Endless(), shuffle=True)
+    enqueuer.start(workers=2)
+    assert list(islice(enqueuer.get(), 30)) == list(range(30))
+    enqueuer.stop()
 
 
 def test_processes():

@@ -6,6 +6,7 @@ import importlib
 import io
 import os
 import socket
+import subprocess
 import sys
 import tarfile
 import tempfile
@@ -130,7 +131,9 @@ def test_the_next_call_goes_on(file_server, homes):
     assert os.listdir(homes[0] / "datasets") == ["a"]
 
 
-@pytest.mark.parametrize("part", [b"the start of another file", BIG + b"more", BIG])
+@pytest.mark.parametrize(
+    "part", [b"the start of another file", BIG + b"more", BIG], ids=["other", "long", "whole"]
+)
 @pytest.mark.parametrize("ranges", [True, False])
 def test_whatever_lies_there_the_file_is_right(file_server, homes, part, ranges):
     (homes[0] / "datasets").mkdir(parents=True)
@@ -226,6 +229,15 @@ def test_keras_files_are_used_where_they_are(file_server, homes, tmp_path):
     assert read(homes[1] / "datasets" / "a") == b"other"
 
 
+def test_the_environment_names_the_homes():
+    code = "from kgraph import config; print(config.home, config.keras_home)"
+    places = {"KGRAPH_HOME": "/one", "KERAS_HOME": "/two"}
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=os.environ | places, capture_output=True, check=True
+    )
+    assert done.stdout.split() == [b"/one", b"/two"]
+
+
 def test_a_home_that_cannot_be_written(file_server, homes, tmp_path, monkeypatch):
     homes[0].write_text("no folder")
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
@@ -317,5 +329,6 @@ def test_progress_on_a_terminal(file_server, capsys, monkeypatch):
     assert "300.0/300.0 kB" in shown
 
 
-def test_names_of_the_face():
-    assert importlib.import_module("kgraph.utils.file_utils").get_file is kgraph.utils.get_file
+@pytest.mark.parametrize("module", ["file_utils", "data_utils"])
+def test_paths_of_keras(module):
+    assert importlib.import_module(f"kgraph.utils.{module}").get_file is kgraph.utils.get_file

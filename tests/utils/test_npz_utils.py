@@ -98,6 +98,7 @@ def test_pickles_that_run_code(tmp_path, monkeypatch):
         b"\x93NUMPY",
         b"",
     ],
+    ids=lambda content: f"{len(content)} bytes",
 )
 def test_members_that_lie(tmp_path, content):
     with pytest.raises(FileFormatError, match=r"a\.npz: x"):

@@ -185,6 +185,7 @@ BUFFER = b"cnumpy.core.numeric\n_frombuffer\n"
         (OBJECTS + b"(K\x03X\x01\x00\x00\x00|C\x01xNNK\x08K\x01K\x00tb.", "a dtype with fields"),
         (OBJECTS + b"}b.", "arrays of a dtype with fields"),
     ],
+    ids=lambda value: value.replace("'", "") if isinstance(value, str) else "",
 )  # fmt: skip
 def test_programs_that_no_pickler_writes(data, wish, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
@@ -221,6 +222,7 @@ def test_bombs(data):
         b"\x95" + b"\xff" * 7 + b"\x7fN.", b"h\x07.", b"g7\n.", b"a.", b"R.", b"}]Ns.",
         b"Ix\n.", b"N.more", b"(K\x01t}b.",
     ],
+    ids=lambda content: f"{len(content)} bytes",
 )  # fmt: skip
 def test_damaged_pickles(data):
     with pytest.raises(FileFormatError):
