@@ -19,7 +19,7 @@ from kgraph.layers.spec import InputSpec
 Shape = tuple[int | None, ...]
 
 
-class Normalization(Layer):
+class AffineNormalization(Layer):
     """What both normalizations share: the arguments and weights gamma and beta."""
 
     def __init__(
@@ -86,7 +86,7 @@ class Normalization(Layer):
         }
 
 
-class BatchNormalization(Normalization):
+class BatchNormalization(AffineNormalization):
     """Normalizes each channel over the batch while training, by moving statistics otherwise.
 
     A mask excludes the steps that it marks from the statistics.
@@ -240,7 +240,7 @@ def _masked_moments(x: Any, axes: tuple[int, ...], layer: Any, mask: Any) -> tup
     return mean, centred, ops.sum(ops.square(centred) * weight, axis=axes) / count
 
 
-class LayerNormalization(Normalization):
+class LayerNormalization(AffineNormalization):
     """Normalizes each sample over the given axes.
 
     Args:

@@ -9,11 +9,17 @@ from typing import Any
 
 from kgraph.errors import explain
 from kgraph.layers import (
+    advanced_activations,
     core,
+    dropout,
     embeddings,
+    encoding,
     lambda_layer,
+    legacy,
     merge,
+    noise,
     normalization,
+    preprocessing,
     reshaping,
 )
 from kgraph.layers import (
@@ -24,7 +30,8 @@ from kgraph.layers.dialects import translate
 from kgraph.utils.registry import Registry, custom_object_scope, find_custom, registered_name
 
 _MODULES: tuple[types.ModuleType, ...] = (
-    core, embeddings, input_module, lambda_layer, merge, normalization, reshaping,
+    advanced_activations, core, dropout, embeddings, encoding, input_module, lambda_layer, legacy,
+    merge, noise, normalization, preprocessing, reshaping,
 )  # fmt: skip
 
 # Class name -> class; `kgraph.models` adds Model and Sequential.
