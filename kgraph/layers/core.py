@@ -53,6 +53,7 @@ class Dense(Layer):
         ValueError: the last axis of the input has no known size.
 
     Example:
+        >>> import numpy as np
         >>> layer = Dense(3, kernel_initializer="ones", input_dim=2)
         >>> layer(np.array([[1.0, 2.0]], "float32")).tolist()
         [[3.0, 3.0, 3.0]]
@@ -153,6 +154,7 @@ class Activation(Layer):
         **kwargs: what every layer takes.
 
     Example:
+        >>> import numpy as np
         >>> Activation("relu")(np.array([-1.0, 2.0], "float32")).tolist()
         [0.0, 2.0]
     """
@@ -179,6 +181,7 @@ class Identity(Layer):
         **kwargs: what every layer takes.
 
     Example:
+        >>> import numpy as np
         >>> Identity()(np.ones(2, "float32")).tolist()
         [1.0, 1.0]
     """
@@ -202,6 +205,7 @@ class Masking(Layer):
         **kwargs: what every layer takes.
 
     Example:
+        >>> import numpy as np
         >>> Masking(9.0)(np.array([[[9.0, 9.0], [9.0, 2.0]]], "float32")).tolist()
         [[[0.0, 0.0], [9.0, 2.0]]]
     """
@@ -234,6 +238,7 @@ class ActivityRegularization(Layer):
         **kwargs: what every layer takes.
 
     Example:
+        >>> import numpy as np
         >>> ActivityRegularization(l2=0.1)(np.ones(2, "float32")).tolist()
         [1.0, 1.0]
     """
