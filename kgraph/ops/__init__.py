@@ -5,6 +5,10 @@ from kgraph.ops.along_axis import (
     add_along_axis,
     take_along_axis,
 )
+from kgraph.ops.average_pool import (
+    average_pool,
+    average_pool_grad,
+)
 from kgraph.ops.brackets import (
     getitem,
 )
@@ -126,6 +130,11 @@ from kgraph.ops.logsumexp import (
 from kgraph.ops.masking import (
     masked_scale,
 )
+from kgraph.ops.max_pool import (
+    max_pool,
+    max_pool_grad,
+    max_pool_select,
+)
 from kgraph.ops.nn import (
     elu,
     gelu,
@@ -217,6 +226,8 @@ __all__ = [
     "argmax",
     "argmin",
     "argsort",
+    "average_pool",
+    "average_pool_grad",
     "binary_crossentropy",
     "broadcast_to",
     "cast",
@@ -270,6 +281,9 @@ __all__ = [
     "masked_scale",
     "matmul",
     "max",
+    "max_pool",
+    "max_pool_grad",
+    "max_pool_select",
     "maximum",
     "mean",
     "min",
