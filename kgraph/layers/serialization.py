@@ -19,8 +19,10 @@ from kgraph.layers import (
     merge,
     noise,
     normalization,
+    pooling,
     preprocessing,
     reshaping,
+    resizing,
 )
 from kgraph.layers import (
     input as input_module,
@@ -31,15 +33,19 @@ from kgraph.utils.registry import Registry, custom_object_scope, find_custom, re
 
 _MODULES: tuple[types.ModuleType, ...] = (
     advanced_activations, core, dropout, embeddings, encoding, input_module, lambda_layer, legacy,
-    merge, noise, normalization, preprocessing, reshaping,
+    merge, noise, normalization, pooling, preprocessing, reshaping, resizing,
 )  # fmt: skip
 
-# Class name -> class; `kgraph.models` adds Model and Sequential.
+# Class name, or another name that Keras has for it -> class; `kgraph.models` adds Model and
+# Sequential.
 NAMES: dict[str, Any] = {
-    value.__name__: value
+    name: value
     for module in _MODULES
-    for value in vars(module).values()
-    if isinstance(value, type) and issubclass(value, Layer) and value is not Layer
+    for name, value in vars(module).items()
+    if name[0] != "_"
+    and isinstance(value, type)
+    and issubclass(value, Layer)
+    and value is not Layer
 }
 REGISTRY = Registry("layer", NAMES)
 

@@ -8,6 +8,8 @@ from kgraph.ops.along_axis import (
 from kgraph.ops.average_pool import (
     average_pool,
     average_pool_grad,
+    sum_pool,
+    sum_pool_grad,
 )
 from kgraph.ops.brackets import (
     getitem,
@@ -169,6 +171,9 @@ from kgraph.ops.relu import (
     relu6,
     relu_grad,
 )
+from kgraph.ops.resizing import (
+    resize,
+)
 from kgraph.ops.select import (
     cast,
     where,
@@ -311,6 +316,7 @@ __all__ = [
     "relu_grad",
     "repeat",
     "reshape",
+    "resize",
     "round",
     "rsqrt",
     "scatter_add",
@@ -342,6 +348,8 @@ __all__ = [
     "subtract",
     "subtract_one_hot",
     "sum",
+    "sum_pool",
+    "sum_pool_grad",
     "swapaxes",
     "take",
     "take_along_axis",

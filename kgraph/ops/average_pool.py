@@ -1,4 +1,4 @@
-"""The mean of each window, and its gradient, which is its transpose."""
+"""The mean or the sum of each window, and their gradients, which are their transposes."""
 
 from __future__ import annotations
 
@@ -40,6 +40,7 @@ class AveragePool(Pool):
     """
 
     name = "average_pool"
+    averages = True
 
     def __call__(self, x: Any, pool_size: Any, strides: Any = None, padding: Any = "valid") -> Any:
         attrs = {"pool_size": pool_size, "strides": strides, "padding": padding}
@@ -70,7 +71,7 @@ class AveragePool(Pool):
             for axis, (target, cells) in enumerate(zip((*work, out), layout.axes), 1):
                 found += fold(np.add, 0, source, target, axis, cells)
                 source = target
-            return [*found, partial(np.multiply, out, factors, out)]
+            return [*found, partial(np.multiply, out, factors, out)] if self.averages else found
 
         return calling_all(calls)
 
@@ -93,6 +94,7 @@ class AveragePoolGrad(Pool):
     """
 
     name = "average_pool_grad"
+    averages = True
 
     def __call__(
         self, g: Any, shape: Any, pool_size: Any, strides: Any = None, padding: Any = "valid"
@@ -120,7 +122,8 @@ class AveragePoolGrad(Pool):
 
     def scratch(self, *types: TensorType, **attrs: Any) -> tuple[TensorType, ...]:
         (g,) = types
-        return g, *[g.with_shape(s) for s in self.between(attrs["shape"], attrs)[::-1]]
+        between = [g.with_shape(s) for s in self.between(attrs["shape"], attrs)[::-1]]
+        return (g, *between) if self.averages else tuple(between)
 
     def specialize(
         self, inputs: Sequence[TensorType], outputs: Sequence[TensorType], attrs: Mapping[str, Any]
@@ -129,11 +132,13 @@ class AveragePoolGrad(Pool):
         layout = Layout.of(self.windows_on(x.shape, attrs), x.shape[1:-1])
         factors = factors_of(layout, x)
 
-        def calls(
-            g: np.ndarray, out: np.ndarray, scaled: np.ndarray, *work: np.ndarray
-        ) -> list[Call]:
-            found: list[Call] = [partial(np.multiply, g, factors, scaled)]
-            source, axes = scaled, [*enumerate(layout.axes, 1)][::-1]
+        def calls(source: np.ndarray, out: np.ndarray, *work: np.ndarray) -> list[Call]:
+            found: list[Call] = []
+            if self.averages:
+                scaled, *work = work
+                found.append(partial(np.multiply, source, factors, scaled))
+                source = scaled
+            axes = [*enumerate(layout.axes, 1)][::-1]
             for target, (axis, cells) in zip((*work, out), axes):
                 found += unfold(source, target, axis, cells, layout.covers)
                 source = target
@@ -142,14 +147,47 @@ class AveragePoolGrad(Pool):
         return calling_all(calls)
 
     def vjp(self, g: Any, y: Any, *inputs: Node, **attrs: Any) -> tuple[Node | None, ...]:
-        own = {name: attrs[name] for name in ("pool_size", "strides", "padding")}
-        return (average_pool(g, **own),)
+        return (average_pool(g, **_without_shape(attrs)),)
 
     def samples(self) -> Iterable[Sample]:
         yield Sample((draw(2, 2, 3, 3),), {"pool_size": 2, "shape": (2, 4, 6, 3)})
         same = {"pool_size": (3, 2), "strides": 2, "padding": "same", "shape": (2, 5, 7, 3)}
         yield Sample((draw(2, 3, 4, 3),), same)
         yield Sample((draw(3, 5, 2),), {"pool_size": 3, "strides": 1, "shape": (3, 7, 2)})
+
+
+class SumPool(AveragePool):
+    """The sum of each window on the axes between the first and the last.
+
+    Example:
+        >>> sum_pool(np.arange(4.0).reshape(1, 4, 1), 2).ravel().tolist()
+        [1.0, 5.0]
+    """
+
+    name = "sum_pool"
+    averages = False
+
+    def vjp(self, g: Any, y: Any, *inputs: Node, **attrs: Any) -> tuple[Node | None, ...]:
+        return (sum_pool_grad(g, inputs[0].shape, **attrs),)
+
+
+class SumPoolGrad(AveragePoolGrad):
+    """A tensor of `shape` whose cells hold the sums of the elements of g in whose windows they lie.
+
+    Example:
+        >>> sum_pool_grad(np.array([[[4.0], [6.0]]]), (1, 4, 1), 2).ravel().tolist()
+        [4.0, 4.0, 6.0, 6.0]
+    """
+
+    name = "sum_pool_grad"
+    averages = False
+
+    def vjp(self, g: Any, y: Any, *inputs: Node, **attrs: Any) -> tuple[Node | None, ...]:
+        return (sum_pool(g, **_without_shape(attrs)),)
+
+
+def _without_shape(attrs: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in attrs.items() if name != "shape"}
 
 
 def factors_of(layout: Layout, x: TensorType) -> np.ndarray:
@@ -167,3 +205,4 @@ def factors_of(layout: Layout, x: TensorType) -> np.ndarray:
 
 
 average_pool, average_pool_grad = register(AveragePool()), register(AveragePoolGrad())
+sum_pool, sum_pool_grad = register(SumPool()), register(SumPoolGrad())

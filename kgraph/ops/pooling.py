@@ -163,19 +163,6 @@ def fold(
     return calls + [partial(combine, window, cell, out=window) for window, cell in part]
 
 
-def unfold(
-    source: np.ndarray, target: np.ndarray, axis: int, cells: Sequence[Cells], covers: bool
-) -> list[Call]:
-    """Calls that write to each place of `target` the sum of `source` over the windows there."""
-    views = [(target[along(axis, place)], source[along(axis, those)]) for those, place in cells]
-    if covers:
-        return [partial(np.copyto, place, value) for place, value in views]
-    return [
-        partial(target.fill, 0),
-        *[partial(np.add, place, value, out=place) for place, value in views],
-    ]
-
-
 def moved(source: np.ndarray, target: np.ndarray) -> Call:
     """A call that copies pixels: all channels of one as one item, twice as fast as one by one."""
     size = source.shape[-1] * source.itemsize
@@ -183,6 +170,20 @@ def moved(source: np.ndarray, target: np.ndarray) -> Call:
     if joined:
         source, target = source.view(f"V{size}"), target.view(f"V{size}")
     return partial(np.copyto, target, source)
+
+
+def unfold(
+    source: np.ndarray, target: np.ndarray, axis: int, cells: Sequence[Cells], covers: bool
+) -> list[Call]:
+    """Calls that write to each place of `target` the sum of `source` over the windows there."""
+    views = [(target[along(axis, place)], source[along(axis, those)]) for those, place in cells]
+    if covers:
+        pixels = axis == target.ndim - 2
+        return [moved(v, p) if pixels else partial(np.copyto, p, v) for p, v in views]
+    return [
+        partial(target.fill, 0),
+        *[partial(np.add, place, value, out=place) for place, value in views],
+    ]
 
 
 def calling_all(calls_of: Callable[..., Sequence[Call]]) -> Prepared:
