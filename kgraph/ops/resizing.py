@@ -84,11 +84,13 @@ def _nearest(x: Any, change: Sequence[tuple[int, Any]]) -> Any:
 
 def _factor(new: Any, old: Any) -> int | None:
     """new / old, if that is known to be a whole number."""
+    if old == 0 or (isinstance(old, Dim) and not isinstance(new, Dim)):
+        return None
     try:
         found = new // old
-        return found if isinstance(found, int) and found * old == new and found else None
-    except (UndecidableError, ZeroDivisionError):
+    except UndecidableError:
         return None
+    return found if isinstance(found, int) and found and found * old == new else None
 
 
 def _places(old: Any, new: Any) -> Any:
