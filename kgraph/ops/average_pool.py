@@ -135,7 +135,7 @@ class AveragePoolGrad(Pool):
         def calls(source: np.ndarray, out: np.ndarray, *work: np.ndarray) -> list[Call]:
             found: list[Call] = []
             if self.averages:
-                scaled, *work = work
+                scaled, work = work[0], work[1:]
                 found.append(partial(np.multiply, source, factors, scaled))
                 source = scaled
             axes = [*enumerate(layout.axes, 1)][::-1]

@@ -165,7 +165,7 @@ def first_hits(
         found, seen, cell = hits[those], taken[those], work[those]
         if number == len(places) - 1 and number and layout.whole:
             # What no other cell has taken belongs to the last.
-            calls = [partial(np.logical_not, seen, found)]
+            calls: list[Call] = [partial(np.logical_not, seen, found)]
         else:
             calls = [moved(x[place], cell), partial(np.equal, cell, y[those], found)]
             if number:
