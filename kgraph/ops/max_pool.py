@@ -20,6 +20,10 @@ from kgraph.ir.types import TensorType
 from kgraph.ops.extremes import ends
 from kgraph.ops.pooling import Call, Layout, Pool, calling_all, fold, moved
 from kgraph.ops.shapes import draw
+from kgraph.ops.windows import Windows
+
+# Windows, and the shape of the largest elements that they leave.
+Step = tuple[Windows, tuple[Any, ...]]
 
 _BITS: dict[int, np.dtype[Any]] = {n: np.dtype(f"int{8 * n}") for n in (2, 4, 8)}
 
@@ -95,60 +99,93 @@ class AtMaximum(Pool):
         """The type of g."""
         raise NotImplementedError(self.name)
 
+    def by_axes(self, attrs: Mapping[str, Any]) -> bool:
+        """Whether the op works axis by axis, from the last to the first."""
+        return False
+
+    def steps(self, shape: Sequence[Any], attrs: Mapping[str, Any]) -> list[Step]:
+        """The windows of each step, and the shape of the largest elements that it leaves."""
+        whole, pooled = self.windows_on(shape, attrs), self.output_shape(shape, attrs)
+        if not self.by_axes(attrs):
+            return [(whole, pooled)]
+        axes = range(len(shape) - 2, 0, -1)
+        return [(whole.along(a - 1), (*shape[:a], *pooled[a:])) for a in axes]
+
     def scratch(self, *types: TensorType, **attrs: Any) -> tuple[TensorType, ...]:
-        y = types[1]
-        block = y.with_shape((block_size(y), *y.shape[1:]))
-        return block.with_dtype("bool"), block.with_dtype("bool"), block
+        x = types[2]
+        shapes = [shape for _, shape in self.steps(x.shape, attrs)]
+        count = block_size(shapes[0])
+        blocks = [x.with_shape((count, *shape[1:])) for shape in shapes]
+        bools = [b.with_dtype("bool") for b in blocks]
+        return *bools, *bools, *blocks, *blocks[:-1], *blocks[:-1]
 
     def specialize(
         self, inputs: Sequence[TensorType], outputs: Sequence[TensorType], attrs: Mapping[str, Any]
     ) -> Callable[..., Any]:
-        y, x = inputs[1:]
-        layout = Layout.of(self.windows_on(x.shape, attrs), x.shape[1:-1])
-        step: Any = block_size(y)
+        x = inputs[2]
+        steps = self.steps(x.shape, attrs)
+        sizes = [x.shape, *[shape for _, shape in steps]]
+        layouts = [Layout.of(found, size[1:-1]) for (found, _), size in zip(steps, sizes)]
+        count: Any = block_size(steps[0][1])
 
         def calls(
             g: np.ndarray, y: np.ndarray, x: np.ndarray, out: np.ndarray, *work: np.ndarray
         ) -> list[Call]:
             found: list[Call] = []
-            for start in range(0, len(x), step):
-                block = [each[start : start + step] for each in (g, y, x, out)]
-                buffers = [each[: len(block[0])] for each in work]
-                found += self.block(layout, *block, *buffers)
+            for start in range(0, len(x), count):
+                arrays = [each[start : start + count] for each in (g, y, x, out)]
+                found += self.block(layouts, *arrays, [w[: len(arrays[0])] for w in work])
             return found
 
         return calling_all(calls)
 
     def block(
+        self, layouts: Sequence[Layout], g: np.ndarray, y: np.ndarray, x: np.ndarray,
+        out: np.ndarray, work: Sequence[np.ndarray],
+    ) -> list[Call]:  # fmt: skip
+        """Calls that compute the op for some samples."""
+        n = len(layouts)
+        buffers = [work[i : 3 * n : n] for i in range(n)]
+        values = [x, *work[3 * n : 4 * n - 1], y]
+        slopes = [out, *work[4 * n - 1 :], g]
+        calls: list[Call] = []
+        lowest = ends(x.dtype.name)[0]
+        for i, axis in enumerate(range(x.ndim - 2, x.ndim - 1 - n, -1)):
+            cells = layouts[i].axes[axis - 1]
+            spare = buffers[i][2]
+            calls += fold(np.maximum, lowest, values[i], values[i + 1], axis, cells, spare)
+        for i in reversed(range(n)):
+            operands = slopes[i + 1], values[i + 1], values[i], slopes[i]
+            calls += self.step(layouts[i], *operands, *buffers[i])
+        return calls
+
+    def step(
         self, layout: Layout, g: np.ndarray, y: np.ndarray, x: np.ndarray, out: np.ndarray,
         hits: np.ndarray, taken: np.ndarray, work: np.ndarray,
     ) -> list[Call]:  # fmt: skip
-        """Calls that compute the op for some samples."""
+        """Calls that compute the op for the windows of one step."""
         raise NotImplementedError(self.name)
 
     def samples(self) -> Iterable[Sample]:
         for sample in max_pool.samples():
             (x,), attrs = sample.inputs, sample.attrs
             if callable(x):
-                yield Sample(_operands(self, x(np.random.default_rng(3)), attrs), attrs)
-
-
-def _operands(op: AtMaximum, x: np.ndarray, attrs: Mapping[str, Any]) -> tuple[Any, ...]:
-    """A sample of g, and y and x that hold their distances under small changes."""
-    # Differences keep the order of elements: all are integers apart.
-    x = np.argsort(np.argsort(x.ravel())).reshape(x.shape).astype("float32")
-    y = max_pool(x, **attrs)
-    shape: Any = op.cotangent(TensorType(y.shape, "float32"), TensorType(x.shape, "float32")).shape
-    return draw(*shape), y, x
+                x = x(np.random.default_rng(3))
+                y = max_pool(x, **attrs)
+                like: Any = self.cotangent(
+                    TensorType(y.shape, "float32"), TensorType(x.shape, "float32")
+                )
+                # Differences would move y away from the largest elements of x.
+                yield Sample((draw(*like.shape), y, x), attrs, differentiable=False)
 
 
 # Outputs of the samples that are worked on at a time: what belongs to them fits the cache.
 _BLOCK = 1 << 16
 
 
-def block_size(y: TensorType) -> int | Dim:
+def block_size(shape: Sequence[Any]) -> int | Dim:
     """How many samples are worked on at a time."""
-    samples, each = y.shape[0], product(y.shape[1:])
+    samples, each = shape[0], product(shape[1:])
     if isinstance(samples, Dim) or isinstance(each, Dim):
         return samples
     return max(min(samples, _BLOCK // (each or 1)), 1)
@@ -190,19 +227,25 @@ class MaxPoolGrad(AtMaximum):
     def cotangent(self, y: TensorType, x: TensorType) -> TensorType:
         return y
 
-    def block(
+    def by_axes(self, attrs: Mapping[str, Any]) -> bool:
+        # The first in row-major order is the first of its row, in the first row that has one.
+        return any(s < k for s, k in zip(attrs["strides"], attrs["pool_size"]))
+
+    def step(
         self, layout: Layout, g: np.ndarray, y: np.ndarray, x: np.ndarray, out: np.ndarray,
         hits: np.ndarray, taken: np.ndarray, work: np.ndarray,
     ) -> list[Call]:  # fmt: skip
         bits = _BITS[x.itemsize]
         calls: list[Call] = [] if layout.covers else [partial(out.fill, 0)]
-        for those, place, finding in first_hits(layout, y, x, hits, taken, work):
+        finds = first_hits(layout, y, x, hits, taken, work)
+        for number, (those, place, finding) in enumerate(finds):
             part, target = work[those], out[place]
             # The product of g's bits with 0 or 1 is exact, and much faster than a masked copy.
             chosen = part.view(bits)
             calls += [*finding, partial(np.multiply, chosen, g[those].view(bits), chosen)]
-            shared = layout.overlaps
-            calls.append(partial(np.add, target, part, target) if shared else moved(part, target))
+            if number >= layout.apart:
+                calls.append(partial(np.add, part, target, part))
+            calls.append(moved(part, target))
         return calls
 
     def vjp(self, g: Any, y: Any, *inputs: Node, **attrs: Any) -> tuple[Node | None, ...]:
@@ -222,7 +265,7 @@ class MaxPoolSelect(AtMaximum):
     def cotangent(self, y: TensorType, x: TensorType) -> TensorType:
         return x
 
-    def block(
+    def step(
         self, layout: Layout, g: np.ndarray, y: np.ndarray, x: np.ndarray, out: np.ndarray,
         hits: np.ndarray, taken: np.ndarray, work: np.ndarray,
     ) -> list[Call]:  # fmt: skip

@@ -2,12 +2,14 @@
 
 Tensors are channels-last, with 1 to 3 spatial axes or more. Kernels see the k-th cell of all
 windows as one strided view of the input, so nothing of the size of all windows is ever made; what
-is separable goes axis by axis, 2 k steps in place of k^2.
+is separable goes axis by axis, 2 k steps in place of k^2. NumPy's iterators borrow 32 kB for each
+strided operand while a call lasts, however large it is.
 """
 
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -81,13 +83,13 @@ class Layout:
         counts: windows on each spatial axis.
         axes: for each spatial axis the cells that windows have there, first to last.
         covers: whether each window has all its cells and each cell of the input just one window.
-        overlaps: whether a cell may lie in several windows.
+        apart: how many cells of a window, the first ones, are the same of no two windows.
     """
 
     counts: tuple[int, ...]
     axes: tuple[tuple[Cells, ...], ...]
     covers: bool
-    overlaps: bool
+    apart: int
 
     @classmethod
     def of(cls, found: Windows, sizes: Sequence[Any]) -> Layout:
@@ -105,8 +107,10 @@ class Layout:
                 sizes, counts, found.size, found.strides, found.pairs
             )
         )
-        overlaps = any(s < k for s, k in zip(found.strides, found.size))
-        return cls(counts, axes, covers, overlaps)
+        moving = [(k, s) for k, s in zip(found.size, found.strides) if k > 1]
+        overlap = [s for k, s in moving if s < k]
+        apart = math.prod(found.size) if not overlap else overlap[0] if len(moving) == 1 else 0
+        return cls(counts, axes, covers, apart)
 
     @property
     def whole(self) -> bool:
@@ -141,28 +145,6 @@ def along(axis: int, key: slice) -> tuple[slice, ...]:
     return (slice(None),) * axis + (key,)
 
 
-def fold(
-    combine: Callable[..., Any], empty: Any, source: np.ndarray, target: np.ndarray, axis: int,
-    cells: Sequence[Cells],
-) -> list[Call]:  # fmt: skip
-    """Calls that write to `target` what `combine` makes of the cells of windows along an axis.
-
-    `empty` is the value that `combine` leaves others as they are with.
-    """
-    everything = slice(0, target.shape[axis])
-    whole = [source[along(axis, place)] for those, place in cells if those == everything]
-    part = [(target[along(axis, those)], source[along(axis, place)])
-            for those, place in cells if those not in (everything, slice(0, 0))]  # fmt: skip
-    if len(whole) > 1:
-        calls: list[Call] = [partial(combine, whole[0], whole[1], out=target)]
-    elif whole:
-        calls = [partial(np.copyto, target, whole[0])]
-    else:
-        calls = [partial(target.fill, empty)]
-    calls += [partial(combine, target, each, out=target) for each in whole[2:]]
-    return calls + [partial(combine, window, cell, out=window) for window, cell in part]
-
-
 def moved(source: np.ndarray, target: np.ndarray) -> Call:
     """A call that copies pixels: all channels of one as one item, twice as fast as one by one."""
     size = source.shape[-1] * source.itemsize
@@ -170,6 +152,35 @@ def moved(source: np.ndarray, target: np.ndarray) -> Call:
     if joined:
         source, target = source.view(f"V{size}"), target.view(f"V{size}")
     return partial(np.copyto, target, source)
+
+
+def fold(
+    combine: Callable[..., Any], empty: Any, source: np.ndarray, target: np.ndarray, axis: int,
+    cells: Sequence[Cells], spare: np.ndarray | None = None,
+) -> list[Call]:  # fmt: skip
+    """Calls that write to `target` what `combine` makes of the cells of windows along an axis.
+
+    `empty` is the value that `combine` leaves others as they are with; `spare` is a buffer like
+    `target`, with which strided cells go faster.
+    """
+    everything = slice(0, target.shape[axis])
+    pairs = [(those, source[along(axis, place)]) for those, place in cells if those != slice(0, 0)]
+    whole = [cell for those, cell in pairs if those == everything]
+    part = [(target[along(axis, those)], cell) for those, cell in pairs if those != everything]
+    if spare is not None:
+        calls = [moved(whole.pop(0), target)] if whole else [partial(target.fill, empty)]
+        for window, cell in [*[(target, each) for each in whole], *part]:
+            beside = spare[tuple(map(slice, window.shape))]
+            calls += [moved(cell, beside), partial(combine, window, beside, out=window)]
+        return calls
+    if len(whole) > 1:
+        calls = [partial(combine, whole[0], whole[1], out=target)]
+    elif whole:
+        calls = [partial(np.copyto, target, whole[0])]
+    else:
+        calls = [partial(target.fill, empty)]
+    calls += [partial(combine, target, each, out=target) for each in whole[2:]]
+    return calls + [partial(combine, window, cell, out=window) for window, cell in part]
 
 
 def unfold(
