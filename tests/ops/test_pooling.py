@@ -194,4 +194,5 @@ def test_plans_allocate_nothing_of_the_size_of_tensors(measure_allocations):
     borrowed, kept = measure_allocations(plan.run, 5)
     # Three buffers of NumPy's iterators; the largest tensors take 3 MB, the smallest 200 kB.
     assert borrowed < 120_000
-    assert kept < 256
+    # Python's free lists of argument tuples: the same after 5 and 50 runs.
+    assert kept < 10_000
