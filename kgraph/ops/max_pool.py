@@ -133,8 +133,9 @@ class AtMaximum(Pool):
         ) -> list[Call]:
             found: list[Call] = []
             for start in range(0, len(x), count):
-                arrays = [each[start : start + count] for each in (g, y, x, out)]
-                found += self.block(layouts, *arrays, [w[: len(arrays[0])] for w in work])
+                parts = slice(start, start + count)
+                buffers = [each[: len(x[parts])] for each in work]
+                found += self.block(layouts, g[parts], y[parts], x[parts], out[parts], buffers)
             return found
 
         return calling_all(calls)

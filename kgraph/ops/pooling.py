@@ -167,6 +167,7 @@ def fold(
     pairs = [(those, source[along(axis, place)]) for those, place in cells if those != slice(0, 0)]
     whole = [cell for those, cell in pairs if those == everything]
     part = [(target[along(axis, those)], cell) for those, cell in pairs if those != everything]
+    calls: list[Call]
     if spare is not None:
         calls = [moved(whole.pop(0), target)] if whole else [partial(target.fill, empty)]
         for window, cell in [*[(target, each) for each in whole], *part]:
@@ -180,7 +181,8 @@ def fold(
     else:
         calls = [partial(target.fill, empty)]
     calls += [partial(combine, target, each, out=target) for each in whole[2:]]
-    return calls + [partial(combine, window, cell, out=window) for window, cell in part]
+    calls += [partial(combine, window, cell, out=window) for window, cell in part]
+    return calls
 
 
 def unfold(
