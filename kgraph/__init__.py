@@ -30,6 +30,7 @@ _MODULES = (
     "ops",
     "optimizers",
     "passes",
+    "preprocessing",
     "regularizers",
     "runtime",
     "saving",

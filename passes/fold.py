@@ -52,9 +52,10 @@ def foldable(node: Node) -> Callable[[], Node] | str | None:
 def _is_symbolic(node: Node) -> bool:
     found: list[Dim] = []
 
-    def note(leaf: Any) -> None:
+    def note(leaf: Any) -> Any:
         if isinstance(leaf, Dim):
             found.append(leaf)
+        return leaf
 
     for type_ in node.types:
         map_attribute(type_.shape, note)

@@ -240,6 +240,8 @@ class _Builder:
         self.done: dict[Node, Node] = {}
         # Nodes of a region -> the op that took their place.
         self.made: dict[tuple[Node, ...], Node] = {}
+        # What the attributes of an op are made of -> an op that has them.
+        self.alike: dict[tuple[Any, ...], Node] = {}
 
     def run(self, roots: Sequence[Node]) -> list[Node]:
         """The new roots."""
@@ -266,14 +268,19 @@ class _Builder:
 
     def _contract(self, region: _Region, operands: Sequence[Node]) -> None:
         numbers = {n: i for i, n in enumerate((*operands, *region.nodes))}
-        program = tuple(instruction(n, numbers) for n in region.nodes)
-        results = tuple(numbers[n] for n in region.results)
+        results = tuple([numbers[n] for n in region.results])
         last = region.results[-1].origin
         sources = tuple(n.name for n in region.nodes)
         step = Lineage(self.pass_name, region.rule, sources)
         origin = replace(last, lineage=(*last.lineage, step))
-        inputs = tuple(self.done[n] for n in operands)
-        new = build(fused, inputs, {"program": program, "results": results}, origin)
+        inputs = tuple([self.done[n] for n in operands])
+        key = (results, *[(n.op, n.named, *[numbers[i] for i in n.inputs]) for n in region.nodes])
+        if key in self.alike:
+            new = rebuild(self.alike[key], inputs, origin)
+        else:
+            program = tuple([instruction(n, numbers) for n in region.nodes])
+            new = build(fused, inputs, {"program": program, "results": results}, origin)
+            self.alike[key] = new
         self.made[region.nodes] = new
         for index, node in enumerate(region.results):
             with making(node.origin):

@@ -29,7 +29,6 @@ Piece = tuple[tuple[Any, ...], tuple[Any, ...], tuple[Any, ...], Node]
 # Adding an update costs about what passing twice over an element of a table does.
 MOST_UPDATES = 2
 LONGEST_DOT = 1 << 20
-_RESHAPING = (ops.reshape, ops.expand_dims, ops.squeeze)
 
 x, y = unknowns("x y")
 (ids,) = unknowns("ids", dtypes="i")
@@ -220,24 +219,6 @@ def _through_dropout(node: Node, seen: dict[Any, Any]) -> Found | str | None:
     return (lambda: ops.relu_grad(g * scale, output)), (dropped,)
 
 
-def _uniform_view(node: Node) -> Callable[[], Node] | None:
-    """One number in every element needs no reshaping: it is stretched to the new shape at once."""
-    stretched = node.inputs[0] if node.op is not ops.broadcast_to else node
-    if stretched.op is not ops.broadcast_to:
-        return None
-    source = stretched.inputs[0]
-    if source.size != 1 or (stretched is node and not source.ndim):
-        return None
-    return lambda: ops.broadcast_to(_scalar(source), node.shape)
-
-
-def _scalar(node: Node) -> Node:
-    """The only element of a node, without axes."""
-    while node.ndim and node.op in _RESHAPING and node.inputs[0].size == 1:
-        node = node.inputs[0]
-    return ops.reshape(node, ()) if node.ndim else node
-
-
 def _sums_products(x: Node, y: Node, p: tuple[int, ...]) -> bool | str:
     """Whether a sum of products may be a dot product, whose sum is not made in pairs."""
     if x.dtype == "float16" or x.type != y.type or len(p) != x.ndim or not x.ndim:
@@ -275,8 +256,6 @@ GRADIENTS: tuple[Rule, ...] = (
          where=lambda x, p: _sums_products(x, x, p)),
     rule("sum-products", P.sum(x * y, axis=p, keepdims=q), _dot, kind="rounding", users=1,
          where=_sums_products),
-    FunctionRule("uniform-view", _uniform_view,
-                 at(ops.broadcast_to, *_RESHAPING)),
 )  # fmt: skip
 
 

@@ -16,7 +16,7 @@ from kgraph.ir.op import Op
 from kgraph.ir.types import broadcast_shapes
 from kgraph.ops.program import is_elementwise
 from kgraph.passes.pattern import P, unknowns
-from kgraph.passes.rules import FunctionRule, Rule, rule
+from kgraph.passes.rules import FunctionRule, Rule, at, rule
 from kgraph.passes.slices import SLICES
 from kgraph.passes.values import shaped
 
@@ -25,6 +25,7 @@ p, q, r = unknowns("p q r")
 
 Found = tuple[Callable[[], Node], tuple[Node, ...]]
 
+_RESHAPING = (ops.reshape, ops.expand_dims, ops.squeeze)
 _RESHAPES = {
     "reshape": lambda inner, attr: P.reshape(inner, shape=attr),
     "expand-dims": lambda inner, attr: P.expand_dims(inner, axis=attr),
@@ -101,6 +102,24 @@ def _sinks(op: Op, operands: Sequence[Op]) -> bool:
     return is_elementwise(op) and ops.broadcast_to in operands
 
 
+def _uniform_view(node: Node) -> Callable[[], Node] | None:
+    """One number in every element needs no reshaping: it is stretched to the new shape at once."""
+    stretched = node.inputs[0] if node.op is not ops.broadcast_to else node
+    if stretched.op is not ops.broadcast_to:
+        return None
+    source = stretched.inputs[0]
+    if source.size != 1 or (stretched is node and not source.ndim):
+        return None
+    return lambda: ops.broadcast_to(_scalar(source), node.shape)
+
+
+def _scalar(node: Node) -> Node:
+    """The only element of a node, without axes."""
+    while node.ndim and node.op in _RESHAPING and node.inputs[0].size == 1:
+        node = node.inputs[0]
+    return ops.reshape(node, ()) if node.ndim else node
+
+
 def _moves_ones(a: Node, p: tuple[int, ...]) -> bool:
     """Whether a transpose leaves the order of all axes that are longer than 1."""
     long = [axis for axis in p if a.shape[axis] != 1]
@@ -152,6 +171,7 @@ MOVEMENT: tuple[Rule, ...] = (
     rule("broadcast-same", P.broadcast_to(a, shape=p), lambda a: a, where=_same_type),
     rule("broadcast-broadcast", P.broadcast_to(P.broadcast_to(a, shape=p), shape=q),
          lambda a, q: ops.broadcast_to(a, q)),
+    FunctionRule("uniform-view", _uniform_view, at(ops.broadcast_to, *_RESHAPING)),
     rule("slice-all", P.slice(a, starts=p, stops=q, steps=r), lambda a: a,
          where=lambda a, root, p: a.type == root.type and all(start == 0 for start in p)),
     rule("concatenate-one", P.concatenate(a, axis=p), lambda a: a),

@@ -127,10 +127,12 @@ def replace_planned(graph: Graph, rule: PlannedRule, pass_name: str) -> Graph:
     """
     journal = current_journal() or Journal()
     plan = rule.plan(graph) if journal.may_fire(rule.name) else {}
+    if not plan:
+        return graph
     done: dict[Node, Node] = {}
     # As often as this nothing can be waited for, unless replacements wait for each other.
     limit = 2 * sum(len(n.inputs) + len(operands_of(n, plan)) for n in graph.nodes) + 1
-    for root in graph.roots if plan else ():
+    for root in graph.roots:
         stack = [root]
         while stack:
             node = stack[-1]
@@ -149,7 +151,7 @@ def replace_planned(graph: Graph, rule: PlannedRule, pass_name: str) -> Graph:
                 journal.fired(rule.name, rule.kind, node, done[node], active[node].inner)
             else:
                 done[node] = rebuild(node, tuple([done[n] for n in node.inputs]))
-    return graph.with_roots([done[root] for root in graph.roots]) if plan else graph
+    return graph.with_roots([done[root] for root in graph.roots])
 
 
 def _make(

@@ -211,11 +211,13 @@ class _Walk:
         done, counts_users, settled = self.done, self.counts_users, self.settled
         if counts_users:
             self.users = _count_users(roots, order)
+        moved: set[Node] = set()  # those whose normal form is another node
         for node in order:
             if node in settled and not counts_users:  # and so is all below it
                 done[node] = node
                 continue
-            new = rebuild(node, tuple([done[i] for i in node.inputs])) if node.inputs else node
+            same = moved.isdisjoint(node.inputs)
+            new = node if same else rebuild(node, tuple([done[i] for i in node.inputs]))
             found = done.get(new)
             if found is None:
                 if new not in settled and self.rules_for(new):
@@ -224,8 +226,10 @@ class _Walk:
                     found = done[new] = new
                     settled.add(new)
             done[node] = found
-            if counts_users and found is not node:
-                self.users[found] = self.users.get(found, 0) + self.users[node]
+            if found is not node:
+                moved.add(node)
+                if counts_users:
+                    self.users[found] = self.users.get(found, 0) + self.users[node]
         return tuple(done[r] for r in roots)
 
     def _counts_users(self, rule: Rule) -> bool:
@@ -248,26 +252,25 @@ class _Walk:
         return rule.started(self.journal.memory.setdefault(rule, {}))
 
     def settle(self, root: Node) -> Node:
-        """The normal form of a node, and of whatever the rules make on the way to it."""
+        """The normal form of a node on settled operands, and of what the rules make of it."""
+        next_ = self._take(root, self.fire(root))
         stack = [root]
         while stack:
-            node = stack[-1]
-            if node in self.done:
-                stack.pop()
-                continue
-            next_ = self._advance(node)
             if next_ is None:
                 stack.pop()
-                continue
-            for other in next_:
-                if other in self.pending:
-                    raise self._loop(other, stack)
-            stack.extend(next_)
+            else:
+                for other in next_:
+                    if other in self.pending:
+                        raise self._loop(other, stack)
+                stack.extend(next_)
+            next_ = self._advance(stack[-1]) if stack else None
         return self.done[root]
 
     def _advance(self, node: Node) -> list[Node] | None:
         """What must be settled before the node is; None when it is settled now."""
         done = self.done
+        if node in done:
+            return None
         replacement = self.pending.get(node)
         if replacement is not None:
             done[node] = done[replacement]
@@ -279,22 +282,26 @@ class _Walk:
         new: Node | None = rebuild(node, tuple([done[i] for i in node.inputs]))
         if new is node:
             new = None if node in self.settled else self.fire(node)
+        return self._take(node, new)
+
+    def _take(self, node: Node, new: Node | None) -> list[Node] | None:
+        """Notes what a node was replaced by; what must be settled first, as `_advance` says."""
         if new is None:
-            done[node] = node
-            return None
-        if new in done:
-            done[node] = done[new]
-            return None
-        self.pending[node] = new
-        return [new]
+            self.done[node] = node
+        elif new in self.done:
+            self.done[node] = self.done[new]
+        else:
+            self.pending[node] = new
+            return [new]
+        return None
 
     def fire(self, node: Node) -> Node | None:
         """The replacement by the first rule that may fire at the node."""
         if self.journal.exhausted:
             return None
-        refused, lasting = [], True
+        refused, lasting, timed = [], True, config.stats
         for rule, tally in self.rules_for(node):
-            start = time.perf_counter() if config.stats else 0.0
+            start = time.perf_counter() if timed else 0.0
             tally.looked += 1
             try:
                 match = rule.match(node)

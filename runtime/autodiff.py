@@ -18,7 +18,9 @@ from kgraph.ir.op import Op
 from kgraph.ir.origin import Lineage, Origin, making
 from kgraph.ir.types import TensorType
 from kgraph.ops.reductions import sum as reduce_sum
+from kgraph.ops.scan import scan
 from kgraph.ops.shapes import broadcast_to, reshape
+from kgraph.runtime.loop_gradients import loop_cotangents
 
 # The pass name in the lineage of every node of a backward pass: tells it from the forward one.
 PASS_NAME = "grad"
@@ -56,7 +58,7 @@ def grad(
         seeds: Sequence[Node | None] = [_ones(y.type) if y.type.is_float else None for y in roots]
     else:
         seeds = _checked_seeds(roots, cotangents)
-    return _pull_back(roots, seeds, tuple(wrt), stop=())
+    return _pull_back(roots, seeds, tuple(wrt))
 
 
 def is_backward(node: Node) -> bool:
@@ -68,7 +70,7 @@ def _pull_back(
     outputs: Sequence[Node],
     seeds: Sequence[Node | None],
     wrt: Sequence[Node],
-    stop: Collection[Node],
+    stop: Collection[Node] = (),
 ) -> list[Node | None]:
     """Cotangents of `wrt` from those of `outputs`, without going below the nodes in `stop`."""
     order = toposort(outputs, stop)
@@ -104,7 +106,11 @@ def _visit(node: Node, active: Collection[Node], table: dict[Node, Node]) -> Non
         return
     g, y = (arrived, outputs) if len(outputs) > 1 else (arrived[0], node)
     with making(_backward_origin(node)):
-        parts = _apply_rule(node, g, y)
+        if node.op is scan:
+            wanted = [n in active for n in node.inputs]
+            parts: Sequence[Any] = loop_cotangents(node, arrived, wanted, _pull_back)
+        else:
+            parts = _apply_rule(node, g, y)
         for index, (operand, part) in enumerate(zip(node.inputs, parts, strict=True)):
             if part is not None and operand in active:
                 _accumulate(table, operand, _fit(node, index, part))

@@ -87,15 +87,14 @@ class Executable:
     def _run(self, key: Key, fed: Sequence[np.ndarray]) -> tuple[np.ndarray, ...]:
         plan = self._take(key)
         try:
-            for buffer, array in zip(plan.inputs, fed, strict=True):
-                np.copyto(buffer, array)
-            plan.run()
+            plan.run(plan.feed(fed))
             return tuple(array.copy() for array in plan.outputs)
         finally:
             with self._lock:
                 if key in self._data:
                     self._idle.setdefault(key, []).append(plan)
 
+    @without_collection
     def bind(self, binding: Mapping[str, int]) -> Plan:
         """The one plan that belongs to whoever drives the loop: fill `inputs`, `run()`, repeat.
 

@@ -16,12 +16,12 @@ from kgraph.ir.graph import Graph, Stage, toposort, transform
 from kgraph.ir.leaves import INPUT, input_node
 from kgraph.ir.node import Node
 from kgraph.ir.op import as_node
+from kgraph.ir.structure import flatten
 from kgraph.ir.variable import Variable
 from kgraph.ops.gradients import identity
 from kgraph.passes.lower import inline, merge_updates
 from kgraph.runtime.autodiff import grad
 from kgraph.runtime.executable import Executable, compile
-from kgraph.runtime.structure import flatten
 
 # Kinds of arrays that an input of a kind takes without losing what the caller meant.
 _TAKES = {"b": "b", "i": "bui", "u": "bui", "f": "buif"}

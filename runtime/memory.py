@@ -67,16 +67,22 @@ def place_by_size(buffers: Sequence[Buffer]) -> int:
     Returns:
         Bytes of the arena.
     """
-    placed = np.empty((4, 0), np.int64)  # rows low, high, start, end; sorted by low
+    placed = np.empty((4, len(buffers)), np.int64)  # rows low, high, start, end; sorted by low
+    lows, highs, starts, ends = placed
     total = 0
-    for buffer in sorted(buffers, key=lambda b: (-b.size, b.start, b.end)):
+    for count, buffer in enumerate(sorted(buffers, key=lambda b: (-b.size, b.start, b.end))):
         size = _aligned(buffer.size)
-        met = (placed[2] <= buffer.end) & (placed[3] >= buffer.start)
-        begins = np.concatenate(([0], np.maximum.accumulate(placed[1][met])))
-        holes = np.append(placed[0][met], _ENDLESS) - begins
-        buffer.offset = low = int(begins[np.where(holes >= size, holes, _ENDLESS + 1).argmin()])
-        row = (low, low + size, buffer.start, buffer.end)
-        placed = np.insert(placed, np.searchsorted(placed[0], low), row, axis=1)
+        met = ((starts[:count] <= buffer.end) & (ends[:count] >= buffer.start)).nonzero()[0]
+        begins = np.zeros(len(met) + 1, np.int64)
+        np.maximum.accumulate(highs[met], out=begins[1:])
+        holes = np.full(len(met) + 1, _ENDLESS)
+        holes[:-1] = lows[met]
+        holes -= begins
+        holes[holes < size] = _ENDLESS + 1
+        buffer.offset = low = int(begins[holes.argmin()])
+        place = lows[:count].searchsorted(low)
+        placed[:, place + 1 : count + 1] = placed[:, place:count]
+        placed[:, place] = low, low + size, buffer.start, buffer.end
         total = max(total, low + size)
     return total
 

@@ -115,9 +115,7 @@ def memory_report(data: PlanData) -> MemoryReport:
     costs = [(_flops(s), _is_second(s.node)) for s in data.steps]
     outputs = [o for s in data.steps for o in s.outputs]
     return MemoryReport(
-        keep_everything=sum(
-            int(o.type.nbytes) for s in data.steps for o in s.outputs if _in_arena(o)
-        ),
+        keep_everything=sum(int(o.type.nbytes) for o in outputs if _in_arena(o)),
         lower_bound=data.lower_bound,
         planned=data.arena_bytes,
         outside=_outside(data),

@@ -8,6 +8,7 @@ when everybody has read the old one.
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -17,11 +18,13 @@ import numpy as np
 from numpy.lib.stride_tricks import as_strided
 
 from kgraph.ir.attributes import bind_attributes
-from kgraph.ir.graph import Graph
+from kgraph.ir.graph import Graph, Stage
+from kgraph.ir.leaves import arg
 from kgraph.ir.node import Node
 from kgraph.ir.op import Op
 from kgraph.ir.types import TensorType
 from kgraph.ir.variable import Variable
+from kgraph.ops.scan import scan
 from kgraph.passes.prepared import prepared_nodes
 from kgraph.runtime.copying import COPY, protect_old_states
 from kgraph.runtime.memory import Buffer, assign_offsets, lower_bound
@@ -57,7 +60,10 @@ class Operand:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One kernel call: `op` with `attrs` reads `inputs`, writes `outputs`, may use `scratch`."""
+    """One kernel call: `op` with `attrs` reads `inputs`, writes `outputs`, may use `scratch`.
+
+    A loop's `loop` is the plan of one of its steps, whose arena is the scratch.
+    """
 
     op: Op
     attrs: Mapping[str, Any]
@@ -65,6 +71,7 @@ class Step:
     outputs: tuple[Operand, ...]
     scratch: tuple[Operand, ...]
     node: Node
+    loop: PlanData | None = None
 
 
 @dataclass
@@ -110,6 +117,30 @@ def make_plan(graph: Graph, binding: Mapping[str, int]) -> PlanData:
     return _Planner(graph, binding, order, fixed).run()
 
 
+def plan_loop(attrs: Mapping[str, Any], operands: Sequence[Operand]) -> PlanData:
+    """Plans one step of a `scan`.
+
+    To the planner a carry is a state. What the step gives is the next value of a state that nobody
+    reads: the `arg` that would follow the last parameter, and so on.
+
+    Args:
+        attrs: the loop's attributes; its sizes are numbers.
+        operands: where the loop's operands lie.
+
+    Returns:
+        A plan over the body's parameters, those `arg`s among them.
+    """
+    body, first, last = attrs["body"], attrs["consts"], attrs["consts"] + attrs["carry"]
+    parameters = [arg(i, t) for i, t in enumerate(body.parameters)]
+    given = body.outputs[attrs["carry"] :]
+    slots = [arg(len(parameters) + i, y.type) for i, y in enumerate(given)]
+    updates: Any = zip((*parameters[first:last], *slots), body.outputs, strict=True)
+    graph = protect_old_states(unfuse(Graph((), (), tuple(updates), Stage.FUSED), {}))
+    strides = [o.strides[i >= last :] for i, o in enumerate(operands)]
+    layouts = {p: s for i, (p, s) in enumerate(zip(parameters, strides)) if not first <= i < last}
+    return _Planner(graph, {}, schedule(graph, {}), (), layouts).run()
+
+
 class _Planner:
     """Where every value lies: first the window on its storage, then the storage's place."""
 
@@ -119,14 +150,20 @@ class _Planner:
         binding: Mapping[str, int],
         order: Sequence[Node],
         fixed: Collection[Node],
+        layouts: Mapping[Node, tuple[int, ...]] | None = None,
     ) -> None:
         self.graph, self.binding, self.order, self.fixed = graph, binding, order, fixed
         self.data = PlanData(graph, binding)
+        self.layouts = layouts or {}  # leaf -> its strides, where they are not C order's
         self.bound: dict[TensorType, TensorType] = {}
+        self.views: dict[Any, Operand | None] = {}
+        self.operands: dict[tuple[Node, int], Operand] = {}
         self.attrs = {n: bind_attributes(n.attrs, binding) for n in self.order}
         # (node, output) -> its window; the base of a window is the storage it looks at.
         self.windows: dict[Node, list[Operand]] = {}
         self._find_windows()
+        # The nodes that write memory, rather than naming some that is there.
+        self.computed = frozenset([n for n in self.order if self._computes(n)])
         self.target = self._find_targets()
         self.inside = self._find_places()
         self.joined = {storage for storage, _ in self.inside.values()}
@@ -134,15 +171,20 @@ class _Planner:
         self.home: dict[Storage, int | Node] = {}
 
     def _bind(self, types: Sequence[TensorType]) -> list[TensorType]:
+        found = []
         for type_ in types:
-            if type_ not in self.bound:
-                self.bound[type_] = type_.bind(self.binding)
-        return [self.bound[t] for t in types]
+            bound = self.bound.get(type_)
+            if bound is None:
+                bound = self.bound[type_] = type_.bind(self.binding)
+            found.append(bound)
+        return found
 
     def _find_windows(self) -> None:
         for node in (*self.graph.inputs, *self.graph.nodes):
             if is_leaf(node):
-                self.windows[node] = [contiguous((node, 0), self._bind(node.types)[0])]
+                window = contiguous((node, 0), self._bind(node.types)[0])
+                strides = self.layouts.get(node, window.strides)
+                self.windows[node] = [replace(window, strides=strides)]
                 self._know_leaf(node)
         for node in self.order:
             if node.op.name == "item":
@@ -151,13 +193,25 @@ class _Planner:
                 continue
             if node.op.view is not None:
                 source = self.windows[node.inputs[0]][0]
-                viewed = view_operand(source, node.op, self.attrs[node])
+                viewed = self._view(source, node)
                 if viewed is not None:
                     self.windows[node] = [viewed]
                     continue
             types = self._bind(node.types)
             self.windows[node] = [contiguous((node, i), t) for i, t in enumerate(types)]
             self._know(node, types)
+
+    def _view(self, source: Operand, node: Node) -> Operand | None:
+        """What a view node makes of a window; asked once for each layout and kind of view."""
+        key = (node.op, node.named, source.shape, source.strides, source.dtype)
+        if key not in self.views:
+            plain = Operand(None, 0, source.shape, source.strides, source.dtype)
+            self.views[key] = view_operand(plain, node.op, self.attrs[node])
+        seen = self.views[key]
+        if seen is None:
+            return None
+        offset = source.offset + seen.offset
+        return Operand(source.base, offset, seen.shape, seen.strides, seen.dtype)
 
     def _know_leaf(self, node: Node) -> None:
         if node.op.name == "const":
@@ -175,7 +229,6 @@ class _Planner:
                 known[node] = np.asarray(node.op.kernel(*arrays, **self.attrs[node]), order="C")
 
     def _computes(self, node: Node) -> bool:
-        """Whether the node writes memory, rather than naming some that is there."""
         if node.op.name == "item" or node in self.data.known:
             return False
         return self.windows[node][0].base == (node, 0)
@@ -206,7 +259,7 @@ class _Planner:
         """
         found: dict[Storage, tuple[Storage, int]] = {}
         for node in self.order:
-            if not self._computes(node) or (node, 0) in self.target:
+            if node not in self.computed or (node, 0) in self.target:
                 continue
             if not joins_in_place(node, self.windows[node][0].shape):
                 continue
@@ -231,7 +284,7 @@ class _Planner:
         """Storage -> index of the last step that reads it; outputs are read at the very end."""
         last: dict[Storage, int] = {}
         for index, node in enumerate(self.order):
-            if not self._computes(node):
+            if node not in self.computed:
                 continue
             for operand in node.inputs:
                 # What every run reads must outlive the run.
@@ -244,7 +297,7 @@ class _Planner:
 
     def run(self) -> PlanData:
         for index, node in enumerate(self.order):
-            if self._computes(node):
+            if node in self.computed:
                 self._add_step(index, node)
                 if node in self.fixed:
                     self.data.prepared = len(self.data.steps)
@@ -260,10 +313,15 @@ class _Planner:
         return data
 
     def _operand(self, node: Node, output: int = 0) -> Operand:
-        window = self.windows[node][output]
-        storage, start = self._place(window.base)
-        base = self.home.get(storage, storage[0])
-        return Operand(base, start + window.offset, window.shape, window.strides, window.dtype)
+        """Where a value lies, when its storage has got its place."""
+        found = self.operands.get((node, output))
+        if found is None:
+            window = self.windows[node][output]
+            storage, start = self._place(window.base)
+            base = self.home.get(storage, storage[0])
+            found = Operand(base, start + window.offset, window.shape, window.strides, window.dtype)
+            self.operands[node, output] = found
+        return found
 
     def _add_step(self, index: int, node: Node) -> None:
         inputs = tuple(self._operand(i) for i in node.inputs)
@@ -272,10 +330,14 @@ class _Planner:
             self._join_rest(node, inputs)
             return
         outputs = tuple(self._operand(node, i) for i in range(len(node.types)))
-        attrs = self.attrs[node]
+        attrs, loop = self.attrs[node], None
         work = node.op.scratch(*[o.type for o in inputs], **attrs) if node.op.has_scratch else ()
+        if node.op is scan:
+            loop = plan_loop(attrs, inputs)
+            self.data.known.update(loop.known)
+            work = (TensorType((loop.arena_bytes,), "uint8"),)
         scratch = tuple(contiguous(self._buffer(t, index, index), t) for t in work)
-        self.data.steps.append(Step(node.op, attrs, inputs, outputs, scratch, node))
+        self.data.steps.append(Step(node.op, attrs, inputs, outputs, scratch, node, loop))
 
     def _join_rest(self, node: Node, inputs: tuple[Operand, ...]) -> None:
         """Copies those operands of a join that could not be computed in their places."""
@@ -353,12 +415,17 @@ class _Planner:
 
 def contiguous(base: Any, type_: TensorType) -> Operand:
     """The window on all of a base in C order."""
+    return Operand(base, 0, *_in_c_order(type_), type_.dtype)
+
+
+@functools.lru_cache(maxsize=1024)
+def _in_c_order(type_: TensorType) -> tuple[tuple[int, ...], tuple[int, ...]]:
     strides, step = [], type_.itemsize
     for dim in reversed(type_.shape):
         strides.append(step)
         step *= int(dim)  # type: ignore[arg-type]
-    shape = tuple(int(d) for d in type_.shape)  # type: ignore[arg-type]
-    return Operand(base, 0, shape, tuple(reversed(strides)), type_.dtype)
+    shape = tuple([int(d) for d in type_.shape])  # type: ignore[arg-type]
+    return shape, tuple(reversed(strides))
 
 
 def view_operand(operand: Operand, op: Op, attrs: Mapping[str, Any]) -> Operand | None:

@@ -83,6 +83,10 @@ class _Start:
         self.root: dict[Node, Node] = {}
         for node in graph.nodes:
             self.root[node] = self.root[node.inputs[0]] if shares_storage(node) else node
+        # Node that computes something -> the storages that it reads; names of storage read none.
+        self.reads: dict[Node, frozenset[Node]] = {
+            n: frozenset([self.root[i] for i in n.inputs]) for n in self.nodes if self.root[n] is n
+        }
         self.binding = binding
         self.bytes: dict[TensorType, int] = {}
         # What updates a state is written into the state, a piece of a join into the join.
@@ -91,9 +95,9 @@ class _Start:
             if node.op.name == "concatenate" and joins_in_place(node, self._shape(node.type)):
                 in_place.update(map(storage_of, node.inputs))
         self.size = {
-            n: 0
-            if shares_storage(n)
-            else sum(self._bytes(t) for i, t in enumerate(n.types) if (n, i) not in in_place)
+            n: sum([self._bytes(t) for i, t in enumerate(n.types) if (n, i) not in in_place])
+            if n in self.reads
+            else 0
             for n in self.nodes
         }
         self.readers = self._count_readers(graph)
@@ -115,10 +119,9 @@ class _Start:
     def _count_readers(self, graph: Graph) -> dict[Node, int]:
         """Storage -> nodes that still have to read it; outputs are never freed."""
         readers: dict[Node, int] = {}
-        for node in self.nodes:
-            if not shares_storage(node):
-                for root in {self.root[i] for i in node.inputs}:
-                    readers[root] = readers.get(root, 0) + 1
+        for roots in self.reads.values():
+            for root in roots:
+                readers[root] = readers.get(root, 0) + 1
         for _, node in graph.outputs:
             root = self.root[node]
             readers[root] = readers.get(root, 0) + 1
@@ -161,7 +164,7 @@ class _Scheduler:
         self.greedy = greedy
         self.live = self.peak = 0
         self.nodes, self.index, self.users = start.nodes, start.index, start.users
-        self.root, self.size, self.blocks = start.root, start.size, start.blocks
+        self.reads, self.size, self.blocks = start.reads, start.size, start.blocks
         self.readers, self.waits = dict(start.readers), dict(start.waits)
         self.held = dict(start.held)
         self.ready: list[tuple[int, int, Node]] = []
@@ -192,23 +195,23 @@ class _Scheduler:
 
     def _score(self, node: Node) -> int:
         """Bytes allocated less bytes freed; the smallest goes first."""
-        if shares_storage(node):
+        if node not in self.reads:
             return -(1 << 62)
-        if not self.greedy:
-            return 0
-        roots = {self.root[i] for i in node.inputs}
-        freed = sum(self.size.get(r, 0) for r in roots if self.readers[r] == 1)
-        return self.size[node] - freed
+        return self.size[node] - self._freed(node) if self.greedy else 0
+
+    def _freed(self, node: Node) -> int:
+        """Bytes of the storages that nobody else has still to read."""
+        size, readers = self.size, self.readers
+        return sum([size.get(r, 0) for r in self.reads[node] if readers[r] == 1])
 
     def _release(self, node: Node) -> None:
-        if not shares_storage(node):
+        if node in self.reads:
             self._count(node)
-            for root in {self.root[i] for i in node.inputs}:
+            for root in self.reads[node]:
                 self.readers[root] -= 1
                 if self.readers[root] == 1 and self.greedy:
                     for user in self.users[root]:
-                        if user not in self.done and not is_leaf(user):
-                            self._offer(user)
+                        self._offer(user)
         for user in dict.fromkeys(self.users[node]):
             self.waits[user] -= 1
             self._offer(user)
@@ -218,8 +221,7 @@ class _Scheduler:
 
     def _count(self, node: Node) -> None:
         """Keeps the balance of living bytes; an op that works in place takes no new ones."""
-        roots = {self.root[i] for i in node.inputs}
-        freed = sum(self.size.get(r, 0) for r in roots if self.readers[r] == 1)
+        freed = self._freed(node)
         self.live += self.size[node] - freed
         in_place = node.op.reuses(0, node.attrs)
         self.peak = max(self.peak, self.live if in_place else self.live + freed)

@@ -24,10 +24,10 @@ from kgraph.ir.graph import Graph, Stage
 from kgraph.ir.leaves import input_node
 from kgraph.ir.node import Node
 from kgraph.ir.op import as_array, as_node
+from kgraph.ir.structure import Structure, flatten
 from kgraph.ir.types import DTYPES, promote
 from kgraph.passes.lower import inline
 from kgraph.runtime.executable import Executable, compile
-from kgraph.runtime.structure import Structure, flatten
 
 _NATIVE = frozenset(np.dtype(name) for name in DTYPES)
 

@@ -12,11 +12,11 @@ from kgraph.ir.graph import substitute
 from kgraph.ir.leaves import input_node
 from kgraph.ir.node import Node
 from kgraph.ir.op import as_node
+from kgraph.ir.structure import flatten
 from kgraph.ops.shapes import zeros_like
 from kgraph.passes.lower import inline
 from kgraph.passes.pipeline import forward_pipeline
 from kgraph.runtime.autodiff import grad as differentiate
-from kgraph.runtime.structure import flatten
 from kgraph.runtime.tracing import Traced, is_array, result_node
 
 NOT_SCALAR = "Gradient only defined for scalar-output functions."

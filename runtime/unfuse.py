@@ -76,6 +76,7 @@ def _expand(graph: Graph, chosen: Collection[Node]) -> Graph:
         return graph
     done: dict[Node, Node] = {}
     expanded: dict[Node, tuple[Node, ...]] = {}
+    moved: set[Node] = set()
     for node in graph.nodes:
         if node in chosen:
             operands = [done[i] for i in node.inputs]
@@ -86,8 +87,12 @@ def _expand(graph: Graph, chosen: Collection[Node]) -> Graph:
             done[node] = expanded[node][0]
         elif node.op is ITEM and node.inputs[0] in expanded:
             done[node] = expanded[node.inputs[0]][node.attrs["index"]]
+        elif moved.isdisjoint(node.inputs):
+            done[node] = node
+            continue
         else:
             done[node] = rebuild(node, tuple([done[i] for i in node.inputs]))
+        moved.add(node)
     return graph.with_roots([done[root] for root in graph.roots])
 
 

@@ -48,6 +48,20 @@ class Constant:
         return f"Constant({self.array.dtype.name}{list(self.array.shape)})"
 
 
+class Nested:
+    """Base of attributes that hold nodes, such as `Body`: it knows its own key and sizes."""
+
+    __slots__ = ()
+
+    def key(self) -> Hashable:
+        """What `attribute_key` compares it by; it keeps nothing alive."""
+        raise NotImplementedError(type(self).__name__)
+
+    def map(self, function: Callable[[Any], Any]) -> Nested:
+        """The same with every symbolic size inside replaced by what `function` makes of it."""
+        raise NotImplementedError(type(self).__name__)
+
+
 def freeze(value: Any) -> Any:
     """Makes an attribute immutable: lists become tuples, NumPy scalars Python ones."""
     if isinstance(value, (list, tuple)):
@@ -69,6 +83,8 @@ def attribute_key(value: Any) -> Hashable:
         return "float", struct.pack("<d", value)
     if isinstance(value, tuple):
         return "tuple", tuple(attribute_key(v) for v in value)
+    if isinstance(value, Nested):
+        return value.key()
     kind = type(value)
     return kind.__name__, id(value) if kind.__eq__ is object.__eq__ else value
 
@@ -82,10 +98,10 @@ def freeze_attributes(attrs: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def map_attribute(value: Any, function: Callable[[Any], Any]) -> Any:
-    """Applies `function` to every leaf of a nested attribute."""
+    """Applies `function` to every leaf of a nested attribute, of a body to its symbolic sizes."""
     if isinstance(value, tuple):
         return tuple(map_attribute(v, function) for v in value)
-    return function(value)
+    return value.map(function) if isinstance(value, Nested) else function(value)
 
 
 def bind_attributes(attrs: Mapping[str, Any], binding: Mapping[str, int]) -> dict[str, Any]:

@@ -19,11 +19,12 @@ import numpy as np
 from kgraph.errors import KGraphError, ParseError, VerifyError, explain
 from kgraph.ir.arrays import element_count, from_base64, from_numbers
 from kgraph.ir.attributes import Constant
+from kgraph.ir.body import Body
 from kgraph.ir.call import LAYER_CALL
 from kgraph.ir.dim import parse_dim
 from kgraph.ir.graph import Graph, Stage
 from kgraph.ir.layer_codec import layer_codec
-from kgraph.ir.leaves import INPUT, input_node
+from kgraph.ir.leaves import INPUT, arg, input_node
 from kgraph.ir.node import Node, build
 from kgraph.ir.op import Op, find_op
 from kgraph.ir.origin import Origin
@@ -32,11 +33,14 @@ from kgraph.ir.types import TensorType, parse_type
 from kgraph.ir.variable import STATE, Variable
 from kgraph.ir.verify import verify
 
-VERSIONS = (1,)
+VERSIONS = (1, 2)
 _MAX_STATE_BYTES, _MAX_NESTING = 4 << 30, 16
 _NO_LABEL = Origin()
-_DOCUMENT = {"kgraph", "stage", "layers", "nodes", "inputs", "outputs", "updates"}
+_NOT_IN_BODIES = ("input", "state", "rng_step", "layer_call", "mask_of")
+_DOCUMENT = {"kgraph", "stage", "layers", "bodies", "nodes", "inputs", "outputs", "updates"}
+_BODY = {"parameters", "nodes", "outputs"}
 _NODE = {"op", "types", "inputs", "attrs", "call", "weight", "value", "scope", "name"}
+_ONE_KEY = "an object must have one key: float, dim, type, body or array"
 
 # Gives the array of a `{"array": type, ...}` object of the document.
 ReadArray = Callable[[TensorType, str], np.ndarray]
@@ -119,7 +123,7 @@ class _Reader:
     """One document; nodes are made in the order of their numbers."""
 
     def __init__(self, document: Any, arrays: Mapping[str, ReadArray]) -> None:
-        _keys(document, _DOCUMENT, _DOCUMENT - {"layers"})
+        _keys(document, _DOCUMENT, _DOCUMENT - {"layers", "bodies"})
         version = document["kgraph"]
         if type(version) is not int or version not in VERSIONS:
             known = ", ".join(map(str, VERSIONS))
@@ -128,6 +132,8 @@ class _Reader:
             )
         self.document, self.arrays = document, arrays
         self.nodes: list[Node] = []
+        self.count = 0  # how many the graph, or the body that is being read, will have
+        self.bodies: list[Body] = []
         self.layers: list[Any] = []
         self.state_bytes = 0
 
@@ -137,14 +143,32 @@ class _Reader:
             raise _FaultError(f"unknown stage, expected one of {', '.join(stages)}", "stage")
         for index, data in enumerate(_list(self.document.get("layers", []), "layers")):
             self.layers.append(_located(self.layer, data, "layers", index))
-        for index, data in enumerate(_list(self.document["nodes"], "nodes")):
-            self.nodes.append(_located(self.node, data, "nodes", index))
+        for index, data in enumerate(_list(self.document.get("bodies", []), "bodies")):
+            self.bodies.append(_located(self.body, data, "bodies", index))
+        self.read_nodes(_list(self.document["nodes"], "nodes"), [])
         rows = {key: _list(self.document[key], key) for key in ("inputs", "outputs", "updates")}
         inputs = [_located(self.find, n, "inputs", i) for i, n in enumerate(rows["inputs"])]
         outputs = [_located(self.output, p, "outputs", i) for i, p in enumerate(rows["outputs"])]
         updates = [_located(self.update, p, "updates", i) for i, p in enumerate(rows["updates"])]
         stage = stages[self.document["stage"]]
         return Graph(tuple(inputs), tuple(outputs), tuple(updates), stage)
+
+    def read_nodes(self, rows: list[Any], before: list[Node]) -> None:
+        self.nodes, self.count = before, len(before) + len(rows)
+        for index, data in enumerate(rows):
+            self.nodes.append(_located(self.node, data, "nodes", index))
+
+    def body(self, data: Any) -> Body:
+        _keys(data, _BODY, _BODY)
+        rows = _list(data["parameters"], "parameters")
+        types = [_located(_type, t, "parameters", i) for i, t in enumerate(rows)]
+        rows = _list(data["nodes"], "nodes")
+        for index, row in enumerate(rows):
+            if isinstance(row, dict) and row.get("op") in _NOT_IN_BODIES:
+                raise _FaultError(f"{row['op']} may not stand in a body", "nodes", index, "op")
+        self.read_nodes(rows, [arg(i, t) for i, t in enumerate(types)])
+        numbers = _list(data["outputs"], "outputs")
+        return Body(types, [_located(self.find, n, "outputs", i) for i, n in enumerate(numbers)])
 
     def layer(self, data: Any) -> Any:
         fields = dict(_kind(data, dict))
@@ -242,16 +266,23 @@ class _Reader:
         if "array" in value:
             return Constant(self.array(value))
         if len(value) != 1:
-            raise _FaultError("an object must have one key: float, dim, type or array")
+            raise _FaultError(_ONE_KEY)
         ((mark, text),) = value.items()
+        if mark == "body":
+            return self.find_body(text)
         readers: dict[str, Callable[[str], Any]] = {
             "float": _float,
             "dim": parse_dim,
             "type": parse_type,
         }
         if mark not in readers:
-            raise _FaultError("an object must have one key: float, dim, type or array", mark)
+            raise _FaultError(_ONE_KEY, mark)
         return readers[mark](_kind(text, str, mark))
+
+    def find_body(self, number: Any) -> Body:
+        if type(number) is not int or not 0 <= number < len(self.bodies):
+            raise _FaultError("there is no such body before this one", "body")
+        return self.bodies[number]
 
     def array(self, data: Any) -> np.ndarray:
         _keys(data, {"array", "data", "base64", "npz"}, {"array"})
@@ -269,8 +300,7 @@ class _Reader:
         if type(number) is not int or number < 0:
             raise _FaultError("a node's number is needed")
         if number >= len(self.nodes):
-            count = len(self.document["nodes"])
-            where = "comes later (a cycle?)" if number < count else "does not exist"
+            where = "comes later (a cycle?)" if number < self.count else "does not exist"
             raise _FaultError(f"node {number} {where}")
         return self.nodes[number]
 

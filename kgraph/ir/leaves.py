@@ -1,6 +1,6 @@
-"""Leaves of the graph (input, const, size, rng_step), and `item`: one of several outputs.
+"""Leaves of the graph (input, const, size, rng_step, arg), and `item`: one of several outputs.
 
-`state`, the fifth leaf, is in `variable.py`.
+`state`, the sixth leaf, is in `variable.py`.
 """
 
 from __future__ import annotations
@@ -83,6 +83,17 @@ class RngStepOp(Leaf):
         return TensorType((), "int64")
 
 
+class ArgOp(Leaf):
+    """Parameter `index` of the body that it stands in; equal bodies have equal ones."""
+
+    name = "arg"
+
+    def infer(self, *types: TensorType, **attrs: Any) -> TensorType:
+        if type(attrs["index"]) is not int or not isinstance(attrs["type"], TensorType):
+            raise InferenceError("needs an index and a type")
+        return attrs["type"]
+
+
 class ItemOp(Op):
     """One output of a node that has several."""
 
@@ -104,8 +115,8 @@ class ItemOp(Op):
 
 
 INPUT, CONST, SIZE = register(InputOp()), register(ConstOp()), register(SizeOp())
-RNG_STEP, ITEM = register(RngStepOp()), register(ItemOp())
-LEAVES = ("input", "const", "size", "rng_step", "state")
+RNG_STEP, ARG, ITEM = register(RngStepOp()), register(ArgOp()), register(ItemOp())
+LEAVES = ("input", "const", "size", "rng_step", "arg", "state")
 
 
 def input_node(shape: tuple[int | Dim, ...], dtype: str = "float32", name: str = "input") -> Node:
@@ -162,6 +173,23 @@ def size(dim: int | Dim) -> Node:
         'size'
     """
     return const(np.int64(dim)) if isinstance(dim, int) else build(SIZE, (), {"dim": dim})
+
+
+def arg(index: int, type_: TensorType) -> Node:
+    """A parameter of a body.
+
+    Args:
+        index: its place among the parameters.
+        type_: its type.
+
+    Returns:
+        The leaf, the same for all bodies.
+
+    Example:
+        >>> arg(0, TensorType((2,), "float32"))
+        <arg: f32[2]>
+    """
+    return build(ARG, (), {"index": index, "type": type_})
 
 
 def item(node: Node, index: int) -> Node:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from kgraph.ir.op import Op
 
 _TABLE = Interner()
+_LAYERS = ("LAYERS",)  # the stage of ops that carry what a layer did
 
 # Name -> the public function of that name; filled by `kgraph.ops`. Operators, indexing and NumPy
 # functions on nodes look their meaning up here.
@@ -248,20 +249,21 @@ def fill(
     node.origin = origin if origin is not None else here()
 
 
-def rebuild(node: Node, inputs: tuple[Node, ...]) -> Node:
-    """The same op with other operands; the label goes along."""
+def rebuild(node: Node, inputs: tuple[Node, ...], origin: Origin | None = None) -> Node:
+    """The same op with other operands; the label goes along unless there is another one."""
     if inputs == node.inputs:
         return node
+    origin = origin or node.origin
     # Operands of the same types leave nothing to normalize or to infer, except around layers.
     types = [n.types for n in inputs]
-    if types != [n.types for n in node.inputs] or "CORE" not in node.op.stages:
-        return build(node.op, inputs, node.attrs, node.origin)
+    if types != [n.types for n in node.inputs] or node.op.stages == _LAYERS:
+        return build(node.op, inputs, node.attrs, origin)
     key = (node.op, tuple(map(id, inputs)), node.named)
     found = _TABLE.get(key)
     if found is not None:
         return found
     made = Node.__new__(Node)
-    fill(made, node.op, inputs, node.attrs, node.types, node.origin, node.named)
+    fill(made, node.op, inputs, node.attrs, node.types, origin, node.named)
     return _TABLE.add(key, made)
 
 

@@ -18,9 +18,10 @@ import numpy as np
 from kgraph.errors import ParseError, explain
 from kgraph.ir.arrays import element_count, from_base64, from_numbers
 from kgraph.ir.attributes import Constant
+from kgraph.ir.body import Body
 from kgraph.ir.dim import parse_dim
 from kgraph.ir.graph import Graph, Stage
-from kgraph.ir.leaves import CONST, input_node
+from kgraph.ir.leaves import CONST, arg, input_node
 from kgraph.ir.node import Node, build
 from kgraph.ir.op import find_op
 from kgraph.ir.origin import Origin
@@ -37,6 +38,8 @@ _LINES: dict[str, re.Pattern[str]] = {
     "input": re.compile(rf"input (?P<ref>%[0-9]+) (?P<name>{_STRING}) : {_TYPES}{_END}"),
     "state": re.compile(rf"state (?P<ref>{_REF})(?P<frozen> frozen)? : {_TYPES}{_END}"),
     "output": re.compile(rf"output (?P<name>{_STRING}) (?P<ref>{_REF}){_END}"),
+    "body": re.compile(rf"body (?P<ref>![0-9]+)(?: : {_TYPES})?{_END}"),
+    "end": re.compile(rf"end (?P<refs>{_REF}(?:, {_REF})*){_END}"),
     "update": re.compile(rf"update (?P<ref>{_REF}) (?P<value>{_REF}){_END}"),
 }
 _NODE = re.compile(
@@ -51,7 +54,8 @@ for _ in range(8):
     _QUOTIENT = rf"\((?:\w++|\((?:[-+\w*^]|{_QUOTIENT})*+\))//[0-9]++\)"
 _TOKEN = re.compile(
     rf"\s*(?:(?P<string>{_STRING})|(?P<array>\w+\[[^\]]*\]\((?:[^'()]++|{_STRING})*+\))"
-    rf"|(?P<type>\w+\[[^\]]*\])|(?P<word>(?:[-+\w*^.:]|{_QUOTIENT})++)|(?P<mark>[(),]))"
+    r"|(?P<type>\w+\[[^\]]*\])|(?P<body>![0-9]+)"
+    rf"|(?P<word>(?:[-+\w*^.:]|{_QUOTIENT})++)|(?P<mark>[(),]))"
 )
 _INT = re.compile(r"-?[0-9]{1,20}")
 _FLOAT = re.compile(r"-?(?:[0-9]+\.[0-9]*(?:e[-+]?[0-9]+)?|[0-9]+e[-+]?[0-9]+|inf|nan)")
@@ -96,6 +100,10 @@ class _Reader:
     def __init__(self, leaves: Mapping[str, Node]) -> None:
         self.leaves = leaves
         self.nodes: dict[str, Node] = {}
+        self.bodies: dict[str, Body] = {}
+        self.outer: dict[str, Node] = {}  # the graph's nodes while those of a body are read
+        self.inside = ""  # the name of that body
+        self.parameters: tuple[TensorType, ...] = ()
         self.stage: Stage | None = None
         self.inputs: list[Node] = []
         self.outputs: list[tuple[str, Node]] = []
@@ -112,12 +120,16 @@ class _Reader:
         match = _match(_LINES[kind], line)
         if (kind == "graph") != (self.stage is None):
             raise ParseError("a graph starts with one line such as `graph core`")
+        if self.inside and kind != "end":
+            raise ParseError(f"body {self.inside} holds nodes only, and closes with `end`")
         methods: dict[str, Callable[[re.Match[str]], None]] = {
             "graph": self.header,
             "input": self.input,
             "state": self.state,
             "output": self.output,
             "update": self.update,
+            "body": self.body,
+            "end": self.end,
         }
         methods[kind](match)
 
@@ -161,6 +173,23 @@ class _Reader:
             raise ParseError(f"{match['ref']} is not a state")
         self.updates.append((state, self.find(match["value"])))
 
+    def body(self, match: re.Match[str]) -> None:
+        if match["ref"] in self.bodies:
+            raise ParseError(f"{match['ref']} stands twice")
+        self.inside, self.outer = match["ref"], self.nodes
+        self.parameters = _parse_types(match["types"]) if match["types"] else ()
+        self.nodes = {f"%{i}": arg(i, t) for i, t in enumerate(self.parameters)}
+
+    def end(self, match: re.Match[str]) -> None:
+        if not self.inside:
+            raise ParseError("no body begins above")
+        outputs = [self.find(name) for name in _references(match["refs"])]
+        try:
+            self.bodies[self.inside] = Body(self.parameters, outputs)
+        except ValueError as error:
+            raise ParseError(str(error)) from None
+        self.inside, self.nodes = "", self.outer
+
     def node(self, match: re.Match[str]) -> None:
         op, attrs = find_op(match["op"]), match["attrs"] or ""
         text = match["operands"] or ""
@@ -175,12 +204,12 @@ class _Reader:
     def build(self, match: re.Match[str], operands: tuple[Node, ...], attrs: str) -> Node:
         op = find_op(match["op"])
         if "<" in re.sub(_STRING, "", attrs) or op is CONST:
-            node = self.leaves.get(match["ref"])
+            node = self.leaves.get(self.inside + match["ref"])
             if node is None or node.op is not op or node.inputs != operands:
                 raise ParseError(f"only a table of leaves that holds {match['ref']} can give it")
             return node
         try:
-            return build(op, operands, _attributes(attrs), _NO_LABEL)
+            return build(op, operands, _attributes(attrs, self.bodies), _NO_LABEL)
         except ParseError:
             raise
         except Exception as error:
@@ -212,6 +241,8 @@ class _Reader:
     def graph(self) -> Graph:
         if self.stage is None:
             raise ParseError("an empty text is not a graph")
+        if self.inside:
+            raise ParseError(f"body {self.inside} is not closed by `end`")
         return Graph(tuple(self.inputs), tuple(self.outputs), tuple(self.updates), self.stage)
 
 
@@ -222,7 +253,7 @@ def parse_value(text: str) -> Any:
         >>> parse_value("(1, 2.5, 'a', (2*n,), None)")
         (1, 2.5, 'a', (2*n,), None)
     """
-    value, end = _value(text, 0)
+    value, end = _value(text, 0, {})
     if text[end:].strip():
         raise ParseError(f"not a value: {text!r}")
     return value
@@ -254,14 +285,14 @@ def _references(text: str) -> list[str]:
     return names
 
 
-def _attributes(text: str) -> dict[str, Any]:
+def _attributes(text: str, bodies: Mapping[str, Body]) -> dict[str, Any]:
     attrs: dict[str, Any] = {}
     at = 0
     while text:
         key = _KEY.match(text, at)
         if key is None or key[1] in attrs:
             raise ParseError(f"attributes have the wrong form: {text[at:]}")
-        attrs[key[1]], at = _value(text, key.end())
+        attrs[key[1]], at = _value(text, key.end(), bodies)
         if at == len(text):
             break
         if text[at] != ",":
@@ -270,7 +301,7 @@ def _attributes(text: str) -> dict[str, Any]:
     return attrs
 
 
-def _value(text: str, at: int) -> tuple[Any, int]:
+def _value(text: str, at: int, bodies: Mapping[str, Body]) -> tuple[Any, int]:
     """Reads a value from position `at` on; `open_` holds the tuples that are not closed yet."""
     open_: list[list[Any]] = []
     while True:
@@ -279,7 +310,7 @@ def _value(text: str, at: int) -> tuple[Any, int]:
             open_.append([])
             continue
         if token["mark"] is None:
-            value = _atom(token)
+            value = _atom(token, bodies)
         elif token["mark"] == ")" and open_:
             value = tuple(open_.pop())
         else:
@@ -303,7 +334,11 @@ def _token(text: str, at: int) -> tuple[re.Match[str], int]:
     return token, token.end()
 
 
-def _atom(token: re.Match[str]) -> Any:
+def _atom(token: re.Match[str], bodies: Mapping[str, Body]) -> Any:
+    if token["body"] is not None:
+        if token["body"] not in bodies:
+            raise ParseError(f"body {token['body']} is not defined above")
+        return bodies[token["body"]]
     if token["string"] is not None:
         return _string(token["string"])
     if token["array"] is not None:

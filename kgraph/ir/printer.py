@@ -6,6 +6,13 @@
     %2 = matmul(%0, @dense_1/kernel) : f32[batch, 4]  # dense_1 model.py:31
     output 'y' %2
 
+A body stands before the node that holds it; `%0`, `%1`, ... are its parameters:
+
+    body !0 : f32[4], f32[3]
+      %2 = tanh(%0) : f32[4]
+    end %2, %1
+    %7 = scan(%5, %6) {body=!0, ...} : f32[4], f32[9, 3]
+
 `%17` is node 17 of the JSON form. What text cannot carry (records of layer calls, large constants)
 stands as `<...>`; `anchors(graph)` is the table that gives it back to the parser.
 """
@@ -23,8 +30,9 @@ from typing import TYPE_CHECKING, Any
 
 from kgraph.ir.arrays import array_type, to_base64, to_numbers
 from kgraph.ir.attributes import Constant
+from kgraph.ir.body import Body, all_bodies
 from kgraph.ir.dim import Dim
-from kgraph.ir.leaves import CONST, INPUT
+from kgraph.ir.leaves import ARG, CONST, INPUT, arg
 from kgraph.ir.node import Node
 from kgraph.ir.origin import Origin
 from kgraph.ir.types import TensorType
@@ -35,6 +43,7 @@ if TYPE_CHECKING:
 
 # Constants of at most this many elements are written out unless the caller wants all.
 ELIDE = 16
+_NO_BODIES: Mapping[Body, str] = {}
 _PLAIN_NAME = re.compile(r"[\w./:-]+")
 
 
@@ -56,14 +65,16 @@ def to_text(graph: Graph, elide: int | None = ELIDE) -> str:
         input %0 'x' : f32[2]
         output 'y' %0
     """
-    names = name_nodes(graph)
+    names, bodies = name_nodes(graph), name_bodies(graph)
     declared = set(graph.inputs)
     lines = [f"graph {graph.stage.value}"]
     lines += [f"input {names[n]} {n.attrs['name']!r} : {_types(n)}" for n in graph.inputs]
     lines += [_state_line(v, names[v]) for v in graph.states]
+    for body in bodies:
+        lines += _body_lines(body, bodies, elide)
     for node in graph.nodes:
         if node not in declared and not isinstance(node, Variable):
-            lines.append(node_line(node, names, elide))
+            lines.append(node_line(node, names, elide, bodies))
     lines += [f"output {name!r} {names[node]}" for name, node in graph.outputs]
     lines += [f"update {names[state]} {names[node]}" for state, node in graph.updates]
     return "\n".join(lines)
@@ -89,24 +100,43 @@ def name_nodes(graph: Graph) -> dict[Node, str]:
     return names
 
 
+def name_bodies(graph: Graph) -> dict[Body, str]:
+    """Body -> the name it has in the text, `!0`; a body comes after those that it holds."""
+    return {body: f"!{number}" for number, body in enumerate(all_bodies(graph.nodes))}
+
+
+def ordered_body(body: Body) -> tuple[Node, ...]:
+    """Every node of a body in the order of its number: the parameters, then the rest by need."""
+    parameters = [arg(i, t) for i, t in enumerate(body.parameters)]
+    return tuple(dict.fromkeys([*parameters, *body.nodes]))
+
+
 def anchors(graph: Graph, elide: int | None = ELIDE) -> dict[str, Node]:
     """Name in the text -> node, for all that the text alone cannot bring back as it was."""
-    return {
+    found = {
         name: node
         for node, name in name_nodes(graph).items()
-        if isinstance(node, Variable)
-        or node.op is INPUT
-        or any(_is_opaque(v, elide) for v in node.attrs.values())
+        if isinstance(node, Variable) or node.op is INPUT or _has_opaque(node, elide)
     }
+    for body, prefix in name_bodies(graph).items():
+        for number, node in enumerate(ordered_body(body)):
+            if _has_opaque(node, elide):
+                found[f"{prefix}%{number}"] = node
+    return found
 
 
-def node_line(node: Node, names: Mapping[Node, str], elide: int | None = ELIDE) -> str:
+def node_line(
+    node: Node,
+    names: Mapping[Node, str],
+    elide: int | None = ELIDE,
+    bodies: Mapping[Body, str] = _NO_BODIES,
+) -> str:
     """One node in IR notation; operands that `names` does not know stand as `?`."""
     if node.op is CONST:
         inner, attrs = _elements(node.attrs["value"], elide), ""
     else:
         inner = ", ".join([names.get(i, "?") for i in node.inputs])
-        attrs = _attributes(node, elide) if node.attrs else ""
+        attrs = _attributes(node, elide, bodies) if node.attrs else ""
     operands = f"({inner})" if inner or node.op is CONST else ""
     label = names.get(node, "?")
     # Constants and sizes may have been made for another model first: their origin would mislead.
@@ -114,7 +144,9 @@ def node_line(node: Node, names: Mapping[Node, str], elide: int | None = ELIDE) 
     return f"{label} = {node.op.name}{operands}{attrs} : {_types(node)}{comment}"
 
 
-def show_value(value: Any, elide: int | None = ELIDE) -> str:
+def show_value(
+    value: Any, elide: int | None = ELIDE, bodies: Mapping[Body, str] = _NO_BODIES
+) -> str:
     """One attribute in IR notation."""
     if isinstance(value, float):
         return _show_float(value)
@@ -127,7 +159,25 @@ def show_value(value: Any, elide: int | None = ELIDE) -> str:
         return repr(value)
     if isinstance(value, TensorType):
         return str(value)
+    if isinstance(value, Body) and value in bodies:
+        return bodies[value]
     return f"<{_describe(value)}>"
+
+
+def _body_lines(body: Body, bodies: Mapping[Body, str], elide: int | None) -> list[str]:
+    names = {node: f"%{number}" for number, node in enumerate(ordered_body(body))}
+    types = ", ".join(map(str, body.parameters))
+    inner = [node_line(n, names, elide, bodies) for n in body.nodes if n.op is not ARG]
+    head = f"body {bodies[body]} : {types}" if types else f"body {bodies[body]}"
+    return [
+        head,
+        *(f"  {line}" for line in inner),
+        f"end {', '.join(names[n] for n in body.outputs)}",
+    ]
+
+
+def _has_opaque(node: Node, elide: int | None) -> bool:
+    return any(_is_opaque(v, elide) for v in node.attrs.values())
 
 
 def _is_opaque(value: Any, elide: int | None) -> bool:
@@ -135,7 +185,7 @@ def _is_opaque(value: Any, elide: int | None) -> bool:
         return any(_is_opaque(v, elide) for v in value)
     if isinstance(value, Constant):
         return elide is not None and value.array.size > elide
-    return value is not None and type(value) not in (bool, int, float, str, Dim, TensorType)
+    return value is not None and type(value) not in (bool, int, float, str, Dim, TensorType, Body)
 
 
 def _describe(value: Any) -> str:
@@ -144,10 +194,10 @@ def _describe(value: Any) -> str:
     return re.sub(r"[<>]", "_", text)
 
 
-def _attributes(node: Node, elide: int | None) -> str:
+def _attributes(node: Node, elide: int | None, bodies: Mapping[Body, str]) -> str:
     if node.op is INPUT:
         return f" {{name={node.attrs['name']!r}, <undeclared>}}"
-    shown = [f"{name}={show_value(value, elide)}" for name, value in node.attrs.items()]
+    shown = [f"{name}={show_value(value, elide, bodies)}" for name, value in node.attrs.items()]
     return " {" + ", ".join(shown) + "}"
 
 

@@ -1,6 +1,6 @@
 """kgraph JSON: a graph of any stage as a versioned document, equal graphs as equal bytes.
 
-    {"kgraph": 1, "stage": "core", "layers": [],
+    {"kgraph": 2, "stage": "core", "layers": [], "bodies": [],
      "nodes": [
       {"op": "input", "attrs": {"name": "x"}, "types": ["f32[batch, 3]"]},
       {"op": "tanh", "inputs": [0], "types": ["f32[batch, 3]"]}],
@@ -9,10 +9,13 @@
 A node's id is its index; it reads only nodes before it. Types are stored on every node: on leaves
 they are the truth, elsewhere they are compared with what the op infers. `scope` and `name` are
 labels and may be left out. Values of variables and large constants lie in an `.npz` beside the
-file. Only registered ops load, so no file runs code.
+file. Only registered ops load, so no file runs code. A body is {"parameters": types, "nodes": ...,
+"outputs": numbers}, where its nodes number its parameters first; `{"body": 0}` as an attribute is
+the first one, and a body holds only bodies before it.
 
 Journal of versions (files of every one must load; tests/data holds one of each):
     1  2026-11-21  first version.
+    2  2026-11-30  "bodies".
 """
 
 from __future__ import annotations
@@ -28,6 +31,7 @@ import numpy as np
 from kgraph.errors import KGraphError, explain
 from kgraph.ir.arrays import array_type, to_base64, to_numbers
 from kgraph.ir.attributes import Constant
+from kgraph.ir.body import Body, all_bodies
 from kgraph.ir.call import LAYER_CALL
 from kgraph.ir.deserialize import read_arrays, read_graph
 from kgraph.ir.dim import Dim
@@ -36,11 +40,11 @@ from kgraph.ir.graph import Graph
 from kgraph.ir.layer_codec import layer_codec
 from kgraph.ir.leaves import INPUT
 from kgraph.ir.node import Node
-from kgraph.ir.printer import ordered
+from kgraph.ir.printer import ordered, ordered_body
 from kgraph.ir.types import TensorType
 from kgraph.ir.variable import Variable
 
-VERSION = 1
+VERSION = 2
 # Constants of at most this many bytes stay in the JSON.
 INLINE_BYTES = 1024
 
@@ -112,6 +116,8 @@ class _Writer:
         self.graph, self.arrays, self.labels = graph, arrays, labels
         self.nodes = ordered(graph)
         self.ids = {node: number for number, node in enumerate(self.nodes)}
+        self.prefix = ""  # of the names that arrays of the nodes have in the npz
+        self.bodies = {body: number for number, body in enumerate(all_bodies(self.nodes))}
         self.layers: dict[Any, int] = {}
         self.weights: dict[Variable, tuple[int, int]] = {}
         for node in self.nodes:
@@ -133,6 +139,7 @@ class _Writer:
             f"{key}: {value}"
             for key, value in (
                 ('"layers"', _rows([self.layer(layer) for layer in self.layers])),
+                ('"bodies"', _rows([self.body(body) for body in self.bodies])),
                 ('"nodes"', _rows([self.node(node) for node in self.nodes])),
                 ('"inputs"', _dump([ids[n] for n in graph.inputs])),
                 ('"outputs"', _dump([[name, ids[n]] for name, n in graph.outputs])),
@@ -149,6 +156,18 @@ class _Writer:
                 self.store(f"layer{number}.{i}", v.value)
                 for i, v in enumerate(layer_codec().weights(layer))
             ]
+        return data
+
+    def body(self, body: Body) -> dict[str, Any]:
+        outer, nodes = self.ids, ordered_body(body)
+        self.ids = {node: number for number, node in enumerate(nodes)}
+        self.prefix = f"body{self.bodies[body]}."
+        data = {
+            "parameters": [str(t) for t in body.parameters],
+            "nodes": [self.node(node) for node in nodes[len(body.parameters) :]],
+            "outputs": [self.ids[node] for node in body.outputs],
+        }
+        self.ids, self.prefix = outer, ""
         return data
 
     def node(self, node: Node) -> dict[str, Any]:
@@ -205,8 +224,10 @@ class _Writer:
             return {"dim": repr(value)}
         if isinstance(value, TensorType):
             return {"type": str(value)}
+        if isinstance(value, Body):
+            return {"body": self.bodies[value]}
         if isinstance(value, Constant):
-            return self.constant(value.array, f"{self.ids[node]}.{name}")
+            return self.constant(value.array, f"{self.prefix}{self.ids[node]}.{name}")
         raise KGraphError(
             explain(
                 f"attribute {name} of {node.op.name} has no JSON form",

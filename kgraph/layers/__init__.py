@@ -9,10 +9,17 @@ from kgraph.layers.advanced_activations import (
     Softmax,
     ThresholdedReLU,
 )
+from kgraph.layers.attention import (
+    AdditiveAttention,
+    Attention,
+    GroupQueryAttention,
+    MultiHeadAttention,
+)
 from kgraph.layers.base import InputSpec, Layer
 from kgraph.layers.codec import Codec
 from kgraph.layers.core import Activation, ActivityRegularization, Dense, Identity, Masking
 from kgraph.layers.dropout import Dropout, SpatialDropout1D, SpatialDropout2D, SpatialDropout3D
+from kgraph.layers.einsum_dense import EinsumDense
 from kgraph.layers.embeddings import Embedding
 from kgraph.layers.encoding import CategoryEncoding, Discretization
 from kgraph.layers.input import Input, InputLayer
@@ -37,7 +44,14 @@ from kgraph.layers.merge import (
     subtract,
 )
 from kgraph.layers.noise import AlphaDropout, GaussianDropout, GaussianNoise
-from kgraph.layers.normalization import BatchNormalization, LayerNormalization
+from kgraph.layers.normalization import (
+    BatchNormalization,
+    GroupNormalization,
+    LayerNormalization,
+    RMSNormalization,
+    SpectralNormalization,
+    UnitNormalization,
+)
 from kgraph.layers.pooling import (
     AdaptiveAveragePooling1D,
     AdaptiveAveragePooling2D,
@@ -96,7 +110,9 @@ __all__ = [
     "AdaptiveMaxPooling2D",
     "AdaptiveMaxPooling3D",
     "Add",
+    "AdditiveAttention",
     "AlphaDropout",
+    "Attention",
     "Average",
     "AveragePooling1D",
     "AveragePooling2D",
@@ -114,6 +130,7 @@ __all__ = [
     "Discretization",
     "Dot",
     "Dropout",
+    "EinsumDense",
     "Embedding",
     "Flatten",
     "GaussianDropout",
@@ -130,6 +147,8 @@ __all__ = [
     "GlobalMaxPooling1D",
     "GlobalMaxPooling2D",
     "GlobalMaxPooling3D",
+    "GroupNormalization",
+    "GroupQueryAttention",
     "Highway",
     "Identity",
     "Input",
@@ -149,10 +168,12 @@ __all__ = [
     "Maximum",
     "MaxoutDense",
     "Minimum",
+    "MultiHeadAttention",
     "Multiply",
     "Normalization",
     "PReLU",
     "Permute",
+    "RMSNormalization",
     "ReLU",
     "RepeatVector",
     "Rescaling",
@@ -161,8 +182,10 @@ __all__ = [
     "SpatialDropout1D",
     "SpatialDropout2D",
     "SpatialDropout3D",
+    "SpectralNormalization",
     "Subtract",
     "ThresholdedReLU",
+    "UnitNormalization",
     "UpSampling1D",
     "UpSampling2D",
     "UpSampling3D",

@@ -10,8 +10,10 @@ from typing import Any
 from kgraph.errors import explain
 from kgraph.layers import (
     advanced_activations,
+    attention,
     core,
     dropout,
+    einsum_dense,
     embeddings,
     encoding,
     lambda_layer,
@@ -32,8 +34,9 @@ from kgraph.layers.dialects import translate
 from kgraph.utils.registry import Registry, custom_object_scope, find_custom, registered_name
 
 _MODULES: tuple[types.ModuleType, ...] = (
-    advanced_activations, core, dropout, embeddings, encoding, input_module, lambda_layer, legacy,
-    merge, noise, normalization, pooling, preprocessing, reshaping, resizing,
+    advanced_activations, attention, core, dropout, einsum_dense, embeddings, encoding,
+    input_module, lambda_layer, legacy, merge, noise, normalization, pooling, preprocessing,
+    reshaping, resizing,
 )  # fmt: skip
 
 # Class name, or another name that Keras has for it -> class; `kgraph.models` adds Model and
@@ -47,6 +50,8 @@ NAMES: dict[str, Any] = {
     and issubclass(value, Layer)
     and value is not Layer
 }
+# What Keras calls the class in its files.
+NAMES["GroupedQueryAttention"] = attention.GroupQueryAttention
 REGISTRY = Registry("layer", NAMES)
 
 

@@ -174,6 +174,9 @@ from kgraph.ops.relu import (
 from kgraph.ops.resizing import (
     resize,
 )
+from kgraph.ops.scan import (
+    scan,
+)
 from kgraph.ops.select import (
     cast,
     where,
@@ -319,6 +322,7 @@ __all__ = [
     "resize",
     "round",
     "rsqrt",
+    "scan",
     "scatter_add",
     "selu",
     "shape",

@@ -106,16 +106,16 @@ class Windows:
         """
         found: list[Size] = []
         for n, extent, stride, pads in zip(sizes, self.extents, self.strides, self.padding):
-            if isinstance(pads, str):
-                count = floor_divide(n + (stride - 1), stride)
-            else:
-                count = floor_divide(n + (sum(pads) - extent), stride) + 1
+            least = 0 if isinstance(pads, str) else extent - pads[0] - pads[1]
+            count = floor_divide(n + (stride - 1), stride)
+            if not isinstance(pads, str):
+                count = floor_divide(n - least, stride) + 1
             # SAME padding of nothing is nothing; a window that finds no cells at all fits 0 times.
             if isinstance(count, int) and count < (0 if n == 0 else 1):
                 raise InferenceError(
                     explain(
                         "Computed output size would be zero or negative",
-                        expected=f"at least {extent - sum(pads)} cells for a window of {extent}",
+                        expected=f"at least {least} cells for a window of {extent}",
                         got=f"input sizes {tuple(sizes)}, windows {self.size}, "
                         f"padding {self.padding}, dilation {self.dilation}",
                         hint="use padding='same', smaller windows, or larger inputs",

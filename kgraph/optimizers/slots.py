@@ -43,7 +43,7 @@ class Group:
         """The gradients as one tensor of the slots' shape."""
         if len(gradients) == 1:
             return gradients[0]
-        return ops.concatenate([ops.reshape(g, (-1,)) for g in gradients], axis=0)
+        return ops.concatenate([_flat(g) for g in gradients], axis=0)
 
     def cut(self, change: Node) -> list[Node]:
         """One tensor for each weight from one of the slots' shape."""
@@ -51,7 +51,14 @@ class Group:
             return [change]
         ends = np.cumsum([w.value.size for w in self.weights]).tolist()
         parts = ops.split(change, ends[:-1])
-        return [ops.reshape(p, w.shape) for p, w in zip(parts, self.weights, strict=True)]
+        return [
+            p if w.ndim == 1 else ops.reshape(p, w.shape)
+            for p, w in zip(parts, self.weights, strict=True)
+        ]
+
+
+def _flat(tensor: Node) -> Node:
+    return tensor if tensor.ndim == 1 else ops.reshape(tensor, (-1,))
 
 
 def make_groups(

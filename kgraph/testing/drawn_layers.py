@@ -37,6 +37,7 @@ from kgraph.layers import (
 )
 from kgraph.testing.choices import Choices, Drawn, Hypothesis
 from kgraph.testing.drawn_activations import ACTIVATION_MAKERS
+from kgraph.testing.drawn_attention import ATTENTION_MAKERS
 from kgraph.testing.drawn_pooling import POOLING_MAKERS
 from kgraph.testing.layer_types import SMALL, Make, floats, of_rank
 from kgraph.testing.pool import BATCH
@@ -162,6 +163,7 @@ MAKERS: dict[type[Layer], Make] = {
     Dot: _dot,
     **ACTIVATION_MAKERS,
     **POOLING_MAKERS,
+    **ATTENTION_MAKERS,
 }
 
 

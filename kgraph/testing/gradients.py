@@ -26,7 +26,7 @@ from kgraph.testing.failures import CheckError, expression
 from kgraph.testing.points import draw_point, moved
 from kgraph.testing.reduction import smallest
 from kgraph.testing.targets import as_type, function_graph, layer_graph, model_graph
-from kgraph.testing.widening import in_float64, values_for
+from kgraph.testing.widening import in_float64, values_for, with_wide_bodies
 
 ATTEMPTS = 8  # points that are tried where the function has kinks
 
@@ -141,7 +141,8 @@ def _given_or_drawn(
 def _of_sample(op: Op, sample: Sample, rng: np.random.Generator) -> Case:
     """An op on the arrays of a sample."""
     arrays = [np.asarray(a(rng) if callable(a) else a) for a in sample.inputs]
-    graph, arrays = function_graph(lambda *xs: op.apply(xs, **sample.attrs), arrays)
+    attrs = with_wide_bodies(sample.attrs)
+    graph, arrays = function_graph(lambda *xs: op.apply(xs, **attrs), arrays)
     return in_float64(graph), values_for(graph, arrays)
 
 

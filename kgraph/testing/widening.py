@@ -12,10 +12,12 @@ from typing import Any
 import numpy as np
 
 from kgraph.ir.attributes import Constant
+from kgraph.ir.body import Body
 from kgraph.ir.graph import Graph, substitute
-from kgraph.ir.leaves import const, input_node
+from kgraph.ir.leaves import ARG, arg, const, input_node
 from kgraph.ir.node import Node, build
 from kgraph.ir.op import cast_to
+from kgraph.ir.types import TensorType
 from kgraph.ir.variable import Variable
 
 _NARROW = ("float16", "float32")
@@ -121,6 +123,22 @@ def wide(array: np.ndarray) -> np.ndarray:
     return array.astype("float64") if array.dtype.kind == "f" else array
 
 
+def with_wide_bodies(attrs: Mapping[str, Any]) -> dict[str, Any]:
+    """Attributes of an op that is to be built on float64 operands.
+
+    Args:
+        attrs: attributes, of which bodies know the types of their parameters.
+
+    Returns:
+        The attributes with bodies in float64.
+
+    Example:
+        >>> with_wide_bodies({"axis": 1})
+        {'axis': 1}
+    """
+    return {k: _widened_body(v) if isinstance(v, Body) else v for k, v in attrs.items()}
+
+
 def _wide_input(node: Node) -> Node:
     if node.dtype not in _NARROW or isinstance(node, Variable):
         return node
@@ -138,8 +156,24 @@ def _widened(node: Node, operands: tuple[Node, ...]) -> Node:
     return build(node.op, operands, attrs, node.origin)
 
 
+def _widened_body(body: Body) -> Body:
+    table: dict[Node, Node] = {}
+    for node in body.nodes:
+        if node.op is ARG:
+            table[node] = arg(node.attrs["index"], _wide_type(node.type))
+        else:
+            table[node] = _widened(node, tuple(table[n] for n in node.inputs))
+    return Body([_wide_type(t) for t in body.parameters], [table[n] for n in body.outputs])
+
+
+def _wide_type(type_: TensorType) -> TensorType:
+    return type_.with_dtype("float64") if type_.is_float else type_
+
+
 def _widened_attribute(name: str, value: Any) -> Any:
-    """Dtypes made wide, also those in the instructions of a fused op."""
+    """Dtypes made wide, also those in bodies and in the instructions of a fused op."""
+    if isinstance(value, Body):
+        return _widened_body(value)
     if name == "dtype":
         return "float64" if value in _NARROW else value
     if not isinstance(value, tuple):

@@ -68,13 +68,13 @@ class Batches:
         plan, feeds = self._plans[index]
         with self._lock:
             if order is None:
-                for array, buffer in feeds:
-                    buffer[...] = array[start:stop]
-            else:
-                rows = order[start:stop]
-                for array, buffer in feeds:
-                    # Rows are in range; "clip" is the mode in which `take` writes without a copy.
-                    array.take(rows, 0, buffer, "clip")
+                given = plan.feed([array[start:stop] for array, _ in feeds])
+                plan.run_bare(self._steady, given)
+                return plan
+            rows = order[start:stop]
+            for array, buffer in feeds:
+                # Rows are in range; "clip" is the mode in which `take` writes without a copy.
+                array.take(rows, 0, buffer, "clip")
             plan.run_bare(self._steady)
         return plan
 

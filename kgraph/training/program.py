@@ -103,9 +103,7 @@ class Step:
         """Runs on one batch; returns the plan, which holds the outputs until the next run."""
         plan = self.plan(tuple([a.shape for a in arrays]))
         with self.lock:
-            for buffer, array in zip(plan.inputs, arrays):
-                buffer[...] = array
-            plan.run()
+            plan.run(plan.feed(arrays))
         return plan
 
 

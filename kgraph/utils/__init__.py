@@ -10,11 +10,22 @@ _HOME = {
     "custom_object_scope": "kgraph.utils.registry",
     "get_custom_objects": "kgraph.utils.registry",
     "register_keras_serializable": "kgraph.utils.registry",
+    "PyDataset": "kgraph.utils.data_utils",
+    "Sequence": "kgraph.utils.data_utils",
+    "array_to_img": "kgraph.preprocessing.image",
+    "image_dataset_from_directory": "kgraph.utils.image_dataset_utils",
+    "img_to_array": "kgraph.preprocessing.image",
+    "load_img": "kgraph.preprocessing.image",
+    "pad_sequences": "kgraph.preprocessing.sequence",
+    "save_img": "kgraph.preprocessing.image",
+    "split_dataset": "kgraph.utils.dataset_utils",
+    "text_dataset_from_directory": "kgraph.utils.text_dataset_utils",
+    "timeseries_dataset_from_array": "kgraph.utils.timeseries_dataset_utils",
     "to_categorical": "kgraph.utils.np_utils",
     "normalize": "kgraph.utils.np_utils",
     "print_summary": "kgraph.models.summary",
 }
-_MODULES = ("generic_utils", "np_utils")
+_MODULES = ("data_utils", "generic_utils", "np_utils")
 
 __all__ = [*_HOME, *_MODULES]
 

@@ -56,7 +56,7 @@ def test_what_users_call_has_an_example(owner):
 
 FACES = (
     "layers", "models", "losses", "metrics", "activations", "initializers", "utils", "saving",
-    "testing",
+    "testing", "preprocessing", "preprocessing.image",
 )  # fmt: skip
 
 

@@ -15,6 +15,8 @@ LAYERS = {
     "kgraph.ops": 1,
     "kgraph.passes": 2,
     "kgraph.runtime.autodiff": 2,
+    "kgraph.runtime.loop_gradients": 2,
+    "kgraph.runtime.loop_sums": 2,
     "kgraph.runtime.schedule": 2,  # so that passes can estimate memory in the runtime's order
     "kgraph.runtime": 3,
     "kgraph.tools.viz": 3.5,

@@ -59,7 +59,7 @@ def test_the_unchanged_document_is_good():
 @pytest.mark.parametrize(
     ("path", "value", "where", "message"),
     [
-        ("/kgraph", 2, "/kgraph", "version 2"),
+        ("/kgraph", 3, "/kgraph", "version 3"),
         ("/kgraph", True, "/kgraph", "version"),
         ("/kgraph", ..., "/", "'kgraph' is missing"),
         ("/stage", "soup", "/stage", "layers, core, fused"),

@@ -33,9 +33,10 @@ def test_the_document():
     with scope("dense_1"):
         document = dumps(small())
     assert json.loads(document) == {
-        "kgraph": 1,
+        "kgraph": 2,
         "stage": "core",
         "layers": [],
+        "bodies": [],
         "nodes": [
             {"op": "input", "attrs": {"name": "x"}, "types": ["f32[batch, 2]"]},
             {"op": "state", "attrs": {"name": "w", "trainable": True}, "types": ["f32[2, 3]"]},

@@ -16,6 +16,7 @@ from kgraph.ir.serialize import dumps, loads
 from kgraph.runtime.autodiff import grad
 from kgraph.runtime.interp import interpret
 from kgraph.testing.gradients import check_gradients
+from kgraph.testing.widening import with_wide_bodies
 
 # Gradients that differ from the derivative on purpose.
 NO_DERIVATIVE = ("stop_gradient",)
@@ -97,7 +98,8 @@ def _check_sample(op, sample, number):
     if op.reference is not None:
         check_reference(case, sample.differentiable)
     if sample.differentiable and _has_gradient(case):
-        check_gradients(lambda *xs: op.apply(xs, **sample.attrs), *arrays, directions=1)
+        attrs = with_wide_bodies(sample.attrs)
+        check_gradients(lambda *xs: op.apply(xs, **attrs), *arrays, directions=1)
     return check_symbolic(case, sample, rng)
 
 

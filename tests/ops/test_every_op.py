@@ -7,7 +7,17 @@ from kgraph import ops  # noqa: F401  (registers them)
 from kgraph.ir import OPS
 
 # What the runtime or `lower` gives a meaning to.
-WITHOUT_KERNEL = ("const", "input", "item", "layer_call", "mask_of", "rng_step", "size", "state")
+WITHOUT_KERNEL = (
+    "arg",
+    "const",
+    "input",
+    "item",
+    "layer_call",
+    "mask_of",
+    "rng_step",
+    "size",
+    "state",
+)
 
 
 @pytest.mark.parametrize("name", sorted(set(OPS) - set(WITHOUT_KERNEL)))

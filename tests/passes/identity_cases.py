@@ -415,6 +415,11 @@ MOVEMENT = (
          lambda x: ops.broadcast_to(x, (3, 2, *x.shape)),
          (lambda x: ops.broadcast_to(-ops.broadcast_to(x, (2, *x.shape)), (3, 2, *x.shape))
           if x.dtype != "bool" else x,)),
+    Case("uniform-view", "a",
+         lambda x: ops.expand_dims(ops.broadcast_to(x, (5, 3)), 1),
+         lambda x: ops.broadcast_to(x, (5, 1, 3)),
+         (lambda x: ops.broadcast_to(x, (5, 3)), lambda x: ops.expand_dims(x, 0)),
+         shapes=(((),),)),
     Case("slice-all", "a", lambda x: ops.slice(x, (0, 0), x.shape), same,
          (lambda x: x[:, 1:], lambda x: x[:, ::2],
           lambda x: ops.slice(x, (1, 0), (x.shape[0] + 1, 3)) if x.shape[0] is BATCH else x[:, 1:]),

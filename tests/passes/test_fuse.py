@@ -19,6 +19,7 @@ from kgraph.optimizers import SGD, Adam, RMSprop
 from kgraph.passes import CORE, Pipeline, fueled
 from kgraph.passes.fuse import Fuse
 from kgraph.passes.lower import lower
+from kgraph.passes.prepared import prepared_nodes
 from kgraph.passes.regions import Limits, find_regions
 from kgraph.runtime.autodiff import grad
 from kgraph.runtime.interp import interpret
@@ -172,7 +173,7 @@ def test_long_chains_are_split_into_convex_pieces():
 @pytest.mark.parametrize("seed", range(40))
 def test_contracting_all_regions_leaves_no_circle(limits, seed):
     graph = draw_graph(np.random.default_rng(seed), tame=False, most=60)
-    regions = find_regions(graph, limits)
+    regions = find_regions(graph, limits, prepared_nodes(graph))
     members = [n for region in regions for n in region]
     assert len(members) == len(set(members))
     home = {n: i for i, region in enumerate(regions) for n in region}

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 import kgraph
 from kgraph import layers, ops
 from kgraph.ir import Variable
-from kgraph.runtime.structure import flatten
+from kgraph.ir.structure import flatten
 
 Point = namedtuple("Point", "x y")
 

@@ -72,7 +72,9 @@ def test_special_values_hold_what_they_promise():
     assert (np.abs(values - np.float32(88.7)) < 1e-4).any()
 
 
-@pytest.mark.parametrize("options", [{}, {"patterns": PLANTS}, {"tame": False}], ids=["plain", "planted", "wild"])
+@pytest.mark.parametrize(
+    "options", [{}, {"patterns": PLANTS}, {"tame": False}], ids=["plain", "planted", "wild"]
+)
 def test_graphs_are_valid_and_run_at_every_size(options):
     for rng in seeds(60):
         graph = draw_graph(rng, **options)

@@ -1,0 +1,161 @@
+"""Loops in plans: a `scan` runs as a Python loop over kernel calls whose arrays exist beforehand.
+
+A step of the loop is planned once (`plan.plan_loop`). Here every window of that plan becomes one on
+the memory around it: what all steps share lies in the operands, the carry in the loop's outputs,
+where each step overwrites it, and what belongs to one step is a window that moves along axis 0, one
+array for each step. A loop inside a step is run by its op's kernel, which allocates.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from kgraph.ops.specialized import Prepared
+from kgraph.runtime.copying import COPY
+from kgraph.runtime.plan import Operand, Step
+from kgraph.runtime.source import Line, Listing, Names, call_line, definition, wish
+
+# A kernel with its attributes built in, and what it is called with.
+Call = tuple[Callable[..., Any], tuple[Any, ...]]
+
+
+def bound_call(step: Step, arrays: Sequence[np.ndarray]) -> Call:
+    """The kernel of a step for its types, and its arguments: the arrays, or views of them."""
+    kernel = step.op.specialize(
+        [o.type for o in step.inputs], [o.type for o in step.outputs], step.attrs
+    )
+    return _call(kernel, arrays)
+
+
+def _call(kernel: Callable[..., Any], arrays: Sequence[np.ndarray]) -> Call:
+    if isinstance(kernel, Prepared):
+        run, *views = kernel.run, *kernel.views(*arrays)
+        return run, tuple(views)
+    return kernel, tuple(arrays)
+
+
+class LoopFunction:
+    """One `scan` of a plan, ready to run.
+
+    Args:
+        step: the step of the plan around it.
+        array: the array that an operand of that plan stands for.
+
+    Attributes:
+        listing: the emitted text.
+        run: runs all steps of the loop.
+    """
+
+    def __init__(self, step: Step, array: Callable[[Operand], np.ndarray]) -> None:
+        assert step.loop is not None
+        self._step, self._loop, self._array = step, step.loop, array
+        self._names = Names()
+        self._consts, self._carry = step.attrs["consts"], step.attrs["carry"]
+        length = int(step.attrs["length"])
+        self._times = range(length)[::-1] if step.attrs["reverse"] else range(length)
+        self._used: dict[str, None] = {}
+        # Name in the text -> what it stands for in each step of the loop.
+        self._moving: dict[str, list[Any]] = {}
+        body = [self._line(inner) for inner in self._loop.steps]
+        self.listing = Listing(self, "loop", self._text(body), self._names.values)
+        self.run = self.listing.function("run_loop")
+
+    def _text(self, body: Sequence[Line]) -> list[Line]:
+        moves = list(zip(*self._moving.values())) if self._moving else [()] * len(self._times)
+        starts = [line for i in range(self._carry) for line in self._start(i)]
+        targets = "".join(f"{name}, " for name in self._moving).strip() or "_"
+        head: Line = (f"    for {targets} in {self._name(moves, 'moves')}:", None)
+        lines = [*starts, head, *(body or [("        pass", None)])]
+        return definition("run_loop", self._used, lines)
+
+    def _start(self, index: int) -> Iterable[Line]:
+        """The line that puts the first value of a carry in its place."""
+        source, target = self._step.inputs[self._consts + index], self._step.outputs[index]
+        if source != target:
+            step = Step(COPY, {}, (source,), (target,), (), self._step.node)
+            arrays = self._array(target), self._array(source)
+            names = map(self._name, (np.copyto, *arrays), ("copyto", f"h{index}", f"first{index}"))
+            yield call_line([*names], step)
+
+    def _line(self, inner: Step) -> Line:
+        """The call of a kernel in the body; arguments that move are variables of the loop."""
+        operands = (*inner.inputs, *inner.outputs, *inner.scratch)
+        kernel = inner.op.specialize(
+            [o.type for o in inner.inputs], [o.type for o in inner.outputs], inner.attrs
+        )
+        if not any(self._moves(o) for o in operands) or not self._times:
+            run, arguments = _call(kernel, [self._at(o, 0) for o in operands])
+            columns = [[a] for a in arguments]
+        else:
+            calls = [_call(kernel, [self._at(o, t) for o in operands]) for t in self._times]
+            run = calls[0][0]
+            columns = [list(c) for c in zip(*(arguments for _, arguments in calls))]
+        names = [self._wish(o) for o in operands]
+        wishes = names if len(names) == len(columns) else ["view"] * len(columns)
+        words = [self._name(run, inner.op.name)]
+        for values, text in zip(columns, wishes, strict=True):
+            still = all(value is values[0] for value in values)
+            words.append(self._name(values[0], text) if still else self._variable(values, text))
+        return call_line(words, inner, indent="        ")
+
+    def _name(self, value: Any, text: str) -> str:
+        name = self._names.of(value, text)
+        self._used[name] = None
+        return name
+
+    def _variable(self, values: list[Any], text: str) -> str:
+        """The variable of the loop that takes these values in turn."""
+        for name, known in self._moving.items():
+            if all(a is b for a, b in zip(known, values)):
+                return name
+        name = self._names.of(values, text)
+        self._moving[name] = values
+        return name
+
+    def _wish(self, operand: Operand) -> str:
+        """What to call a window: `w` what all steps share, `h` the carry, `x` and `y` its like."""
+        index = _parameter(operand)
+        if index is None:
+            return wish(operand)
+        counts = (("w", self._consts), ("h", self._carry), ("x", self._step.attrs["xs"]))
+        for letter, count in counts:
+            if index < count:
+                return f"{letter}{index}"
+            index -= count
+        return f"y{index}"
+
+    def _moves(self, operand: Operand) -> bool:
+        """Whether the window lies elsewhere in each step."""
+        index = _parameter(operand)
+        return index is not None and index >= self._consts + self._carry
+
+    def _at(self, operand: Operand, time: int) -> np.ndarray:
+        """The array that an operand of the body stands for in one step of the loop."""
+        if not isinstance(operand.base, int) and _parameter(operand) is None:
+            return self._array(operand)  # a constant
+        whole, offset = self._home(operand, time)
+        offset += whole.offset + operand.offset
+        return self._array(replace(operand, base=whole.base, offset=offset))
+
+    def _home(self, operand: Operand, time: int) -> tuple[Operand, int]:
+        """The operand of the loop that a window lies in, and the byte where its memory starts."""
+        step, index = self._step, _parameter(operand)
+        if index is None:
+            return step.scratch[0], self._loop.buffers[operand.base].offset
+        if index < self._consts:
+            return step.inputs[index], 0
+        if index < self._consts + self._carry:
+            return step.outputs[index - self._consts], 0
+        given = index - len(step.inputs)
+        whole = step.inputs[index] if given < 0 else step.outputs[self._carry + given]
+        return whole, time * whole.strides[0]
+
+
+def _parameter(operand: Operand) -> int | None:
+    """Number of the body's parameter that a window lies in; outputs of a step follow them."""
+    base = operand.base
+    return None if isinstance(base, int) or base.op.name != "arg" else base.attrs["index"]
