@@ -50,6 +50,7 @@ _EMBEDDING_1 = {
     "W_regularizer": "embeddings_regularizer",
     "W_constraint": "embeddings_constraint",
 }
+_PRELU_1 = {"init": "alpha_initializer"}
 # Keras 3's numbers that say something only beside a switch that is off.
 _BESIDE_SWITCHES = ("renorm_momentum", "lora_alpha")
 # Keras 1's that are off at these values: BatchNormalization's mode, Embedding's dropout.
@@ -77,7 +78,7 @@ def translate(cls: Any, config: Mapping[str, Any]) -> dict[str, Any]:
     for key, value in _renamed_windows(known, config).items():
         if key == "axis" and isinstance(value, (list, tuple)) and len(value) == 1:
             value = value[0]  # TensorFlow's Keras writes BatchNormalization's axis as [3]
-        new = next((t[key] for t in (_EMBEDDING_1, KERAS_1) if t.get(key) in known), key)
+        new = next((t[key] for t in (_EMBEDDING_1, _PRELU_1, KERAS_1) if t.get(key) in known), key)
         if key in known:
             found[key] = value
         elif new in known:

@@ -9,16 +9,24 @@ from typing import Any
 
 from kgraph.errors import explain
 from kgraph.layers import (
+    advanced_activations,
     attention,
     convolutional,
     core,
+    dropout,
     einsum_dense,
     embeddings,
+    encoding,
     lambda_layer,
+    legacy,
     local,
     merge,
+    noise,
     normalization,
+    pooling,
+    preprocessing,
     reshaping,
+    resizing,
 )
 from kgraph.layers import (
     input as input_module,
@@ -28,16 +36,21 @@ from kgraph.layers.dialects import translate
 from kgraph.utils.registry import Registry, custom_object_scope, find_custom, registered_name
 
 _MODULES: tuple[types.ModuleType, ...] = (
-    attention, convolutional, core, einsum_dense, embeddings, input_module, lambda_layer, local,
-    merge, normalization, reshaping,
+    advanced_activations, attention, convolutional, core, dropout, einsum_dense, embeddings,
+    encoding, input_module, lambda_layer, legacy, local, merge, noise, normalization, pooling,
+    preprocessing, reshaping, resizing,
 )  # fmt: skip
 
-# Name (Keras 1's too, such as Convolution2D) -> class; `kgraph.models` adds Model and Sequential.
+# Class name, or another name that Keras has for it -> class; `kgraph.models` adds Model and
+# Sequential.
 NAMES: dict[str, Any] = {
     name: value
     for module in _MODULES
     for name, value in vars(module).items()
-    if isinstance(value, type) and issubclass(value, Layer) and value is not Layer
+    if name[0] != "_"
+    and isinstance(value, type)
+    and issubclass(value, Layer)
+    and value is not Layer
 }
 # What Keras calls the class in its files.
 NAMES["GroupedQueryAttention"] = attention.GroupQueryAttention

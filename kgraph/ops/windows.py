@@ -56,6 +56,23 @@ class Windows:
             raise InferenceError("padding 'same' is a pair only when the input's size is known")
         return found
 
+    def along(self, axis: int) -> Windows:
+        """Windows that cover one cell of all spatial axes but one.
+
+        Example:
+            >>> windows((3, 2), strides=2).along(1)
+            Windows(size=(1, 2), strides=(1, 2), padding=((0, 0), (0, 0)), dilation=(1, 1))
+        """
+        n = len(self.size)
+
+        def alone(values: tuple[Any, ...], other: Any) -> tuple[Any, ...]:
+            return (other,) * axis + (values[axis],) + (other,) * (n - 1 - axis)
+
+        return Windows(
+            alone(self.size, 1), alone(self.strides, 1), alone(self.padding, (0, 0)),
+            alone(self.dilation, 1),
+        )  # fmt: skip
+
     def on(self, sizes: Sequence[Size]) -> Windows:
         """The same windows on an input of these sizes: "same" becomes pairs where it can.
 

@@ -20,24 +20,18 @@ from kgraph.layers import (
     UnitNormalization,
 )
 from kgraph.testing.choices import Choices
-from kgraph.testing.pool import BATCH
+from kgraph.testing.layer_types import SMALL, Make, floats
 
-Make = Callable[[Choices], tuple[Layer, list[TensorType]]]
-SMALL = (3, 1, 2, 4)
 _EQUATIONS: tuple[tuple[str, Any, str | None], ...] = (
     ("...x,xy->...y", 2, "y"), ("abc,cde->abde", (None, 2, 3), "de"), ("abc,bcd->ad", 3, "d"),
     ("abc,bd->adc", (2, None), None), ("ab...,bc->ac...", 2, "c"), ("abc,cd->abd", (None, 2), "bd"),
 )  # fmt: skip
 
 
-def _floats(*sizes: Any) -> TensorType:
-    return TensorType((BATCH, *sizes), "float32")
-
-
 def _sequences(c: Choices, width: int) -> list[TensorType]:
     """A query and a value, perhaps a key of the value's length."""
     lengths = c.among(SMALL), c.among(SMALL)
-    types = [_floats(n, width) for n in lengths]
+    types = [floats(n, width) for n in lengths]
     return [*types, types[1]] if c.chance(30) else types
 
 
@@ -81,7 +75,7 @@ def _group_query(c: Choices) -> tuple[Layer, list[TensorType]]:
 def _einsum_dense(c: Choices) -> tuple[Layer, list[TensorType]]:
     equation, shape, bias = c.among(_EQUATIONS)
     layer = EinsumDense(equation, shape, c.among((None, "tanh")), bias if c.flag() else None)
-    return layer, [_floats(c.among(SMALL), c.among(SMALL))]
+    return layer, [floats(c.among(SMALL), c.among(SMALL))]
 
 
 def _group_normalization(c: Choices) -> tuple[Layer, list[TensorType]]:
@@ -89,19 +83,19 @@ def _group_normalization(c: Choices) -> tuple[Layer, list[TensorType]]:
     sizes = [3, 2, 3]
     sizes[axis - 1 if axis > 0 else -1] = channels
     layer = GroupNormalization(c.among((2, 1, -1)), axis, center=not c.chance(20))
-    return layer, [_floats(*sizes)]
+    return layer, [floats(*sizes)]
 
 
 def _by_axes(kind: Callable[..., Layer]) -> Make:
     def make(c: Choices) -> tuple[Layer, list[TensorType]]:
-        return kind(axis=c.among((-1, 1, [1, 2]))), [_floats(c.among(SMALL), c.among(SMALL))]
+        return kind(axis=c.among((-1, 1, [1, 2]))), [floats(c.among(SMALL), c.among(SMALL))]
 
     return make
 
 
 def _spectral(c: Choices) -> tuple[Layer, list[TensorType]]:
     layer = SpectralNormalization(Dense(c.among((2, 1, 3))), c.among((1, 3)))
-    return layer, [_floats(c.among(SMALL))]
+    return layer, [floats(c.among(SMALL))]
 
 
 # As `MAKERS` of `drawn_layers.py`, which this is part of.
