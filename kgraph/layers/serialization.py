@@ -9,12 +9,24 @@ from typing import Any
 
 from kgraph.errors import explain
 from kgraph.layers import (
+    advanced_activations,
+    attention,
+    convolutional,
     core,
+    dropout,
+    einsum_dense,
     embeddings,
+    encoding,
     lambda_layer,
+    legacy,
+    local,
     merge,
+    noise,
     normalization,
+    pooling,
+    preprocessing,
     reshaping,
+    resizing,
 )
 from kgraph.layers import (
     input as input_module,
@@ -24,16 +36,24 @@ from kgraph.layers.dialects import translate
 from kgraph.utils.registry import Registry, custom_object_scope, find_custom, registered_name
 
 _MODULES: tuple[types.ModuleType, ...] = (
-    core, embeddings, input_module, lambda_layer, merge, normalization, reshaping,
+    advanced_activations, attention, convolutional, core, dropout, einsum_dense, embeddings,
+    encoding, input_module, lambda_layer, legacy, local, merge, noise, normalization, pooling,
+    preprocessing, reshaping, resizing,
 )  # fmt: skip
 
-# Class name -> class; `kgraph.models` adds Model and Sequential.
+# Class name, or another name that Keras has for it -> class; `kgraph.models` adds Model and
+# Sequential.
 NAMES: dict[str, Any] = {
-    value.__name__: value
+    name: value
     for module in _MODULES
-    for value in vars(module).values()
-    if isinstance(value, type) and issubclass(value, Layer) and value is not Layer
+    for name, value in vars(module).items()
+    if name[0] != "_"
+    and isinstance(value, type)
+    and issubclass(value, Layer)
+    and value is not Layer
 }
+# What Keras calls the class in its files.
+NAMES["GroupedQueryAttention"] = attention.GroupQueryAttention
 REGISTRY = Registry("layer", NAMES)
 
 

@@ -37,6 +37,8 @@ LAYERS = {
     "kgraph.preprocessing": 0.5,
     "kgraph.datasets": 0.5,
     "kgraph.utils": 0.5,
+    "kgraph.utils.conv_utils": 4,  # the lengths that layers compute
+    "kgraph.utils.io_utils": 5,
     "kgraph.utils.layer_utils": 5,
     "kgraph.utils.vis_utils": 6,
     "kgraph.tools": 6,
