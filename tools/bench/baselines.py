@@ -33,7 +33,7 @@ def compare(rows: Rows, baseline: Rows) -> list[str]:
             continue
         key = "ratio" if row.get("ratio") and before.get("ratio") else "step_us"
         parts = [f"{row['workload']}: {key} {before[key]} -> {row[key]}"]
-        plans = before.get("plan", {}), row.get("plan", {})
+        plans = before.get("plan") or {}, row.get("plan") or {}
         parts += [
             f"{name} {plans[0][name]} -> {value}"
             for name, value in plans[1].items()
@@ -41,5 +41,3 @@ def compare(rows: Rows, baseline: Rows) -> list[str]:
         ]
         lines.append(", ".join(parts))
     return lines
-
-

@@ -7,32 +7,31 @@ from rich.table import Table
 from kgraph.tools.bench.turns import Rows
 
 
-def plan_table(rows: Rows) -> Table:
-    """What kgraph's compiled steps consist of."""
-    mine = [r for r in rows if "plan" in r]
-    table = Table(title="the compiled training step")
-    table.add_column("workload")
-    for name in mine[0]["plan"] if mine else ():
-        table.add_column(name.replace("_", " "), justify="right")
-    for row in mine:
-        table.add_row(row["workload"], *(f"{value:,}" for value in row["plan"].values()))
-    return table
-
-
-def as_table(rows: Rows) -> Table:
-    """The rows for the terminal."""
+def time_table(rows: Rows) -> Table:
+    """Times, memory and ratios."""
     table = Table(title="microseconds: median (minimum); ratio = fastest peer / this, by step")
-    for column in ("workload", "framework", "training step", "predict a batch", "ratio"):
+    for column in ("workload", "framework", "training step", "predict a batch", "MB", "ratio"):
         table.add_column(column, justify="left" if column in ("workload", "framework") else "right")
     for r in rows:
-        ratio = "" if r["ratio"] is None else f"{r['ratio']:.2f}"
+        memory = r.get("memory_bytes")
         table.add_row(
             r["workload"],
             r["framework"],
             f"{r['step_us']} ({r['step_min_us']})",
             f"{r['predict_us']} ({r['predict_min_us']})",
-            ratio,
+            "" if memory is None else f"{memory / 1e6:.0f}",
+            "" if r["ratio"] is None else f"{r['ratio']:.2f}",
         )
     return table
 
 
+def plan_table(rows: Rows) -> Table:
+    """What kgraph's compiled steps consist of, a column a workload."""
+    mine = [r for r in rows if r.get("plan")]
+    table = Table(title="the compiled training step")
+    table.add_column("")
+    for row in mine:
+        table.add_column(row["workload"], justify="right")
+    for name in mine[0]["plan"] if mine else ():
+        table.add_row(name.replace("_", " "), *(f"{row['plan'][name]:,}" for row in mine))
+    return table

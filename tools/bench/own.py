@@ -1,4 +1,4 @@
-"""kgraph on one workload, in this process: `python -m kgraph.tools.bench.own time|plan WORKLOAD`."""
+"""kgraph on one workload in this process: `python -m kgraph.tools.bench.own time|plan NAME`."""
 
 from __future__ import annotations
 

@@ -6,6 +6,7 @@ gives logits, one array an output; without a key nothing is dropped.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 from typing import Any
 
@@ -153,7 +154,7 @@ def keys_of(key: Any, count: int) -> Any:
 def perceptron(work: Workload) -> Any:
     """Dense layers; ids are looked up first."""
     made, last = Weights(), len(work.widths) - 2
-    for i, shape in enumerate(zip(work.widths, work.widths[1:], strict=False)):
+    for i, shape in enumerate(itertools.pairwise(work.widths)):
         made.add(f"dense{i}", *shape)
     (read,) = work.inputs
     if read.ids:
@@ -172,7 +173,7 @@ def perceptron(work: Workload) -> Any:
 def images(work: Workload) -> Any:
     """Two blocks of two convolutions, then two dense layers."""
     made, widths = Weights(), (3, 32, 32, 64, 64)
-    for i, (channels, filters) in enumerate(zip(widths, widths[1:], strict=False)):
+    for i, (channels, filters) in enumerate(itertools.pairwise(widths)):
         made.add(f"conv{i}", 3, 3, channels, filters)
     made.add("hidden", 6 * 6 * 64, 512)
     made.add("last", 512, work.classes)
@@ -208,7 +209,7 @@ def two_heads(work: Workload) -> Any:
     made.found["table"] = made.draw(*TOPICS)
     made.add_lstm(TOPICS[1], HEAD_STATE)
     widths = (HEAD_STATE + work.inputs[1].shape[0], HEAD, HEAD, HEAD, 1)
-    for i, shape in enumerate(zip(widths, widths[1:], strict=False)):
+    for i, shape in enumerate(itertools.pairwise(widths)):
         made.add(f"dense{i}", *shape)
     made.add("auxiliary", HEAD_STATE, 1)
 
