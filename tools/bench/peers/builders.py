@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from .workloads import HEAD, HEAD_STATE, STATE, TOPICS, WORDS, WORKLOADS, Workload
@@ -68,7 +69,7 @@ def _two_heads(layers: Any, work: Workload, words: Any, numbers: Any) -> list[An
     return [layers.Dense(1, activation="sigmoid")(h) for h in (x, read)]
 
 
-BODIES = {
+BODIES: dict[str, Callable[..., list[Any]]] = {
     "mlp_binary": _perceptron,
     "mlp_mnist": _digits,
     "mlp_wide": _perceptron,
