@@ -34,7 +34,7 @@ class TimeDistributed(Wrapper):
 
     def __init__(self, layer: Any, **kwargs: Any) -> None:
         super().__init__(layer, **kwargs)
-        self.supports_masking = True
+        self.supports_masking, self.stateful = True, layer.stateful
 
     def build(self, input_shape: Shape) -> None:
         self._check_rank(input_shape)
