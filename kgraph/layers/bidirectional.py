@@ -74,6 +74,7 @@ class Bidirectional(Wrapper):
             backwards = not layer.go_backwards
             self.backward_layer = _copy(layer, name=f"backward_{name}", go_backwards=backwards)
         self._check_directions()
+        self._zeros_asked = bool(getattr(layer, "zero_output_for_mask", False))
         for each in (self.forward_layer, self.backward_layer):
             if hasattr(each, "zero_output_for_mask"):
                 each.zero_output_for_mask = layer.return_sequences
@@ -205,6 +206,11 @@ class Bidirectional(Wrapper):
     # -- configuration -------------------------------------------------------------------------
     def get_config(self) -> dict[str, Any]:
         config = {**super().get_config(), "merge_mode": self.merge_mode}
+        # The layer as it was given; what this one changes it changes again when it is made.
+        inner = config["layer"]["config"]
+        inner["name"] = self.forward_layer.name.removeprefix("forward_")
+        if not self._zeros_asked:
+            inner.pop("zero_output_for_mask", None)
         if self._own_backward:
             config["backward_layer"] = serialize(self.backward_layer)
         if self._num_constants:

@@ -1,7 +1,7 @@
 """Cells: one step of a recurrent layer. What all built-in ones share, and SimpleRNNCell.
 
 A built-in cell computes what it takes from the inputs apart from what it takes from the states:
-`project` needs no state, so that a layer calls it once for all time steps, and `step` does the rest.
+`project` needs no state, so that a layer calls it once for all time steps; `step` does the rest.
 Dropout masks are drawn where the step is built, which a layer does once for all time steps.
 """
 

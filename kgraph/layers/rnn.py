@@ -23,7 +23,7 @@ from kgraph.layers.cell_protocol import (
 )
 from kgraph.layers.lookup import deserialize, serialize
 from kgraph.layers.recurrent_cells import RecurrentCell
-from kgraph.layers.recurrent_inputs import as_list, check_states, join_inputs, split_inputs
+from kgraph.layers.recurrent_inputs import check_states, join_inputs, split_inputs
 from kgraph.layers.recurrent_loop import Loop, trace_step
 from kgraph.layers.recurrent_states import StateKeeper
 from kgraph.layers.spec import InputSpec, check_shapes

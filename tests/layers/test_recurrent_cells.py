@@ -28,7 +28,7 @@ X = random(3, 4, 5)
 
 
 @pytest.mark.parametrize(
-    "kind, arguments, states",
+    ("kind", "arguments", "states"),
     [("SimpleRNN", {}, 1), ("GRU", {"reset_after": True}, 1), ("GRU", {"reset_after": False}, 1),
      ("LSTM", {}, 2)],
 )  # fmt: skip
@@ -247,7 +247,7 @@ def masks_in(layer, x):
 
 
 @pytest.mark.parametrize("unroll", [False, True])
-@pytest.mark.parametrize("kind, gates", [(SimpleRNN, 1), (GRU, 3), (LSTM, 4)])
+@pytest.mark.parametrize(("kind", "gates"), [(SimpleRNN, 1), (GRU, 3), (LSTM, 4)])
 def test_dropout_masks_are_drawn_once_a_call(kind, gates, unroll):
     def draws(**rates):
         return masks_in(kind(3, unroll=unroll, return_sequences=True, **rates), X)

@@ -21,7 +21,7 @@ def both(kind, **arguments):
 
 
 @pytest.mark.parametrize(
-    "kind, arguments",
+    ("kind", "arguments"),
     [
         ("SimpleRNN", {}),
         ("SimpleRNN", {"activation": "relu", "use_bias": False, "go_backwards": True}),
@@ -51,7 +51,7 @@ def masked_pair(kind, x, **arguments):
 
 
 @pytest.mark.parametrize(
-    "kind, arguments",
+    ("kind", "arguments"),
     [
         ("SimpleRNN", {"return_sequences": True, "unroll": True}),
         ("GRU", {"reset_after": True}),
@@ -80,7 +80,7 @@ class Here:
 
 
 @pytest.mark.parametrize(
-    "kind, arguments, count",
+    ("kind", "arguments", "count"),
     [
         ("SimpleRNN", {"return_sequences": True}, 1),
         ("GRU", {"reset_after": True, "go_backwards": True}, 1),

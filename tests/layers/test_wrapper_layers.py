@@ -151,7 +151,7 @@ def test_inner_layers_with_more_axes():
     assert TimeDistributed(block)(Input((None, 4, 5)))._keras_shape == (None, None, 2)
 
 
-@pytest.mark.parametrize("rows, time", [(0, 3), (1, 1), (2, 0), (5, 7)])
+@pytest.mark.parametrize(("rows", "time"), [(0, 3), (1, 1), (2, 0), (5, 7)])
 def test_symbolic_sizes(rows, time):
     model = Model(x := Input((None, 5)), TimeDistributed(Dense(3, "relu"))(x))
     assert model.output_shape == (None, None, 3)
