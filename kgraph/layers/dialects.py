@@ -52,7 +52,7 @@ _EMBEDDING_1 = {
 }
 _PRELU_1 = {"init": "alpha_initializer"}
 # Classes of Keras 2 that are another class here with these arguments.
-_RENAMED = {
+_RENAMED: dict[str, tuple[str, dict[str, Any]]] = {
     "CuDNNLSTM": ("LSTM", {"recurrent_activation": "sigmoid"}),
     "CuDNNGRU": ("GRU", {"recurrent_activation": "sigmoid", "reset_after": True}),
 }

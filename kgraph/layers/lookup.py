@@ -62,10 +62,14 @@ def deserialize(config: Mapping[str, Any], custom_objects: Mapping[str, Any] | N
     with custom_object_scope(custom_objects or {}):
         known = find_custom(registered) if registered else None
         cls: Any = REGISTRY.find(name) if known is None else known
-        is_cell = hasattr(cls, "call") and hasattr(cls, "state_size")
-        if not inspect.isclass(cls) or not (issubclass(cls, Layer) or is_cell):
+        if not _is_layer_or_cell(cls):
             raise ValueError(explain(f"{name} is not a layer", got=repr(cls)))
         builtin = NAMES.get(name) is cls
         if builtin and not cls.first_call:  # models translate their layers one by one
             settings = translate(cls, settings)
         return cls.from_config(settings)
+
+
+def _is_layer_or_cell(cls: Any) -> bool:
+    is_cell = hasattr(cls, "call") and hasattr(cls, "state_size")
+    return inspect.isclass(cls) and (is_cell or issubclass(cls, Layer))

@@ -130,7 +130,9 @@ class RecurrentCell(Layer):
         return identities
 
     # -- meaning -------------------------------------------------------------------------------
-    def call(self, inputs: Any, states: Any, training: bool | None = None) -> Any:
+    def call(  # type: ignore[override]
+        self, inputs: Any, states: Any, training: bool | None = None
+    ) -> Any:
         """One step.
 
         Args:

@@ -138,10 +138,10 @@ class Loop:
 
         run = self._unrolled if self.unroll else self._scanned
         carry, ys = run(body, carry, xs if mask is None else (xs, mask))
-        states = carry[: len(states)]
+        after = carry[: len(states)]
         if self.sequences:
-            return ys, states
-        return carry[-1] if twin is None else states[twin], states
+            return ys, after
+        return carry[-1] if twin is None else after[twin], after
 
     def _zeros(self, mask: Node | None) -> bool:
         """Whether masked steps put out zeros."""

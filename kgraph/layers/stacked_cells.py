@@ -67,7 +67,7 @@ class StackedRNNCells(Layer):
             shape = (shape[0], *output_shape(cell))
         self.built = True
 
-    def call(
+    def call(  # type: ignore[override]
         self, inputs: Any, states: Any, constants: Any = None, training: bool | None = None
     ) -> Any:
         """One step of all cells.
