@@ -122,19 +122,16 @@ class GRUCell(GatedCell):
 
     def step(self, x: Any, states: tuple[Any, ...], training: bool | None) -> Any:
         (h,), cut = states, 2 * self.units
-        kernel = self.recurrent_kernel
+        kernel, x = self.recurrent_kernel, self.by_gate(x)
         if self.reset_after:
-            product = self.recur(h, kernel, training)
-            gates = self.recurrent_activation(x[:, :cut] + product[:, :cut])
-            z, r = ops.split(gates, 2, axis=1)
-            inner = product[:, cut:]
-            if self.bias is not None:
-                inner = inner + self.bias[1, cut:]
-            candidate = self.activation(x[:, cut:] + r * inner)
+            product = self.by_gate(self.recur(h, kernel, training))
+            z, r = ops.unstack(self.recurrent_activation(x[:2] + product[:2]))
+            inner = product[2] if self.bias is None else product[2] + self.bias[1, cut:]
+            candidate = self.activation(x[2] + r * inner)
         else:
-            gates = self.recurrent_activation(x[:, :cut] + self.recur(h, kernel[:, :cut], training))
-            z, r = ops.split(gates, 2, axis=1)
-            candidate = self.activation(x[:, cut:] + self.recur(r * h, kernel[:, cut:], training))
+            product = self.by_gate(self.recur(h, kernel[:, :cut], training))
+            z, r = ops.unstack(self.recurrent_activation(x[:2] + product))
+            candidate = self.activation(x[2] + self.recur(r * h, kernel[:, cut:], training))
         # z h + (1 - z) c with one product less.
         h = candidate + z * (h - candidate)
         return h, (h,)
@@ -230,10 +227,9 @@ class LSTMCell(GatedCell):
 
     def step(self, x: Any, states: tuple[Any, ...], training: bool | None) -> Any:
         h, c = states
-        z = x + self.recur(h, self.arranged(self.recurrent_kernel), training)
-        cut = 3 * self.units
-        o, i, f = ops.split(self.recurrent_activation(z[:, :cut]), 3, axis=1)
-        c = f * c + i * self.activation(z[:, cut:])
+        z = self.by_gate(x + self.recur(h, self.arranged(self.recurrent_kernel), training))
+        o, i, f = ops.unstack(self.recurrent_activation(z[:3]))
+        c = f * c + i * self.activation(z[3])
         h = o * self.activation(c)
         return h, (h, c)
 

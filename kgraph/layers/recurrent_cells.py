@@ -160,7 +160,7 @@ class RecurrentCell(Layer):
         width = self.count * self.units
         kernel, bias = self.arranged(self.kernel), self.input_bias()
         dropped = bool(training) and 0 < self.dropout < 1
-        if dropped and self._by_gate():
+        if dropped and self._masks_by_gate():
             projected = self._project_by_gate(inputs, kernel)
         else:
             if dropped:
@@ -195,9 +195,18 @@ class RecurrentCell(Layer):
         """What is added to the product with the inputs, or None."""
         return None if self.bias is None else self.arranged(self.bias)
 
+    def by_gate(self, z: Any) -> Any:
+        """(batch, gates * units) as (gates, batch, units).
+
+        A view, but what is computed of it is contiguous, and so is each gate of that; an
+        activation along the last axis sees one gate.
+        """
+        batch, width = z.shape
+        return ops.transpose(ops.reshape(z, (batch, width // self.units, self.units)), (1, 0, 2))
+
     def recur(self, state: Any, kernel: Any, training: bool | None) -> Any:
         """The product of a state with a recurrent kernel, with a dropout mask for each gate."""
-        if not training or not self._by_gate():
+        if not training or not self._masks_by_gate():
             return ops.matmul(state, kernel)
         batch, units = state.shape
         count = kernel.shape[1] // units
@@ -206,7 +215,7 @@ class RecurrentCell(Layer):
         dropped = ops.masked_scale(spread, kept, 1 / (1 - self.recurrent_dropout))
         return self._product_by_gate(dropped, kernel)
 
-    def _by_gate(self) -> bool:
+    def _masks_by_gate(self) -> bool:
         """Each gate has masks of its own if states are dropped, as in Keras 2.2 and Keras 3."""
         return 0 < self.recurrent_dropout < 1
 

@@ -27,10 +27,10 @@ def both(kind, **arguments):
         ("SimpleRNN", {"activation": "relu", "use_bias": False, "go_backwards": True}),
         ("GRU", {"reset_after": False, "return_sequences": True}),
         ("GRU", {"reset_after": True, "return_sequences": True, "go_backwards": True}),
-        ("GRU", {"reset_after": True, "use_bias": False, "activation": "softsign"}),
+        ("GRU", {"reset_after": True, "use_bias": False, "recurrent_activation": "softmax"}),
         ("LSTM", {}),
         ("LSTM", {"return_sequences": True, "go_backwards": True, "implementation": 1}),
-        ("LSTM", {"use_bias": False, "recurrent_activation": "softsign", "unroll": True}),
+        ("LSTM", {"use_bias": False, "recurrent_activation": "softmax", "unroll": True}),
     ],
 )
 def test_like_keras(kind, arguments):
