@@ -55,7 +55,7 @@ class Bidirectional(Wrapper):
         backward_layer: Any = None,
         **kwargs: Any,
     ) -> None:
-        require_layer(type(self).__name__, "layer", layer)
+        _require_recurrent(type(self).__name__, "layer", layer)
         if merge_mode not in (*_MERGE, None):
             raise ValueError(
                 f"Invalid merge mode. Received: {merge_mode}. Merge mode should be one of "
@@ -68,7 +68,7 @@ class Bidirectional(Wrapper):
         self.forward_layer, self.merge_mode = forward, merge_mode
         self._own_backward = backward_layer is not None
         if self._own_backward:
-            require_layer(type(self).__name__, "backward_layer", backward_layer)
+            _require_recurrent(type(self).__name__, "backward_layer", backward_layer)
             self.backward_layer = backward_layer
         else:
             backwards = not layer.go_backwards
@@ -228,6 +228,20 @@ class Bidirectional(Wrapper):
             if config.get(key) is not None
         }
         return cls(**{**config, **inner})
+
+
+def _require_recurrent(name: str, argument: str, layer: Any) -> None:
+    """Refuses a layer that cannot go backwards."""
+    require_layer(name, argument, layer)
+    lacking = [a for a in ("go_backwards", *_IN_COMMON) if not hasattr(layer, a)]
+    if lacking:
+        raise ValueError(
+            explain(
+                f"`{name}` takes recurrent layers",
+                expected="a layer with `go_backwards`, `return_sequences` and `return_state`",
+                got=f"{argument}={layer!r}, which has no `{lacking[0]}`",
+            )
+        )
 
 
 def _copy(layer: Layer, **changes: Any) -> Any:

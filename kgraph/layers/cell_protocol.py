@@ -15,8 +15,24 @@ from kgraph.errors import explain
 from kgraph.ir.op import as_node
 from kgraph.layers.base import Layer
 from kgraph.layers.call_shapes import call_parameters
+from kgraph.layers.recurrent_inputs import as_list
 
 Shape = tuple[Any, ...]
+
+
+class ZeroStart:
+    """The part of a cell whose states start from zeros."""
+
+    dtype: str
+
+    def get_initial_state(self, batch_size: Any, dtype: str | None = None) -> list[Any]:
+        """Zeros, one tensor a state.
+
+        Args:
+            batch_size: number of rows, a number or symbolic.
+            dtype: default the cell's.
+        """
+        return zero_states(self, batch_size, dtype or self.dtype)
 
 
 def check_cell(cell: Any) -> None:
@@ -40,7 +56,7 @@ def check_cell(cell: Any) -> None:
 def state_shapes(cell: Any) -> list[Shape]:
     """The shapes of the cell's states without the batch."""
     sizes = cell.state_size
-    return [as_shape(s) for s in (sizes if isinstance(sizes, (list, tuple)) else [sizes])]
+    return [as_shape(s) for s in as_list(sizes)]
 
 
 def output_shape(cell: Any) -> Shape:
@@ -101,26 +117,25 @@ def call_cell(
             )
         )
     output, new = result
-    return as_node(output), [as_node(s) for s in (new if isinstance(new, (list, tuple)) else [new])]
+    return as_node(output), [as_node(s) for s in as_list(new)]
 
 
-def own_initial_states(cell: Any, inputs: Any, batch: Any) -> list[Any] | None:
+def own_initial_states(cell: Any, batch: Any, dtype: str) -> list[Any] | None:
     """The states that the cell itself starts from; None if it leaves them to be zeros.
 
     Args:
-        cell: may have `get_initial_state(inputs, batch_size, dtype)`, or with some of these.
-        inputs: the layer's inputs.
-        batch: their number of rows, a number or symbolic.
+        cell: may have `get_initial_state(batch_size, dtype)`, or with one of these; built-in cells
+            have one that returns zeros.
+        batch: number of rows, a number or symbolic.
+        dtype: of the computation.
     """
-    make = getattr(cell, "get_initial_state", None)
-    if make is None:
+    make = getattr(type(cell), "get_initial_state", None)
+    if make in (None, ZeroStart.get_initial_state):
         return None
+    offered = {"batch_size": batch, "dtype": dtype}
     known = call_parameters(type(cell).get_initial_state)
-    offered = {"inputs": inputs, "batch_size": batch, "dtype": inputs.dtype}
-    states = make(**{name: value for name, value in offered.items() if name in known})
-    if states is None:
-        return None
-    return list(states) if isinstance(states, (list, tuple)) else [states]
+    states = cell.get_initial_state(**{k: v for k, v in offered.items() if k in known})
+    return None if states is None else as_list(states)
 
 
 def zero_states(cell: Any, batch: Any, dtype: str) -> list[Any]:

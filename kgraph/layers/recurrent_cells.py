@@ -17,12 +17,13 @@ from kgraph.errors import explain
 from kgraph.ir.dim import product
 from kgraph.layers.arguments import positive_int
 from kgraph.layers.base import Layer
+from kgraph.layers.cell_protocol import ZeroStart
 from kgraph.ops.random import bernoulli
 
 Shape = tuple[int | None, ...]
 
 
-class RecurrentCell(Layer):
+class RecurrentCell(ZeroStart, Layer):
     """What the built-in cells share: weights, dropout and the product with the inputs.
 
     `count` is the number of gates, whose columns lie side by side in the weights; `state_count`

@@ -159,6 +159,7 @@ class RNN(StateKeeper, Layer):
         constants: Any = None,
     ) -> Any:
         x, states, fixed = split_inputs(inputs, initial_state, constants, self._num_constants)
+        x = ops.cast(x, self.dtype)
         mask = mask[0] if isinstance(mask, (list, tuple)) else mask
         if self.unroll and not isinstance(x.shape[1], int):
             raise ValueError(
@@ -188,7 +189,7 @@ class RNN(StateKeeper, Layer):
         if not given and self.stateful:
             states = self.states_for(batch)
         elif not given:
-            own = own_initial_states(self.cell, x, batch)
+            own = own_initial_states(self.cell, batch, x.dtype)
             if own is None:
                 return zero_states(self.cell, batch, x.dtype), True
             states = own
@@ -205,6 +206,24 @@ class RNN(StateKeeper, Layer):
     def state_size(self) -> Any:
         """The cell's `state_size`."""
         return self.cell.state_size
+
+    def get_initial_state(self, batch_size: Any) -> list[Any]:
+        """The states before the first step.
+
+        Args:
+            batch_size: number of rows, or as in Keras 2 the inputs themselves.
+
+        Returns:
+            One tensor a state.
+
+        Example:
+            >>> from kgraph.layers import LSTM
+            >>> [s.shape for s in LSTM(3).get_initial_state(2)]
+            [(2, 3), (2, 3)]
+        """
+        rows = batch_size.shape[0] if hasattr(batch_size, "shape") else batch_size
+        own = own_initial_states(self.cell, rows, self.dtype)
+        return zero_states(self.cell, rows, self.dtype) if own is None else own
 
     # -- configuration -------------------------------------------------------------------------
     def get_config(self) -> dict[str, Any]:

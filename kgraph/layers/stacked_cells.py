@@ -89,20 +89,21 @@ class StackedRNNCells(Layer):
             inputs, parts[i] = call_cell(cell, inputs, parts[i], constants, training)
         return inputs, [state for i in self._order() for state in parts[i]]
 
-    def get_initial_state(self, inputs: Any, batch_size: Any) -> list[Any] | None:
-        """The states before the first step; None if they are zeros.
+    def get_initial_state(self, batch_size: Any, dtype: str | None = None) -> list[Any] | None:
+        """The states before the first step.
 
         Args:
-            inputs: the layer's inputs.
-            batch_size: their number of rows.
+            batch_size: number of rows, a number or symbolic.
+            dtype: default the layer's.
 
         Returns:
-            One tensor a state, or None.
+            One tensor a state, or None where all cells start from zeros.
         """
-        own = [own_initial_states(cell, inputs, batch_size) for cell in self.cells]
+        dtype = dtype or self.dtype
+        own = [own_initial_states(cell, batch_size, dtype) for cell in self.cells]
         if all(states is None for states in own):
             return None
-        zeros = [zero_states(cell, batch_size, inputs.dtype) for cell in self.cells]
+        zeros = [zero_states(cell, batch_size, dtype) for cell in self.cells]
         made = [z if states is None else states for states, z in zip(own, zeros, strict=True)]
         return [state for i in self._order() for state in made[i]]
 

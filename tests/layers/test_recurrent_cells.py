@@ -166,6 +166,52 @@ def test_a_cell_may_be_any_object():
     assert isinstance(again.cell, Plain)
 
 
+class Pictures(Layer):
+    """A cell whose state and output have two axes."""
+
+    state_size = [(2, 3)]
+    output_size = (2, 3)
+
+    def call(self, inputs, states):
+        h = states[0] * 0.5 + inputs
+        return h, [h]
+
+
+@pytest.mark.parametrize("sequences", [False, True])
+def test_states_with_more_axes(sequences):
+    x, mask = random(2, 4, 2, 3), np.array([[1, 0, 1, 1], [0, 0, 0, 1]], bool)
+    layer = RNN(Pictures(), return_sequences=sequences)
+    assert layer(Input((None, 2, 3)))._keras_shape == (None, *[None] * sequences, 2, 3)
+    y = layer(x, mask=mask)
+    y = y[:, -1] if sequences else y
+    np.testing.assert_allclose(y[0], x[0, 0] / 4 + x[0, 2] / 2 + x[0, 3], 1e-5, 1e-6)
+    np.testing.assert_allclose(y[1], x[1, 3], 1e-6)
+
+
+def test_initial_states_of_built_in_cells():
+    for cell, shapes in (
+        (GRUCell(3), [(2, 3)]),
+        (LSTMCell(3), [(2, 3)] * 2),
+        (StackedRNNCells([GRUCell(3), Plain()]), [(2, 3), (2, 5)]),
+    ):
+        assert [s.shape for s in cell.get_initial_state(2)] == shapes
+    stack = RNN([GRUCell(3), LSTMCell(2)])
+    assert [s.shape for s in stack.get_initial_state(X)] == [(3, 3), (3, 2), (3, 2)]
+    start = RNN([GRUCell(5), Plain()], return_state=True)(X)[2]
+    assert (start > 5).all()
+
+
+def test_integers_and_other_floats_become_the_layers_dtype():
+    layer = LSTM(2, return_state=True)
+    x = np.arange(24).reshape(2, 4, 3)
+    wanted = layer(x.astype("float32"))
+    for dtype in ("int32", "float64", "float16"):
+        y = Model(i := Input((4, 3), dtype=dtype), layer(i)).predict(x.astype(dtype))
+        for a, b in zip(y, wanted, strict=True):
+            np.testing.assert_allclose(a, b, 1e-6)
+    assert LSTM(2, dtype="float64")(Input((4, 3), dtype="float64")).dtype == "float64"
+
+
 class Shifted(Layer):
     """A cell that takes constants, with a layer inside that is built by its first call."""
 

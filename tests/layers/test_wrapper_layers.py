@@ -118,6 +118,8 @@ def test_what_bidirectional_refuses():
         Bidirectional(GRU(2), merge_mode="max")
     with pytest.raises(ValueError, match="initialize `Bidirectional` layer with a `Layer`"):
         Bidirectional(3)
+    with pytest.raises(ValueError, match="takes recurrent layers"):
+        Bidirectional(Dense(2))
     with pytest.raises(ValueError, match="should have different `go_backwards` value"):
         Bidirectional(GRU(2), backward_layer=GRU(2))
     with pytest.raises(ValueError, match='the same value for attribute "return_sequences"'):
