@@ -112,6 +112,18 @@ def test_states_are_kept_while_training_and_evaluating():
     assert not any(v.value.any() for v in layer.states)
 
 
+def test_states_go_from_batch_to_batch_of_one_prediction():
+    layer = LSTM(5, stateful=True)
+    model = Sequential([layer])
+    model.build((2, 2, 3))
+    rows = np.concatenate([X[:, :2], X[:, 2:]])
+    together = model.predict(rows)
+    np.testing.assert_allclose(together[2:], LSTM_of(layer)(X), 1e-5, 1e-6)
+    assert len(model.state_updates) == 2
+    with pytest.raises(ValueError, match="does not fit"):
+        model.predict(rows[:3])
+
+
 def test_states_may_be_set():
     layer = LSTM(5, stateful=True)
     y = layer(X)
