@@ -162,18 +162,18 @@ class RecurrentCell(ZeroStart, Layer):
         kernel, bias = self.arranged(self.kernel), self.input_bias()
         dropped = bool(training) and 0 < self.dropout < 1
         if dropped and self._masks_by_gate():
-            projected = self._project_by_gate(inputs, kernel)
-        else:
-            if dropped:
-                kept = self._kept((inputs.shape[-2], size), self.dropout)
-                inputs = ops.masked_scale(inputs, kept, 1 / (1 - self.dropout))
-            # The narrower side changes the order of its axes: time first is what the loop reads.
-            swap = len(lead) == 2 and size > width and not dropped
-            rows = ops.swapaxes(inputs, 0, 1) if swap else inputs
-            result = ops.matmul(ops.reshape(rows, (product(lead), size)), kernel)
-            result = ops.reshape(result, (*rows.shape[:-1], width))
-            projected = ops.swapaxes(result, 0, 1) if swap else result
-        return projected if bias is None else projected + bias
+            result = self._project_by_gate(inputs, kernel)
+            return result if bias is None else result + bias
+        if dropped:
+            kept = self._kept((inputs.shape[-2], size), self.dropout)
+            inputs = ops.masked_scale(inputs, kept, 1 / (1 - self.dropout))
+        # The narrower side changes the order of its axes: time first is what the loop reads.
+        swap = len(lead) == 2 and size > width and not dropped
+        rows = ops.swapaxes(inputs, 0, 1) if swap else inputs
+        result = ops.matmul(ops.reshape(rows, (product(lead), size)), kernel)
+        result = result if bias is None else result + bias
+        result = ops.reshape(result, (*rows.shape[:-1], width))
+        return ops.swapaxes(result, 0, 1) if swap else result
 
     def step(self, x: Any, states: tuple[Any, ...], training: bool | None) -> Any:
         """The rest of a step.
