@@ -8,8 +8,8 @@ from typing import Any
 from kgraph import regularizers
 from kgraph.layers.base import Layer
 from kgraph.layers.gated_cells import GRUCell, LSTMCell
-from kgraph.layers.recurrent_cells import SimpleRNNCell
 from kgraph.layers.rnn import RNN
+from kgraph.layers.simple_cell import SimpleRNNCell
 from kgraph.layers.spec import InputSpec
 
 # Arguments that an RNN takes; the others are the cell's.
