@@ -16,6 +16,7 @@ import numpy as np
 from kgraph.errors import explain
 from kgraph.ir.variable import Variable
 from kgraph.saving import hdf5
+from kgraph.saving.cudnn import from_cudnn
 
 KERAS_VERSION = "2.3.1"
 # Readers convert kernels of files from backends that they know to differ from their own.
@@ -174,7 +175,7 @@ def _match_by_order(group: Any, layers: Sequence[Any], skip: bool, reshape: bool
                 f"to layer {name} in the save file. However the new layer {layer.name} expects "
                 f"{len(layer.weights)} weights, but the saved weights have {len(names)} elements."
             )
-        for variable, data in _pair(layer.weights, inner, names):
+        for variable, data in _pair(layer, inner, names):
             if not _fits(variable, data, reshape):
                 raise ValueError(_shape_message(k, layer, variable, data))
             pairs.append((variable, data))
@@ -196,7 +197,7 @@ def _match_by_name(group: Any, layers: Sequence[Any], skip: bool, reshape: bool)
             )
             _skip_or_raise(skip, name, "number of weights", message)
             continue
-        for variable, data in _pair(layer.weights, inner, names):
+        for variable, data in _pair(layer, inner, names):
             if _fits(variable, data, reshape):
                 pairs.append((variable, data))
             else:
@@ -217,14 +218,15 @@ def _report(stored: Sequence[str], wanted: Sequence[str]) -> None:
         )
 
 
-def _pair(variables: Sequence[Variable], group: Any, names: Sequence[str]) -> Pairs:
+def _pair(layer: Any, group: Any, names: Sequence[str]) -> Pairs:
     """Matches weights by their names if these are the layer's own, else by order."""
+    variables = layer.weights
     own = [variable.name for variable in variables]
     stored = [name.removesuffix(":0") for name in names]
     if len(set(own)) == len(own) and set(own) == set(stored):
         names = [names[stored.index(name)] for name in own]
     data = [hdf5.find_array(group, name) for name in names]
-    return list(zip(variables, data, strict=True))
+    return from_cudnn(layer, list(zip(variables, data, strict=True)))
 
 
 def _fits(variable: Variable, data: Any, reshape: bool) -> bool:
