@@ -26,7 +26,8 @@ def measure(names: Sequence[str], peers: Mapping[str, str], rounds: int) -> Rows
 
     Returns:
         One row a framework and workload: medians over the rounds, microseconds, bytes, and `ratio`:
-        the fastest peer's step over this one's. Those of kgraph have the `plan` of the step.
+        the fastest peer's step over this one's. Those of kgraph have the `plan` of the step. A line
+        for each run goes to stderr as it comes.
     """
     samples: dict[tuple[str, str], Rows] = {}
     for name in names:
@@ -34,6 +35,7 @@ def measure(names: Sequence[str], peers: Mapping[str, str], rounds: int) -> Rows
             for row in (time_kgraph(name), *(time_peer(*p, name) for p in peers.items())):
                 if row is not None:
                     samples.setdefault((name, row["framework"]), []).append(row)
+                    print(f"{name} {row['framework']}: {row['step_us']} us", file=sys.stderr)
     rows = [_median_row(group) for group in samples.values()]
     for name in names:
         mine = [r for r in rows if r["workload"] == name]
