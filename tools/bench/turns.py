@@ -32,7 +32,9 @@ def measure(names: Sequence[str], peers: Mapping[str, str], rounds: int) -> Rows
     samples: dict[tuple[str, str], Rows] = {}
     for name in names:
         for _ in range(rounds):
-            for row in (time_kgraph(name), *(time_peer(*p, name) for p in peers.items())):
+            for framework in ("kgraph", *peers):
+                own = framework == "kgraph"
+                row = time_kgraph(name) if own else time_peer(framework, peers[framework], name)
                 if row is not None:
                     samples.setdefault((name, row["framework"]), []).append(row)
                     print(f"{name} {row['framework']}: {row['step_us']} us", file=sys.stderr)
