@@ -9,8 +9,11 @@ from kgraph.tools.bench.turns import Rows
 
 def time_table(rows: Rows) -> Table:
     """Times, memory and ratios."""
-    table = Table(title="microseconds: median (minimum); ratio = fastest peer / this, by step")
-    for column in ("workload", "framework", "training step", "predict a batch", "MB", "ratio"):
+    table = Table(
+        title="microseconds a training step and a predicted batch: median (minimum);\n"
+        "MB: memory that building and training took; ratio: fastest peer's step / this"
+    )
+    for column in ("workload", "framework", "step", "predict", "MB", "ratio"):
         table.add_column(column, justify="left" if column in ("workload", "framework") else "right")
     for r in rows:
         memory = r.get("memory_bytes")
