@@ -39,7 +39,7 @@ CORE: tuple[Pass, ...] = (
     Stabilize(),
     ShareSoftmax(),
     Gradients(),  # sparse parts of gradients stay sparse
-    Transposes(),  # fewer of them around elementwise ops
+    Transposes(),  # fewer of them, and channels last beside convolutions
     PoolFirst(),  # relu on what pooling leaves
     FoldBatchNorm(),  # at inference, into the weights beside
     Contract(),  # products in their best order
