@@ -198,7 +198,7 @@ def _plan(graph: Graph) -> Plan:
 
 
 def _is_member(node: Node, rank: int) -> bool:
-    return node.ndim == rank and moves_with_axes(node)
+    return moves_with_axes(node) and node.ndim == rank
 
 
 def _connected(start: Node, users: Users) -> set[Node]:
