@@ -65,6 +65,9 @@ def test_integers_too():
 def test_others_stay(node):
     graph = graph_of(node)
     assert PoolFirst().run(graph) is graph
+    better, _ = optimize(graph)
+    left, right = (interpret(g, [images()])[0][0] for g in (graph, better))
+    np.testing.assert_allclose(right, left, rtol=1e-6)
 
 
 def test_others_that_read_relu_keep_it():
