@@ -178,7 +178,11 @@ class Model(NetworkOwner, FileMethods, Trainer, Layer):
     # -- configuration -------------------------------------------------------------------------
     def get_config(self) -> dict[str, Any]:
         """The layers and their calls in Keras 2.3's layout."""
-        return network_config(self.name, self.network)
+        return {**network_config(self.name, self.network), **self._own_flag()}
+
+    def _own_flag(self) -> dict[str, bool]:
+        """That the model as a whole is frozen, which Keras 2.3 forgets."""
+        return {} if self._trainable else {"trainable": False}
 
     def get_build_config(self) -> None:
         """Nothing: the configuration holds the shapes."""

@@ -91,11 +91,11 @@ def write_names(group: Any, key: str, names: Sequence[str]) -> None:
 
 def read_names(group: Any, key: str) -> list[str]:
     """The list of names that `write_names` or any Keras stored."""
-    if key in group.attrs:
+    if _has(group, key):
         return _texts(group, key)
     names: list[str] = []
     number = 0
-    while f"{key}{number}" in group.attrs:
+    while _has(group, f"{key}{number}"):
         names += _texts(group, f"{key}{number}")
         number += 1
     return names
@@ -107,7 +107,7 @@ def read_text(group: Any, key: str) -> str | None:
     Raises:
         FileFormatError: it is not one text, or not UTF-8.
     """
-    if key not in group.attrs:
+    if not _has(group, key):
         return None
     found = _texts(group, key)
     if len(found) != 1:
@@ -121,6 +121,11 @@ def read_text(group: Any, key: str) -> str | None:
     return found[0]
 
 
+def _has(group: Any, key: str) -> bool:
+    with damaged(group, f"attribute {key!r}"):
+        return key in group.attrs
+
+
 def _texts(group: Any, key: str) -> list[str]:
     """The texts of an attribute, whose claim of a size is checked before it is read."""
     with damaged(group, f"attribute {key!r}"):
@@ -128,11 +133,19 @@ def _texts(group: Any, key: str) -> list[str]:
         too_large = math.prod(claim.shape) * claim.dtype.itemsize > file_size(group)
         values = [] if too_large else np.asarray(group.attrs[key]).ravel().tolist()
         texts = [v.decode("utf-8") if isinstance(v, bytes) else v for v in values]
+        for text in texts:  # h5py hides bytes that are no UTF-8 behind surrogates
+            str(text).encode("utf-8")
     if too_large or not all(isinstance(t, str) for t in texts):
         # An empty list of names is stored as an array of floats.
         kind = "is larger than the file" if too_large else "holds no texts"
         raise FileFormatError(explain(f"Attribute {key!r} {kind}", where=place_of(group)))
     return texts
+
+
+def holds(group: Any, name: str) -> bool:
+    """Whether a group has an entry of that name, of whatever kind."""
+    with damaged(group, repr(name)):
+        return name in group
 
 
 def find(group: Any, path: str) -> Any:

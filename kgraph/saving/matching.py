@@ -86,12 +86,13 @@ def match_by_order(group: Any, layers: Sequence[Any], skip: bool, reshape: bool)
     for k, (layer, each) in enumerate(zip(layers, stored, strict=True)):
         arrays = each.arrays(layer)
         if len(arrays) != len(layer.weights):
-            raise ValueError(
+            message = (
                 f'Layer #{k} (named "{layer.name}" in the current model) was found to correspond '
                 f"to layer {each.name} in the save file. However the new layer {layer.name} "
                 f"expects {len(layer.weights)} weights, but the saved weights have {len(arrays)} "
                 "elements."
             )
+            raise ValueError(explain(message, where=hdf5.place_of(each.group)))
         for variable, data in each.pairs(layer, arrays):
             if not _fits(variable, data, reshape):
                 raise ValueError(_shape_message(k, layer, variable, data))
@@ -167,10 +168,12 @@ def _fits(variable: Variable, data: Any, reshape: bool) -> bool:
 
 
 def _shape_message(k: int, layer: Any, variable: Variable, data: Any) -> str:
-    return (
+    message = (
         f'Layer #{k} (named "{layer.name}"), weight {variable.name} has shape '
         f"{variable.value.shape}, but the saved weight has shape {data.shape}."
     )
+    # Converted arrays have no place in the file any more.
+    return explain(message, where=hdf5.place_of(data) if hasattr(data, "file") else None)
 
 
 def _skip_or_raise(skip: bool, name: str, what: str, message: str) -> None:

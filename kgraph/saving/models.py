@@ -161,22 +161,24 @@ def _make_model(file: Any, document: Any) -> Any:
     place = f"{file.file.filename}, attribute `model_config`"
     try:
         with weights_at_most(limit, place):
-            model = deserialize(document).require_built()
+            model = deserialize(document)
+            built = model.require_built() if hasattr(model, "require_built") else None
     except (KeyError, TypeError, AttributeError, IndexError, RecursionError) as error:
         what = f"The model's configuration makes no sense: {type(error).__name__}: {error}"
         raise FileFormatError(explain(what[:400], where=place)) from error
-    if not hasattr(model, "layers"):
+    if built is None:
         got = type(model).__name__
         raise FileFormatError(explain("The file holds no model", got=got, where=place))
-    return model
+    return built
 
 
 def _restore_training(file: Any, model: Any) -> None:
     """Compiles the model as the file says, and gives the optimizer its state."""
     text = hdf5.read_text(file, "training_config")
     if text is None:
-        warnings.warn(NO_TRAINING, stacklevel=5)
+        warnings.warn(NO_TRAINING, stacklevel=6)
         return
+    _restore_random(file, model)  # before the steps are built
     place = f"{file.file.filename}, attribute `training_config`"
     try:
         model.compile(**compile_arguments(read_json(text)))
@@ -187,9 +189,8 @@ def _restore_training(file: Any, model: Any) -> None:
             hint="load_model(..., compile=False) reads the model without it",
         )
         raise FileFormatError(message) from error
-    if "optimizer_weights" in file:
+    if hdf5.holds(file, "optimizer_weights"):
         read_state(hdf5.find(file, "optimizer_weights"), model.optimizer, model.trained_weights)
-    _restore_random(file, model)
 
 
 def _restore_random(file: Any, model: Any) -> None:
@@ -202,7 +203,7 @@ def _restore_random(file: Any, model: Any) -> None:
     if list(names) != [layer.name for layer in layers]:
         warnings.warn(
             "The layers that draw random numbers are not those of the file: dropout draws others.",
-            stacklevel=6,
+            stacklevel=7,
         )
         return
     for layer, stream in zip(layers, streams, strict=True):

@@ -93,7 +93,7 @@ def read_state(group: Any, optimizer: Any, weights: Sequence[Variable]) -> None:
     try:
         found = _place(optimizer, weights, arrays)
     except FileFormatError as error:
-        warnings.warn(f"{STALE} {error}", stacklevel=5)
+        warnings.warn(f"{STALE} {error}", stacklevel=7)
         return
     values = [hdf5.read_array(data) for _, data in found]
     for (variable, _), value in zip(found, values, strict=True):

@@ -18,7 +18,19 @@ from kgraph.ir.strict_json import read_json
 _MOST_ENTRIES = 1_000_000
 _CORE = "tag:yaml.org,2002:"
 _LISTS = (f"{_CORE}seq", f"{_CORE}python/tuple")
+# PyYAML's scanner takes time for every open bracket at every token.
+_DEEPEST = 200
 _INTEGER = re.compile(r"[-+]?(0|[1-9][0-9]*)")
+
+
+class _Loader(yaml.SafeLoader):
+    """PyYAML's loader of plain values, with a limit on brackets in brackets."""
+
+    def fetch_flow_collection_start(self, token: Any) -> None:
+        """Reads an opening bracket."""
+        if self.flow_level >= _DEEPEST:
+            raise RecursionError
+        super().fetch_flow_collection_start(token)
 
 
 def read_yaml(text: str | bytes) -> Any:
@@ -39,7 +51,7 @@ def read_yaml(text: str | bytes) -> Any:
         {'layers': [{'units': 3, 'shape': [None, 2]}]}
     """
     try:
-        root = yaml.compose(text, Loader=yaml.SafeLoader)
+        root = yaml.compose(text, Loader=_Loader)
     except yaml.YAMLError as error:
         raise ParseError(explain("not one YAML document", got=f"{error}"[:300])) from None
     except RecursionError:

@@ -132,7 +132,7 @@ def _weights_group(root: Any) -> Any:
     """The group that holds the layers, also in a file of a whole model."""
     if hdf5.read_names(root, "layer_names"):
         return root
-    if "model_weights" in root:
+    if hdf5.holds(root, "model_weights"):
         return hdf5.find(root, "model_weights")
     if "layer_names" in root.attrs:
         return root
