@@ -13,6 +13,7 @@ import numpy as np
 
 from kgraph.ir.variable import Variable
 from kgraph.layers import GRUCell, LSTMCell
+from kgraph.saving.hdf5 import read_array
 
 Pairs = list[tuple[Variable, Any]]
 
@@ -39,7 +40,7 @@ def from_cudnn(layer: Any, pairs: Sequence[tuple[Variable, Any]]) -> Pairs:
     for cell in layer.flattened_layers():
         if _is_from_cudnn(cell, stored):
             kernel, recurrent, bias = (
-                np.asarray(stored[v][()]) for v in (cell.kernel, cell.recurrent_kernel, cell.bias)
+                read_array(stored[v]) for v in (cell.kernel, cell.recurrent_kernel, cell.bias)
             )
             stored[cell.kernel] = _by_gate(kernel, cell.count, _input_kernel)
             stored[cell.recurrent_kernel] = _by_gate(recurrent, cell.count, np.transpose)
@@ -53,7 +54,10 @@ def _is_from_cudnn(cell: Any, stored: dict[Variable, Any]) -> bool:
     known = isinstance(cell, LSTMCell) or (isinstance(cell, GRUCell) and cell.reset_after)
     if not known or cell.bias is None or cell.bias not in stored:
         return False
-    return bool(stored[cell.bias].shape == (2 * cell.count * cell.units,))
+    if stored[cell.bias].shape != (2 * cell.count * cell.units,):
+        return False
+    kernels = (cell.kernel, cell.recurrent_kernel)
+    return all(stored[v].shape == v.value.shape for v in kernels if v in stored)
 
 
 def _input_kernel(gate: np.ndarray) -> np.ndarray:
