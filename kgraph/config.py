@@ -29,6 +29,10 @@ check: str = os.environ.get("KGRAPH_CHECK", "")
 # Measure the time of every rule; what rules looked at and fired is counted anyway.
 stats: bool = os.environ.get("KGRAPH_STATS", "0") != "0"
 
+# The folder that downloads are kept in, and Keras's, whose files are used where they are there.
+home: str = os.environ.get("KGRAPH_HOME", "~/.kgraph")
+keras_home: str = os.environ.get("KERAS_HOME", "~/.keras")
+
 # Plans kept per executable and executables kept per traced function.
 plan_cache_size: int = 16
 

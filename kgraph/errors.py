@@ -43,6 +43,18 @@ class MemoryBudgetError(KGraphError, ValueError):
     """No choice of what to compute twice makes a run fit the memory that was allowed."""
 
 
+class FileFormatError(KGraphError, ValueError):
+    """A file is damaged, or is not of the format that it should be."""
+
+
+class UnsafeFileError(FileFormatError):
+    """A file would run code, write outside of its folder, or grow beyond all bounds."""
+
+
+class DownloadError(KGraphError, OSError):
+    """A file is not on this machine and could not be fetched."""
+
+
 def explain(
     summary: str,
     *,

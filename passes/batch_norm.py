@@ -6,6 +6,8 @@ made of variables alone. Beside a product with a fixed weight they become part o
     (x @ W + b) * s + t  =  x @ (W * s) + (b * s + t)
     (x * s + t) @ W + b  =  x @ (s[:, None] * W) + (t @ W + b)
 
+and in the same way beside a convolution, but for shifts before one that pads with zeros.
+
 The rules know factors and offsets of channels, not layers, so a normalisation that a user wrote
 himself and a plain rescaling fold as well. An op joins by a row in `LINEAR`. Graphs that update
 variables are left alone: there the new weights would be computed in every step.
@@ -45,17 +47,42 @@ class Linear:
         scaled_outputs: (weight, op, vector) -> the weight that scales the result.
         scaled_inputs: (weight, op, vector) -> the weight that does as if the operand were scaled.
         offset: (node, vector) -> what adding the vector to the operand adds to the result's
-            channels, which must be the same at every position: it is not where zeros are padded.
+            channels, if that is the same at every position.
+        is_uniform: node -> whether it is; it is not where zeros are padded.
     """
 
     accepts: Callable[[Node], bool]
     scaled_outputs: Callable[[Node, Op, Node], Node]
     scaled_inputs: Callable[[Node, Op, Node], Node]
     offset: Callable[[Node, Node], Node]
+    is_uniform: Callable[[Node], bool] = lambda node: True
 
 
 def _scaled_rows(weight: Node, op: Op, vector: Node) -> Node:
     return op(weight, ops.expand_dims(vector, 1) if vector.ndim else vector)
+
+
+def _scaled_channels(weight: Node, op: Op, vector: Node) -> Node:
+    """A kernel (*window, channels of a group, filters) whose images would have been scaled."""
+    if not vector.ndim or vector.shape == (1,):
+        return op(weight, vector)
+    *window, seen, filters = map(int, weight.shape)  # a convolution knows its channels
+    groups = int(vector.shape[0]) // seen
+    if groups == 1:
+        return _scaled_rows(weight, op, vector)
+    apart = ops.swapaxes(ops.reshape(vector, (groups, seen)), 0, 1)
+    grouped = ops.reshape(weight, (*window, seen, groups, filters // groups))
+    return ops.reshape(op(grouped, ops.expand_dims(apart, -1)), weight.shape)
+
+
+def _moved_sums(node: Node, vector: Node) -> Node:
+    """What a convolution without padding makes of the same vector in each cell."""
+    scaled = _scaled_channels(node.inputs[1], ops.multiply, vector)
+    return ops.sum(scaled, axis=tuple(range(scaled.ndim - 1)))
+
+
+def _is_unpadded(node: Node) -> bool:
+    return all(pair == (0, 0) for pair in node.attrs["padding"])
 
 
 LINEAR: dict[Op, Linear] = {
@@ -64,7 +91,23 @@ LINEAR: dict[Op, Linear] = {
         scaled_outputs=lambda weight, op, vector: op(weight, vector),
         scaled_inputs=_scaled_rows,
         offset=lambda node, vector: ops.matmul(vector, node.inputs[1]),
-    )
+    ),
+    ops.conv: Linear(
+        accepts=lambda node: True,
+        scaled_outputs=lambda weight, op, vector: op(weight, vector),
+        scaled_inputs=_scaled_channels,
+        offset=_moved_sums,
+        is_uniform=_is_unpadded,
+    ),
+    # The kernel of a transposed convolution is (*window, filters, channels); at the borders
+    # windows overlap less than inside.
+    ops.conv_input_grad: Linear(
+        accepts=lambda node: node.attrs["groups"] == 1,
+        scaled_outputs=_scaled_rows,
+        scaled_inputs=lambda weight, op, vector: op(weight, vector),
+        offset=_moved_sums,
+        is_uniform=lambda node: False,
+    ),
 }
 
 
@@ -189,12 +232,14 @@ class _Affine:
         if shape[-1:] == arranged[-1:]:
             return _per_channel(self.vector, shape)
         below = self.vector.ndim < len(shape) or self.vector.shape[0] == 1
-        return below and arranged[0] == shape[0]
+        return below and len(arranged) == 2 and arranged[0] == shape[0]
 
 
 def _affine(product: Node, wanted: Sequence[Op]) -> _Affine | None:
     linear, operand = LINEAR[product.op], product.inputs[0]
     if not linear.accepts(product) or not fixed(product.inputs[1]):
+        return None
+    if wanted is SHIFTS and not linear.is_uniform(product):
         return None
     changed = operand.inputs[0] if operand.op is ops.reshape else operand
     for tensor, vector in _sides(changed) if changed.op in wanted else ():
@@ -225,7 +270,7 @@ def fold_shift_before(node: Node) -> Found | str | None:
         return None
     if not found.fits():
         return OTHER_AXES
-    given, made = node.inputs[1].shape
+    given, made = node.inputs[0].shape[-1], node.shape[-1]
     if found.tensor.op not in SCALES and not made <= given:
         return "there is no bias, and the result has more channels than the operand"
     return partial(_move_shift, found, None), found.inner

@@ -23,6 +23,10 @@ from kgraph.runtime.source import Line, Listing, Names, call_line, definition, w
 Functions = tuple[Callable[..., None], ...]
 Given = Mapping[str, np.ndarray]
 
+# Bytes of an input from which a product may read the caller's array instead of a copy. With less
+# copying takes half a microsecond, as long as asking whether the array will do.
+LENT = 1 << 15
+
 _NOTHING: Given = {}
 _CHUNK = 4000  # lines a function; Python compiles several short functions faster than a huge one
 
@@ -129,9 +133,9 @@ class Plan:
         """For each input the parameter that may stand for another array, or None.
 
         Only products read such an input, and read all of it; nothing holds a window on it, and no
-        state is written, which could be what the other array shows.
+        state is written, which could be what the other array shows. Nor is it a small one.
         """
-        data, whole = self.data, {id(array) for array in self.inputs}
+        data, whole = self.data, {id(array) for array in self.inputs if array.nbytes >= LENT}
         kept = {o.base for o in data.outputs}
         for step, (_, arrays) in zip(data.steps, self.calls, strict=True):
             given = whole.intersection(map(id, arrays)) if step.op is matmul else ()
@@ -157,9 +161,8 @@ class Plan:
             What to hand to `run` or `run_bare`, which must follow before an array is changed.
         """
         given: dict[str, np.ndarray] = {}
-        for name, buffer, array in zip(self._lent, self.inputs, arrays, strict=True):
-            flags = array.flags
-            if name and array.dtype == buffer.dtype and flags.c_contiguous and flags.aligned:
+        for name, buffer, array in zip(self._lent, self.inputs, arrays):
+            if name is not None and array.dtype == buffer.dtype and array.flags.carray:
                 given[name] = array
             else:
                 buffer[...] = array

@@ -23,8 +23,9 @@ class ProgressBar:
     """One line that shows how much of a job is done.
 
     Args:
-        target: number of samples.
+        target: number of samples, None where it is unknown.
         verbose: 0 silent, 1 a bar, 2 one line at the end.
+        width: characters of the bar.
 
     Attributes:
         due: time, as of `time.perf_counter`, from which the next refresh is wanted.
@@ -37,8 +38,8 @@ class ProgressBar:
         '4/4 [==============================] - 8s 2s/step - loss: 0.5000'
     """
 
-    def __init__(self, target: int, verbose: int) -> None:
-        self.target, self.verbose = target, verbose
+    def __init__(self, target: int | None, verbose: int, width: int = WIDTH) -> None:
+        self.target, self.verbose, self.width = target, verbose, width
         self.started = time.perf_counter()
         self.live = verbose == 1 and hasattr(sys.stdout, "isatty") and sys.stdout.isatty()
         self.due = self.started if self.live else math.inf
@@ -50,27 +51,30 @@ class ProgressBar:
         self._write(self.line(seen, values, now - self.started), end="")
         self.due = now + INTERVAL
 
-    def finish(self, values: Mapping[str, float]) -> None:
-        """Writes the last line."""
+    def finish(self, values: Mapping[str, float], seen: int | None = None) -> None:
+        """Writes the last line, by default for a job that is wholly done."""
         elapsed = time.perf_counter() - self.started
         if self.verbose == 1:
-            self._write(self.line(self.target, values, elapsed), end="\n")
+            self._write(self.line(seen or self.target or 0, values, elapsed), end="\n")
         elif self.verbose == 2:
             print(f" - {elapsed:.0f}s{show_values(values)}", flush=True)
 
     def line(self, seen: int, values: Mapping[str, float], elapsed: float) -> str:
         """The text of the bar when `seen` samples are done after `elapsed` seconds."""
+        each = elapsed / seen if seen else 0.0
+        if self.target is None:
+            took = f"{elapsed:.0f}s {show_time(each)}/step"
+            return f"{seen:7d}/Unknown - {took}{show_values(values)}"
         done = seen >= self.target
-        filled = WIDTH if done else int(WIDTH * seen / self.target)
+        filled = self.width if done else int(self.width * seen / self.target)
         bar = "=" * filled if done else "=" * max(filled - 1, 0) + ">" * (filled > 0)
         count = f"{seen:{len(str(self.target))}d}/{self.target}"
-        each = elapsed / seen if seen else 0.0
         took = (
             f"{elapsed:.0f}s {show_time(each)}/step"
             if done
             else (f"ETA: {show_duration(each * (self.target - seen))}")
         )
-        return f"{count} [{bar.ljust(WIDTH, '.')}] - {took}{show_values(values)}"
+        return f"{count} [{bar.ljust(self.width, '.')}] - {took}{show_values(values)}"
 
     def _write(self, line: str, end: str) -> None:
         start = "\r" if self.live else ""

@@ -1,7 +1,7 @@
 """The intermediate representation: types, interned nodes, graphs."""
 
 from kgraph.ir.context import CallContext, calling, current_context
-from kgraph.ir.dim import Dim, evaluate, product
+from kgraph.ir.dim import Dim, evaluate, floor_divide, product
 from kgraph.ir.graph import Graph, Stage, substitute, toposort, transform
 from kgraph.ir.leaves import const, const_value, input_node, is_const, item, items, size
 from kgraph.ir.node import API, Node, build, rebuild
@@ -31,6 +31,7 @@ __all__ = [
     "current_context",
     "evaluate",
     "find_op",
+    "floor_divide",
     "input_node",
     "is_const",
     "item",

@@ -1,5 +1,7 @@
 """Symbolic dimensions: integer polynomials over named sizes such as `batch`.
 
+What a window that moves in strides leaves of an unknown size is a rounded quotient, `((h+1)//2)`.
+It is one more symbol of the polynomial, whose name is its own text (`floor_divide`).
 A `Dim` is never a plain number: arithmetic that comes out constant returns an `int`. Every symbol
 stands for a size, so it is >= 0, and it never broadcasts (a size that may be 1 and should stretch
 must be written as 1). Questions that the polynomial cannot answer raise `UndecidableError`.
@@ -7,6 +9,8 @@ must be written as 1). Questions that the polynomial cannot answer raise `Undeci
 
 from __future__ import annotations
 
+import functools
+import math
 import operator
 import re
 from collections.abc import Iterable, Mapping
@@ -14,8 +18,10 @@ from collections.abc import Iterable, Mapping
 from kgraph.errors import ParseError, UndecidableError
 
 _NAME = r"[A-Za-z_][A-Za-z0-9_]*"
-_FACTOR = rf"(?:[0-9]{{1,20}}|{_NAME}(?:\^[0-9]{{1,3}})?)"
+_FACTOR = rf"(?:[0-9]{{1,20}}|(?:{_NAME}|\?[0-9]+)(?:\^[0-9]{{1,3}})?)"
 _POLYNOMIAL = re.compile(rf"[+-]?{_FACTOR}(?:[+*-]{_FACTOR})*")
+# An innermost quotient of the text; its numerator is a name or a polynomial in parentheses.
+_QUOTIENT = re.compile(rf"\(({_NAME}|\([^()]*\))//([0-9]{{1,20}})\)")
 # Words that the text form of graphs uses for attributes.
 _RESERVED = ("None", "True", "False", "inf", "nan")
 
@@ -132,7 +138,11 @@ class Dim:
     @property
     def symbols(self) -> frozenset[str]:
         """The names that this dimension depends on."""
-        return frozenset(name for mono, _ in self.terms for name, _ in mono)
+        names: set[str] = set()
+        for mono, _ in self.terms:
+            for name, _ in mono:
+                names |= _quotient(name)[0].symbols if name[0] == "(" else {name}
+        return frozenset(names)
 
     def substitute(self, binding: Mapping[str, int | Dim]) -> int | Dim:
         """Replaces symbols by sizes; symbols that `binding` does not name stay."""
@@ -140,8 +150,9 @@ class Dim:
         for mono, factor in self.terms:
             value: int | Dim = factor
             for name, power in mono:
+                size = _size_of(name, binding)
                 for _ in range(power):
-                    value = value * binding.get(name, Dim.symbol(name))
+                    value = value * size
             total = total + value
         return total
 
@@ -179,6 +190,48 @@ def product(dims: Iterable[int | Dim]) -> int | Dim:
     return total
 
 
+def floor_divide(dim: int | Dim, divisor: int) -> int | Dim:
+    """Divides and rounds down; what the polynomial cannot answer becomes a symbol of its own.
+
+    Args:
+        dim: an int or a `Dim`.
+        divisor: a number above 0.
+
+    Returns:
+        An int or a `Dim`, the same for equal arguments.
+
+    Raises:
+        ValueError: the divisor is not above 0.
+
+    Example:
+        >>> floor_divide(2 * Dim.symbol("n") + 5, 4)
+        (n//2)+1
+    """
+    if divisor < 1:
+        raise ValueError(f"The divisor of a size must be above 0. Got: {divisor}")
+    if not isinstance(dim, Dim):
+        return operator.index(dim) // divisor
+    # (c q + r) // c = q + r // c; then r has coefficients in [0, c), so that r // c >= 0.
+    whole = _collect([(mono, factor // divisor) for mono, factor in dim.terms])
+    rest = _collect([(mono, factor % divisor) for mono, factor in dim.terms])
+    if not isinstance(rest, Dim):
+        return whole
+    # (g s + k) // (g c) = (s + k // g) // c
+    common = math.gcd(divisor, *[factor for mono, factor in rest.terms if mono])
+    if common > 1:
+        smaller = _collect([(mono, factor // common) for mono, factor in rest.terms])
+        return whole + floor_divide(smaller, divisor // common)
+    for mono, factor in rest.terms:
+        if factor == 1 and len(mono) == 1 and mono[0][0][0] == "(" and mono[0][1] == 1:
+            # (n // a + m) // c = (n + a m) // (a c)
+            inner, by = _quotient(mono[0][0])
+            others = rest - Dim(((mono, 1),))
+            return whole + floor_divide(inner + others * by, divisor * by)
+    text = str(rest)
+    name = f"({text if re.fullmatch(_NAME, text) else f'({text})'}//{divisor})"
+    return whole + Dim(((((name, 1),), 1),))
+
+
 def evaluate(dim: int | Dim, binding: Mapping[str, int]) -> int:
     """Gives a size its number; every symbol must be bound.
 
@@ -211,18 +264,51 @@ def parse_dim(text: str) -> int | Dim:
         >>> parse_dim("3*batch*n^2-4")
         3*batch*n^2-4
     """
-    if not _POLYNOMIAL.fullmatch(text.strip()) or len(text) > 1000:
+    rest = text.strip()
+    quotients: dict[str, int | Dim] = {}
+    if len(text) > 1000 or "?" in text:
+        raise ParseError(f"not a dimension: {text[:80]!r}")
+    while found := _QUOTIENT.search(rest):
+        numerator, divisor = _polynomial(found[1].strip("()"), quotients), int(found[2])
+        if divisor == 0:
+            raise ParseError(f"not a dimension: {text[:80]!r}")
+        name = f"?{len(quotients)}"
+        quotients[name] = floor_divide(numerator, divisor)
+        rest = rest[: found.start()] + name + rest[found.end() :]
+    return _polynomial(rest, quotients)
+
+
+def _polynomial(text: str, quotients: Mapping[str, int | Dim]) -> int | Dim:
+    """Reads a dimension without quotients; those that were in it have got names."""
+    if not _POLYNOMIAL.fullmatch(text):
         raise ParseError(f"not a dimension: {text[:80]!r}")
     total: int | Dim = 0
-    for sign, body in re.findall(r"([+-]?)([^+-]+)", text.strip()):
+    for sign, body in re.findall(r"([+-]?)([^+-]+)", text):
         value: int | Dim = -1 if sign == "-" else 1
         for factor in body.split("*"):
             name, _, power = factor.partition("^")
-            base = int(name) if name.isdigit() else _symbol(name)
+            base = int(name) if name.isdigit() else quotients.get(name)
+            base = _symbol(name) if base is None else base
             for _ in range(int(power or 1)):
                 value = value * base
         total = total + value
     return total
+
+
+@functools.lru_cache(maxsize=4096)
+def _quotient(name: str) -> tuple[Dim, int]:
+    """The numerator and divisor of a quotient's name."""
+    body, _, divisor = name[1:-1].rpartition("//")
+    numerator = parse_dim(body[1:-1] if body[0] == "(" else body)
+    assert isinstance(numerator, Dim)
+    return numerator, int(divisor)
+
+
+def _size_of(name: str, binding: Mapping[str, int | Dim]) -> int | Dim:
+    if name[0] != "(":
+        return binding.get(name, Dim.symbol(name))
+    numerator, divisor = _quotient(name)
+    return floor_divide(numerator.substitute(binding), divisor)
 
 
 def _symbol(name: str) -> Dim:

@@ -49,9 +49,13 @@ _NODE = re.compile(
 )
 _REFS = re.compile(_REF)
 _KEY = re.compile(r"\s*(\w+)=")
+_QUOTIENT = r"\(\w++//[0-9]++\)"  # in sizes: `((h+1)//2)`, nested up to 8 deep
+for _ in range(8):
+    _QUOTIENT = rf"\((?:\w++|\((?:[-+\w*^]|{_QUOTIENT})*+\))//[0-9]++\)"
 _TOKEN = re.compile(
     rf"\s*(?:(?P<string>{_STRING})|(?P<array>\w+\[[^\]]*\]\((?:[^'()]++|{_STRING})*+\))"
-    r"|(?P<type>\w+\[[^\]]*\])|(?P<body>![0-9]+)|(?P<word>[-+\w*^.:]+)|(?P<mark>[(),]))"
+    r"|(?P<type>\w+\[[^\]]*\])|(?P<body>![0-9]+)"
+    rf"|(?P<word>(?:[-+\w*^.:]|{_QUOTIENT})++)|(?P<mark>[(),]))"
 )
 _INT = re.compile(r"-?[0-9]{1,20}")
 _FLOAT = re.compile(r"-?(?:[0-9]+\.[0-9]*(?:e[-+]?[0-9]+)?|[0-9]+e[-+]?[0-9]+|inf|nan)")

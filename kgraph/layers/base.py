@@ -8,7 +8,7 @@ ops in place; on arrays it runs at once.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -244,6 +244,7 @@ class Layer(CallHistory, Configurable, EffectOwner, WeightOwner):
         with making(place.inside(self.name)):
             self._prepare_call(args, kwargs)
             with calling(scratch):
+                kwargs = self.with_masks(args, kwargs, mask_of_tensor)
                 outputs, masks = self.run_call(args, kwargs, mask, scratch)
         ignored = type(self).compute_mask is Layer.compute_mask and not self.supports_masking
         if ignored and leaves_of(mask, is_node):
@@ -262,6 +263,7 @@ class Layer(CallHistory, Configurable, EffectOwner, WeightOwner):
         mask = map_structure(lambda v: context.masks.get(v) if is_node(v) else None, args[0])
         with scope(self.name):
             self._prepare_call(args, kwargs)
+            kwargs = self.with_masks(args, kwargs, context.masks.get)
             outputs, masks = self.run_call(args, kwargs, mask, context)
         for node, out_mask in zip(leaves_of(outputs, is_node), masks, strict=True):
             if out_mask is None:
@@ -321,6 +323,28 @@ class Layer(CallHistory, Configurable, EffectOwner, WeightOwner):
                 )
             )
 
+    def with_masks(
+        self,
+        args: tuple[Any, ...],
+        kwargs: Mapping[str, Any],
+        find: Callable[[Node], Node | None],
+    ) -> dict[str, Any]:
+        """The named arguments, and `<argument>_mask` for each tensor whose mask `call` asks for.
+
+        Args:
+            args: positional arguments.
+            kwargs: the others; masks among them stay as they are.
+            find: the mask of a tensor.
+        """
+        names = call_parameters(type(self).call)
+        given = {**dict(zip(names, args, strict=False)), **kwargs}
+        found = dict(kwargs)
+        for name, value in given.items():
+            key = f"{name}_mask"
+            if key in names[len(args) :] and given.get(key) is None and is_node(value):
+                found[key] = find(value)
+        return found
+
     def _masks_of_outputs(self, inputs: Any, mask: Any, outputs: tuple[Node, ...]) -> Any:
         """The masks of what `call` just returned; a model knows them from its inlining."""
         del outputs
@@ -338,6 +362,16 @@ class Layer(CallHistory, Configurable, EffectOwner, WeightOwner):
         if context is not None:
             context.built.append(self)
         check_inputs(self, nodes)
+
+    def build_inside(self, layer: Layer, *shapes: Any) -> None:
+        """Builds a layer that this one holds; its weights are named after both.
+
+        Args:
+            layer: not built yet.
+            *shapes: what its `build` takes.
+        """
+        layer._weight_scope = f"{self._weight_scope or self.name}/{layer.name}"
+        layer._build_with(list(shapes))
 
     def _build_with(self, shapes: list[Any]) -> None:
         with calling(None):

@@ -1,22 +1,19 @@
-"""The core layers: Dense, Activation, Dropout, Masking, ActivityRegularization, and under Keras's
-path also those of `reshaping.py` and `lambda_layer.py`."""
+"""The core layers: Dense, Activation, Identity, Masking, ActivityRegularization, and under Keras's
+path also those of `dropout.py`, `reshaping.py` and `lambda_layer.py`."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
-
-import numpy as np
 
 from kgraph import activations, constraints, initializers, ops, regularizers
 from kgraph.errors import explain
 from kgraph.ir.dim import product
 from kgraph.layers.arguments import positive_int
 from kgraph.layers.base import Layer
+from kgraph.layers.dropout import Dropout, SpatialDropout1D, SpatialDropout2D, SpatialDropout3D
 from kgraph.layers.lambda_layer import Lambda
 from kgraph.layers.reshaping import Flatten, Permute, RepeatVector, Reshape
 from kgraph.layers.spec import InputSpec
-from kgraph.ops.random import bernoulli
 
 __all__ = [
     "Activation",
@@ -24,11 +21,15 @@ __all__ = [
     "Dense",
     "Dropout",
     "Flatten",
+    "Identity",
     "Lambda",
     "Masking",
     "Permute",
     "RepeatVector",
     "Reshape",
+    "SpatialDropout1D",
+    "SpatialDropout2D",
+    "SpatialDropout3D",
 ]
 
 
@@ -52,6 +53,7 @@ class Dense(Layer):
         ValueError: the last axis of the input has no known size.
 
     Example:
+        >>> import numpy as np
         >>> layer = Dense(3, kernel_initializer="ones", input_dim=2)
         >>> layer(np.array([[1.0, 2.0]], "float32")).tolist()
         [[3.0, 3.0, 3.0]]
@@ -152,6 +154,7 @@ class Activation(Layer):
         **kwargs: what every layer takes.
 
     Example:
+        >>> import numpy as np
         >>> Activation("relu")(np.array([-1.0, 2.0], "float32")).tolist()
         [0.0, 2.0]
     """
@@ -171,72 +174,27 @@ class Activation(Layer):
         return {**super().get_config(), "activation": activations.serialize(self.activation)}
 
 
-class Dropout(Layer):
-    """Sets a random part of the inputs to zero while training, and scales the rest up.
-
-    Each call draws its own values. With rate 1 the layer does nothing, as in Keras 2.
+class Identity(Layer):
+    """Returns its input.
 
     Args:
-        rate: the part to drop, from 0 to 1.
-        noise_shape: shape of the mask; None for an axis of the input's size, 1 for one decision
-            along the whole axis.
-        seed: an int for the same masks in every process; default drawn from NumPy's global state.
         **kwargs: what every layer takes.
 
-    Raises:
-        ValueError: the rate is outside [0, 1].
-
     Example:
-        >>> Dropout(0.5)(np.ones(3, "float32")).tolist()
-        [1.0, 1.0, 1.0]
+        >>> import numpy as np
+        >>> Identity()(np.ones(2, "float32")).tolist()
+        [1.0, 1.0]
     """
 
-    def __init__(
-        self,
-        rate: float,
-        noise_shape: Sequence[int | None] | None = None,
-        seed: int | None = None,
-        **kwargs: Any,
-    ) -> None:
+    def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        if not isinstance(rate, (int, float)) or not 0 <= rate <= 1:
-            raise ValueError(
-                "Invalid value received for argument `rate`. "
-                f"Expected a float value between 0 and 1. Received: rate={rate}"
-            )
-        self.rate, self.noise_shape, self.seed = rate, noise_shape, seed
-        self.stream = int(np.random.randint(10**7)) if seed is None else int(seed)
         self.supports_masking = True
-
-    def call(self, inputs: Any, training: bool | None = None) -> Any:
-        if not training or not 0 < self.rate < 1:
-            return inputs
-        keep = 1 - self.rate
-        kept = bernoulli(self._noise_shape(inputs), keep, "bool", self.stream)
-        return ops.masked_scale(inputs, kept, 1 / keep)
-
-    def _noise_shape(self, inputs: Any) -> tuple[Any, ...]:
-        if self.noise_shape is None:
-            return inputs.shape
-        if len(self.noise_shape) != inputs.ndim:
-            raise ValueError(
-                explain(
-                    f"Dropout layer {self.name}: noise_shape has the wrong number of axes",
-                    expected=f"{inputs.ndim} axes, for the input {inputs.type}",
-                    got=f"noise_shape={tuple(self.noise_shape)}",
-                )
-            )
-        return tuple(
-            size if given is None else given
-            for size, given in zip(inputs.shape, self.noise_shape, strict=True)
-        )
 
     def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
         return input_shape
 
     def get_config(self) -> dict[str, Any]:
-        config = {"rate": self.rate, "noise_shape": self.noise_shape, "seed": self.seed}
-        return {**super().get_config(), **config}
+        return super().get_config()
 
 
 class Masking(Layer):
@@ -247,6 +205,7 @@ class Masking(Layer):
         **kwargs: what every layer takes.
 
     Example:
+        >>> import numpy as np
         >>> Masking(9.0)(np.array([[[9.0, 9.0], [9.0, 2.0]]], "float32")).tolist()
         [[[0.0, 0.0], [9.0, 2.0]]]
     """
@@ -279,6 +238,7 @@ class ActivityRegularization(Layer):
         **kwargs: what every layer takes.
 
     Example:
+        >>> import numpy as np
         >>> ActivityRegularization(l2=0.1)(np.ones(2, "float32")).tolist()
         [1.0, 1.0]
     """

@@ -42,15 +42,43 @@ KERAS_1 = {
     "forget_bias_init": "unit_forget_bias",
     "consume_less": "implementation",
 }
+# Keras 1's numbers that became one tuple, and its words for the order of axes.
+_KERNEL_SIZES_1 = ("nb_row", "nb_col"), ("kernel_dim1", "kernel_dim2", "kernel_dim3")
+_DATA_FORMATS_1 = {"tf": "channels_last", "th": "channels_first", "default": None}
 _EMBEDDING_1 = {
     "init": "embeddings_initializer",
     "W_regularizer": "embeddings_regularizer",
     "W_constraint": "embeddings_constraint",
 }
+_PRELU_1 = {"init": "alpha_initializer"}
+# Classes of Keras 2 that are another class here with these arguments.
+_RENAMED: dict[str, tuple[str, dict[str, Any]]] = {
+    "CuDNNLSTM": ("LSTM", {"recurrent_activation": "sigmoid"}),
+    "CuDNNGRU": ("GRU", {"recurrent_activation": "sigmoid", "reset_after": True}),
+}
+# Values that are spelled otherwise under the new name: `forget_bias_init` was an initializer.
+_VALUES = {"forget_bias_init": {"one": True, "zero": False}}
 # Keras 3's numbers that say something only beside a switch that is off.
 _BESIDE_SWITCHES = ("renorm_momentum", "lora_alpha")
 # Keras 1's that are off at these values: BatchNormalization's mode, Embedding's dropout.
 _OFF_AT_ZERO = ("mode", "dropout")
+# TensorFlow's Keras writes these of layers that have no choice.
+_OFF_AT_ONE = ("groups", "implementation", "dilation_rate")
+# What layers with two kernels inherit and do not use.
+_OF_ONE_KERNEL = ("kernel_initializer", "kernel_regularizer", "kernel_constraint")
+
+
+def renamed(name: str, config: Mapping[str, Any]) -> tuple[str, Mapping[str, Any]]:
+    """The class and the configuration that stand for a class of another version.
+
+    Example:
+        >>> renamed("CuDNNLSTM", {"units": 3})
+        ('LSTM', {'recurrent_activation': 'sigmoid', 'units': 3})
+    """
+    if name not in _RENAMED:
+        return name, config
+    new, fixed = _RENAMED[name]
+    return new, {**fixed, **config}
 
 
 def translate(cls: Any, config: Mapping[str, Any]) -> dict[str, Any]:
@@ -67,16 +95,30 @@ def translate(cls: Any, config: Mapping[str, Any]) -> dict[str, Any]:
     """
     known = _known_arguments(cls)
     found: dict[str, Any] = {}
-    for key, value in config.items():
+    for key, value in _renamed_windows(known, config).items():
         if key == "axis" and isinstance(value, (list, tuple)) and len(value) == 1:
             value = value[0]  # TensorFlow's Keras writes BatchNormalization's axis as [3]
-        new = next((t[key] for t in (_EMBEDDING_1, KERAS_1) if t.get(key) in known), key)
+        if key in _VALUES and isinstance(value, str):
+            value = _VALUES[key].get(value, value)
+        new = next((t[key] for t in (_EMBEDDING_1, _PRELU_1, KERAS_1) if t.get(key) in known), key)
         if key in known:
             found[key] = value
         elif new in known:
             found[new] = value
-        elif not _is_off(key, value):
+        elif not _is_off(key, value, known):
             found[key] = value
+    return found
+
+
+def _renamed_windows(known: frozenset[str], config: Mapping[str, Any]) -> dict[str, Any]:
+    """Keras 1's spatial arguments: numbers of one tuple, and the order of axes in other words."""
+    found = dict(config)
+    for names in _KERNEL_SIZES_1:
+        if "kernel_size" in known and all(n in found for n in names):
+            found["kernel_size"] = tuple(found.pop(n) for n in names)
+    if "data_format" in known and "dim_ordering" in found:
+        order = found.pop("dim_ordering")
+        found["data_format"] = _DATA_FORMATS_1.get(order, order)
     return found
 
 
@@ -85,7 +127,11 @@ def _known_arguments(cls: Any) -> frozenset[str]:
     return frozenset([*inspect.signature(cls.__init__).parameters, *COMMON_ARGUMENTS])
 
 
-def _is_off(key: str, value: Any) -> bool:
+def _is_off(key: str, value: Any, known: frozenset[str]) -> bool:
     if value is None or value is False or key in _BESIDE_SWITCHES:
         return True
+    if key in _OF_ONE_KERNEL and "depthwise_initializer" in known:
+        return True
+    if key in _OFF_AT_ONE:
+        return all(v == 1 for v in (value if isinstance(value, (list, tuple)) else (value,)))
     return key in _OFF_AT_ZERO and value == 0

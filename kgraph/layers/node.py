@@ -62,6 +62,7 @@ class Call:
         mask = map_structure(
             lambda v: masks[v.index] if isinstance(v, Slot) else None, self.arguments[0][0]
         )
+        kwargs = self.layer.with_masks(args, kwargs, dict(zip(inputs, masks, strict=True)).get)
         outputs, out_masks = self.layer.run_call(args, kwargs, mask, context)
         return leaves_of(outputs, is_node), out_masks
 

@@ -1,4 +1,4 @@
-"""Batch and layer normalization.
+"""Batch and layer normalization, and under Keras's path the normalizations of other files.
 
 Variances are biased and taken in two passes (the mean first), which stays sound where the mean is
 large against the spread. The moving variance is the biased one too, as in Keras 3; Keras 2 stored
@@ -10,83 +10,26 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from kgraph import constraints, initializers, ops, regularizers
+from kgraph import initializers, ops
 from kgraph.config import epsilon as fuzz
 from kgraph.errors import explain
-from kgraph.layers.base import Layer
+from kgraph.layers.affine import AffineNormalization, Shape, checked_axes, known_sizes
+from kgraph.layers.group_normalization import GroupNormalization
+from kgraph.layers.scaling import RMSNormalization, UnitNormalization
 from kgraph.layers.spec import InputSpec
+from kgraph.layers.spectral_normalization import SpectralNormalization
 
-Shape = tuple[int | None, ...]
-
-
-class Normalization(Layer):
-    """What both normalizations share: the arguments and weights gamma and beta."""
-
-    def __init__(
-        self,
-        axis: Any,
-        epsilon: float,
-        center: bool,
-        scale: bool,
-        beta_initializer: Any,
-        gamma_initializer: Any,
-        beta_regularizer: Any,
-        gamma_regularizer: Any,
-        beta_constraint: Any,
-        gamma_constraint: Any,
-        **kwargs: Any,
-    ) -> None:
-        super().__init__(**kwargs)
-        self.axis, self.epsilon = axis, epsilon
-        self.center, self.scale = center, scale
-        self.beta_initializer = initializers.get(beta_initializer)
-        self.gamma_initializer = initializers.get(gamma_initializer)
-        self.beta_regularizer = regularizers.get(beta_regularizer)
-        self.gamma_regularizer = regularizers.get(gamma_regularizer)
-        self.beta_constraint = constraints.get(beta_constraint)
-        self.gamma_constraint = constraints.get(gamma_constraint)
-        self.supports_masking = True
-
-    def add_scale_and_offset(self, shape: tuple[int, ...]) -> None:
-        """Makes gamma and beta, as far as they are wanted."""
-        self.gamma = self.beta = None
-        if self.scale:
-            self.gamma = self.add_weight(
-                name="gamma",
-                shape=shape,
-                initializer=self.gamma_initializer,
-                regularizer=self.gamma_regularizer,
-                constraint=self.gamma_constraint,
-            )
-        if self.center:
-            self.beta = self.add_weight(
-                name="beta",
-                shape=shape,
-                initializer=self.beta_initializer,
-                regularizer=self.beta_regularizer,
-                constraint=self.beta_constraint,
-            )
-
-    def compute_output_shape(self, input_shape: Shape) -> Shape:
-        return input_shape
-
-    def get_config(self) -> dict[str, Any]:
-        return {
-            **super().get_config(),
-            "axis": self.axis,
-            "epsilon": self.epsilon,
-            "center": self.center,
-            "scale": self.scale,
-            "beta_initializer": initializers.serialize(self.beta_initializer),
-            "gamma_initializer": initializers.serialize(self.gamma_initializer),
-            "beta_regularizer": regularizers.serialize(self.beta_regularizer),
-            "gamma_regularizer": regularizers.serialize(self.gamma_regularizer),
-            "beta_constraint": constraints.serialize(self.beta_constraint),
-            "gamma_constraint": constraints.serialize(self.gamma_constraint),
-        }
+__all__ = [
+    "BatchNormalization",
+    "GroupNormalization",
+    "LayerNormalization",
+    "RMSNormalization",
+    "SpectralNormalization",
+    "UnitNormalization",
+]
 
 
-class BatchNormalization(Normalization):
+class BatchNormalization(AffineNormalization):
     """Normalizes each channel over the batch while training, by moving statistics otherwise.
 
     A mask excludes the steps that it marks from the statistics.
@@ -105,10 +48,14 @@ class BatchNormalization(Normalization):
         gamma_regularizer: penalty on gamma.
         beta_constraint: projection of beta after each update.
         gamma_constraint: projection of gamma after each update.
+        renorm: batch renormalization, which is not offered: only False.
+        renorm_clipping: of renormalization: only None.
+        renorm_momentum: of renormalization: ignored.
+        synchronized: whether all devices share their statistics; there is one device here.
         **kwargs: what every layer takes.
 
     Raises:
-        ValueError: the number of channels is not known.
+        ValueError: the number of channels is not known, or renormalization is asked for.
 
     Example:
         >>> import numpy as np
@@ -131,33 +78,31 @@ class BatchNormalization(Normalization):
         gamma_regularizer: Any = None,
         beta_constraint: Any = None,
         gamma_constraint: Any = None,
+        renorm: bool = False,
+        renorm_clipping: Any = None,
+        renorm_momentum: float = 0.99,
+        synchronized: bool = False,
         **kwargs: Any,
     ) -> None:
         super().__init__(
-            axis,
-            epsilon,
-            center,
-            scale,
-            beta_initializer,
-            gamma_initializer,
-            beta_regularizer,
-            gamma_regularizer,
-            beta_constraint,
-            gamma_constraint,
-            **kwargs,
-        )
-        self.momentum = momentum
+            axis, epsilon, center, scale, beta_initializer, gamma_initializer, beta_regularizer,
+            gamma_regularizer, beta_constraint, gamma_constraint, **kwargs,
+        )  # fmt: skip
+        if renorm or renorm_clipping:
+            raise ValueError(
+                explain(
+                    f"BatchNormalization layer {self.name}: batch renormalization is not offered",
+                    expected="renorm=False, renorm_clipping=None",
+                    got=f"renorm={renorm}, renorm_clipping={renorm_clipping}",
+                    hint="GroupNormalization and LayerNormalization do not depend on the batch",
+                )
+            )
+        self.momentum, self.synchronized = momentum, synchronized
         self.moving_mean_initializer = initializers.get(moving_mean_initializer)
         self.moving_variance_initializer = initializers.get(moving_variance_initializer)
 
     def build(self, input_shape: Shape) -> None:
-        axis = _checked_axis(self.axis, input_shape)
-        size = input_shape[axis]
-        if size is None:
-            raise ValueError(
-                f"Axis {self.axis} of input tensor should have a defined dimension "
-                f"but the layer received an input with shape {input_shape}."
-            )
+        (size,) = known_sizes(self.axis, input_shape).values()
         self.add_scale_and_offset((size,))
         self.moving_mean = self.add_weight(
             name="moving_mean",
@@ -214,8 +159,10 @@ class BatchNormalization(Normalization):
         return ops.reshape(per_channel, (-1,) + (1,) * (x.ndim - 1 - axis))
 
     def get_config(self) -> dict[str, Any]:
+        only_if_so = {"synchronized": True} if self.synchronized else {}
         return {
             **super().get_config(),
+            **only_if_so,
             "momentum": self.momentum,
             "moving_mean_initializer": initializers.serialize(self.moving_mean_initializer),
             "moving_variance_initializer": initializers.serialize(self.moving_variance_initializer),
@@ -240,7 +187,7 @@ def _masked_moments(x: Any, axes: tuple[int, ...], layer: Any, mask: Any) -> tup
     return mean, centred, ops.sum(ops.square(centred) * weight, axis=axes) / count
 
 
-class LayerNormalization(Normalization):
+class LayerNormalization(AffineNormalization):
     """Normalizes each sample over the given axes.
 
     Args:
@@ -295,19 +242,14 @@ class LayerNormalization(Normalization):
         )
 
     def build(self, input_shape: Shape) -> None:
-        sizes = {a: input_shape[a] for a in self._axes(input_shape)}
-        if None in sizes.values():
-            raise ValueError(
-                f"Axis {self.axis} of input tensor should have a defined dimension "
-                f"but the layer received an input with shape {input_shape}."
-            )
-        self.add_scale_and_offset(tuple(sizes.values()))  # type: ignore[arg-type]
+        sizes = known_sizes(self.axis, input_shape)
+        self.add_scale_and_offset(tuple(sizes.values()))
         self.input_spec = InputSpec(ndim=len(input_shape), axes=sizes)
         self.built = True
 
     def call(self, inputs: Any) -> Any:
         x = ops.cast(inputs, "float32") if inputs.dtype == "float16" else inputs
-        axes = self._axes(x.shape)
+        axes = checked_axes(self.axis, x.shape)
         centred = x - ops.mean(x, axis=axes, keepdims=True)
         variance = ops.mean(ops.square(centred), axis=axes, keepdims=True)
         normed = centred * ops.rsqrt(variance + self.epsilon)
@@ -317,16 +259,3 @@ class LayerNormalization(Normalization):
         if self.beta is not None:
             normed = normed + ops.reshape(self.beta, shape)
         return ops.cast(normed, inputs.dtype)
-
-    def _axes(self, shape: Sequence[Any]) -> tuple[int, ...]:
-        given = [self.axis] if isinstance(self.axis, int) else self.axis
-        return tuple(sorted(_checked_axis(a, shape) for a in given))
-
-
-def _checked_axis(axis: int, shape: Sequence[Any]) -> int:
-    if not -len(shape) <= axis < len(shape):
-        raise ValueError(
-            explain(f"Axis {axis} is out of bounds for input shape {tuple(shape)}",
-                    expected=f"from {-len(shape)} to {len(shape) - 1}")
-        )  # fmt: skip
-    return axis % len(shape)

@@ -5,6 +5,12 @@ from kgraph.ops.along_axis import (
     add_along_axis,
     take_along_axis,
 )
+from kgraph.ops.average_pool import (
+    average_pool,
+    average_pool_grad,
+    sum_pool,
+    sum_pool_grad,
+)
 from kgraph.ops.brackets import (
     getitem,
 )
@@ -22,6 +28,12 @@ from kgraph.ops.comparison import (
     logical_or,
     logical_xor,
     not_equal,
+)
+from kgraph.ops.convolution import (
+    conv,
+    conv_filter_grad,
+    conv_input_grad,
+    convolve,
 )
 from kgraph.ops.crossentropy import (
     sigmoid_cross_entropy,
@@ -126,6 +138,11 @@ from kgraph.ops.logsumexp import (
 from kgraph.ops.masking import (
     masked_scale,
 )
+from kgraph.ops.max_pool import (
+    max_pool,
+    max_pool_grad,
+    max_pool_select,
+)
 from kgraph.ops.nn import (
     elu,
     gelu,
@@ -159,6 +176,9 @@ from kgraph.ops.relu import (
     relu,
     relu6,
     relu_grad,
+)
+from kgraph.ops.resizing import (
+    resize,
 )
 from kgraph.ops.scan import (
     scan,
@@ -220,6 +240,8 @@ __all__ = [
     "argmax",
     "argmin",
     "argsort",
+    "average_pool",
+    "average_pool_grad",
     "binary_crossentropy",
     "broadcast_to",
     "cast",
@@ -227,6 +249,10 @@ __all__ = [
     "ceil",
     "clip",
     "concatenate",
+    "conv",
+    "conv_filter_grad",
+    "conv_input_grad",
+    "convolve",
     "cos",
     "cosh",
     "cumsum",
@@ -273,6 +299,9 @@ __all__ = [
     "masked_scale",
     "matmul",
     "max",
+    "max_pool",
+    "max_pool_grad",
+    "max_pool_select",
     "maximum",
     "mean",
     "min",
@@ -300,6 +329,7 @@ __all__ = [
     "relu_grad",
     "repeat",
     "reshape",
+    "resize",
     "round",
     "rsqrt",
     "scan",
@@ -332,6 +362,8 @@ __all__ = [
     "subtract",
     "subtract_one_hot",
     "sum",
+    "sum_pool",
+    "sum_pool_grad",
     "swapaxes",
     "take",
     "take_along_axis",

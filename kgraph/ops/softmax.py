@@ -252,12 +252,12 @@ register(softmax)
 register(log_softmax)
 
 
-def l2_normalize(x: Any, axis: int = -1, epsilon: float = 1e-12) -> Any:
+def l2_normalize(x: Any, axis: int | Sequence[int] = -1, epsilon: float = 1e-12) -> Any:
     """Divides by the Euclidean norm along an axis.
 
     Args:
         x: float tensor.
-        axis: the axis along which the result has norm 1.
+        axis: the axis or axes along which the result has norm 1.
         epsilon: smallest squared norm that is divided by.
 
     Returns:

@@ -6,6 +6,7 @@ step. The learning rate is a variable, so callbacks change it without a new comp
 
 from __future__ import annotations
 
+import types
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
@@ -25,7 +26,6 @@ _OFF: dict[str, Any] = {
     "ema_overwrite_frequency": None,
     "loss_scale_factor": None,
     "gradient_accumulation_steps": None,
-    "jit_compile": False,
 }
 
 
@@ -206,6 +206,11 @@ class Optimizer:
 
     # -- state and configuration ---------------------------------------------------------------
     @property
+    def slots(self) -> Mapping[Variable, Slots]:
+        """The slots of each weight by name; those of small weights are windows on one vector."""
+        return types.MappingProxyType(self._slots)
+
+    @property
     def weights(self) -> list[Variable]:
         """The counter, then each slot of all weights, in Keras 2's order."""
         per_weight = list(self._slots.values())
@@ -255,7 +260,12 @@ class Optimizer:
     @classmethod
     def from_config(cls, config: Mapping[str, Any]) -> Optimizer:
         """The optimizer of a Keras 2 or Keras 3 configuration."""
-        kept = {k: v for k, v in config.items() if k not in _OFF or v not in (_OFF[k], None)}
+        hints = ("jit_compile", "is_legacy_optimizer")  # change nothing about the results
+        kept = {
+            k: v
+            for k, v in config.items()
+            if k not in hints and (k not in _OFF or v not in (_OFF[k], None))
+        }
         return cls(**kept)
 
     def __repr__(self) -> str:

@@ -36,12 +36,17 @@ from kgraph.layers import (
     Subtract,
 )
 from kgraph.testing.choices import Choices, Drawn, Hypothesis
+from kgraph.testing.drawn_activations import ACTIVATION_MAKERS
+from kgraph.testing.drawn_attention import ATTENTION_MAKERS
+from kgraph.testing.drawn_convolutions import CONVOLUTIONS
+from kgraph.testing.drawn_pooling import POOLING_MAKERS
+from kgraph.testing.drawn_recurrent import RECURRENT_MAKERS
+from kgraph.testing.layer_types import SMALL, Make, floats, of_rank
 from kgraph.testing.pool import BATCH
 from kgraph.utils.registry import register_keras_serializable
 
 ACTIVATIONS = ("linear", "relu", "tanh", "sigmoid", "softmax", "elu", "gelu", "swish")
 _REGULARIZERS = (None, "l2", "l1")
-SMALL = (3, 1, 2, 4)
 
 
 @dataclass(frozen=True)
@@ -66,18 +71,6 @@ class LayerCase:
         return f"LayerCase({type(self.layer).__name__}, {arguments}, {', '.join(self.inputs)})"
 
 
-Make = Callable[[Choices], tuple[Layer, list[TensorType]]]
-
-
-def _floats(*sizes: Any) -> TensorType:
-    return TensorType((BATCH, *sizes), "float32")
-
-
-def _of_rank(choices: Choices, least: int, most: int) -> TensorType:
-    count = choices.between(least, most)
-    return _floats(*[choices.among(SMALL) for _ in range(count)])
-
-
 def _dense(c: Choices) -> tuple[Layer, list[TensorType]]:
     layer = Dense(
         c.among((2, 1, 3, 5)),
@@ -86,11 +79,11 @@ def _dense(c: Choices) -> tuple[Layer, list[TensorType]]:
         kernel_regularizer=c.among(_REGULARIZERS),
         kernel_constraint=c.among((None, "maxnorm")),
     )
-    return layer, [_of_rank(c, 1, 2)]
+    return layer, [of_rank(c, 1, 2)]
 
 
 def _batch_normalization(c: Choices) -> tuple[Layer, list[TensorType]]:
-    type_ = _of_rank(c, 1, 2)
+    type_ = of_rank(c, 1, 2)
     axis = -1 if c.chance(70) else c.between(1, type_.ndim - 1)
     layer = BatchNormalization(
         axis=axis, momentum=c.among((0.99, 0.5)), center=not c.chance(20), scale=not c.chance(20)
@@ -100,12 +93,12 @@ def _batch_normalization(c: Choices) -> tuple[Layer, list[TensorType]]:
 
 def _reshape(c: Choices) -> tuple[Layer, list[TensorType]]:
     n, m = c.among(SMALL), c.among(SMALL)
-    return Reshape(c.among(((m, n), (-1,), (n * m, 1)))), [_floats(n, m)]
+    return Reshape(c.among(((m, n), (-1,), (n * m, 1)))), [floats(n, m)]
 
 
 def _merging(make: Callable[..., Layer], most: int = 3) -> Make:
     def merge(c: Choices) -> tuple[Layer, list[TensorType]]:
-        type_ = _of_rank(c, 1, 2)
+        type_ = of_rank(c, 1, 2)
         return make(), [type_] * c.between(2, most)
 
     return merge
@@ -113,14 +106,14 @@ def _merging(make: Callable[..., Layer], most: int = 3) -> Make:
 
 def _concatenate(c: Choices) -> tuple[Layer, list[TensorType]]:
     kept = [c.among(SMALL) for _ in range(c.between(0, 1))]
-    return Concatenate(), [_floats(*kept, c.among(SMALL)) for _ in range(c.between(2, 3))]
+    return Concatenate(), [floats(*kept, c.among(SMALL)) for _ in range(c.between(2, 3))]
 
 
 def _dot(c: Choices) -> tuple[Layer, list[TensorType]]:
     n, normalize = c.among(SMALL), c.flag()
     if c.flag():
-        return Dot(axes=1, normalize=normalize), [_floats(n)] * 2
-    return Dot(axes=(2, 1), normalize=normalize), [_floats(c.among(SMALL), n), _floats(n, 2)]
+        return Dot(axes=1, normalize=normalize), [floats(n)] * 2
+    return Dot(axes=(2, 1), normalize=normalize), [floats(c.among(SMALL), n), floats(n, 2)]
 
 
 def _embedding(c: Choices) -> tuple[Layer, list[TensorType]]:
@@ -129,7 +122,7 @@ def _embedding(c: Choices) -> tuple[Layer, list[TensorType]]:
 
 
 def _dropout(c: Choices) -> tuple[Layer, list[TensorType]]:
-    type_ = _of_rank(c, 1, 2)
+    type_ = of_rank(c, 1, 2)
     noise = (None, *[1] * (type_.ndim - 1)) if c.chance(20) else None
     return Dropout(c.among((0.5, 0.2, 0.0)), noise_shape=noise, seed=c.below(100)), [type_]
 
@@ -141,25 +134,25 @@ def bend(x: Any) -> Any:
 
 
 def _lambda(c: Choices) -> tuple[Layer, list[TensorType]]:
-    return Lambda(bend), [_of_rank(c, 1, 2)]
+    return Lambda(bend), [of_rank(c, 1, 2)]
 
 
 # Layer class -> how one is made; the simplest first. `tests/testing` checks that none is missing.
 MAKERS: dict[type[Layer], Make] = {
     Dense: _dense,
-    Activation: lambda c: (Activation(c.among(ACTIVATIONS)), [_of_rank(c, 1, 2)]),
+    Activation: lambda c: (Activation(c.among(ACTIVATIONS)), [of_rank(c, 1, 2)]),
     Dropout: _dropout,
     BatchNormalization: _batch_normalization,
-    LayerNormalization: lambda c: (LayerNormalization(), [_of_rank(c, 1, 2)]),
+    LayerNormalization: lambda c: (LayerNormalization(), [of_rank(c, 1, 2)]),
     Embedding: _embedding,
-    Flatten: lambda c: (Flatten(), [_of_rank(c, 1, 3)]),
+    Flatten: lambda c: (Flatten(), [of_rank(c, 1, 3)]),
     Reshape: _reshape,
-    Permute: lambda c: (Permute(c.shuffled((1, 2))), [_of_rank(c, 2, 2)]),
-    RepeatVector: lambda c: (RepeatVector(c.among((2, 1, 3))), [_of_rank(c, 1, 1)]),
-    Masking: lambda c: (Masking(c.among((0.0, 1.0))), [_of_rank(c, 2, 2)]),
+    Permute: lambda c: (Permute(c.shuffled((1, 2))), [of_rank(c, 2, 2)]),
+    RepeatVector: lambda c: (RepeatVector(c.among((2, 1, 3))), [of_rank(c, 1, 1)]),
+    Masking: lambda c: (Masking(c.among((0.0, 1.0))), [of_rank(c, 2, 2)]),
     ActivityRegularization: lambda c: (
         ActivityRegularization(l1=c.among((0.0, 0.1)), l2=0.01),
-        [_of_rank(c, 1, 2)],
+        [of_rank(c, 1, 2)],
     ),
     Lambda: _lambda,
     Add: _merging(Add),
@@ -170,6 +163,11 @@ MAKERS: dict[type[Layer], Make] = {
     Minimum: _merging(Minimum),
     Concatenate: _concatenate,
     Dot: _dot,
+    **ACTIVATION_MAKERS,
+    **POOLING_MAKERS,
+    **ATTENTION_MAKERS,
+    **CONVOLUTIONS,
+    **RECURRENT_MAKERS,
 }
 
 

@@ -19,7 +19,7 @@ from kgraph.layers.base import Layer
 from kgraph.layers.call_shapes import call_parameters
 from kgraph.layers.input import Input
 from kgraph.layers.node import keras_shape
-from kgraph.layers.structure import is_node, leaves_of, unpack_singleton
+from kgraph.layers.structure import is_node, leaves_of
 from kgraph.models.model import Model
 from kgraph.passes.lower import inline
 from kgraph.runtime.autodiff import grad
@@ -28,7 +28,7 @@ from kgraph.runtime.interp import interpret
 from kgraph.testing.failures import CheckError
 from kgraph.testing.feeds import feed
 from kgraph.testing.gradients import check_gradients
-from kgraph.testing.targets import as_type, layer_graph
+from kgraph.testing.targets import arguments_of, as_type, layer_graph
 
 ROWS = (5, 1, 0)
 CLOSE = {"float16": 1e-2, "float32": 1e-4, "float64": 1e-9}
@@ -93,7 +93,7 @@ class _Check:
         self.inputs = [str(t) for t in types]
         self.nodes = [Input(batch_shape=_keras(t), dtype=t.dtype) for t in types]
         self.config = json.dumps(layer.get_config(), default=repr)
-        self.result = layer(unpack_singleton(self.nodes))
+        self.result = layer(*arguments_of(layer, self.nodes))
         self.outputs = leaves_of(self.result, is_node)
         rng = np.random.default_rng(seed)
         for weight in layer.weights:
@@ -124,8 +124,8 @@ class _Check:
 
     def types(self) -> None:
         """Shapes are those that were announced; floats have the layer's dtype."""
-        shapes = unpack_singleton([_keras(t) for t in self.types_in])
-        announced = self.layer.compute_output_shape(shapes)
+        shapes = arguments_of(self.layer, [_keras(t) for t in self.types_in])
+        announced = self.layer.compute_output_shape(*shapes)
         found = [tuple(keras_shape(n)) for n in self.outputs]
         wanted = [announced] if isinstance(announced, tuple) else announced
         if [tuple(s) for s in wanted] != found:
@@ -140,7 +140,9 @@ class _Check:
             return
         steps = [t.shape[:2] if t.ndim > 2 else t.shape[:1] for t in self.types_in]
         masks = [input_node(s, "bool", "mask") for s in steps]
-        found = self.layer.compute_mask(unpack_singleton(self.nodes), unpack_singleton(masks))
+        found = self.layer.compute_mask(
+            arguments_of(self.layer, self.nodes)[0], arguments_of(self.layer, masks)[0]
+        )
         for node, mask in zip(self.outputs, leaves_of(found, is_node)):
             if mask.dtype != "bool" or mask.shape != node.shape[: mask.ndim]:
                 raise self.fail("its mask does not fit its output", mask=mask.type, output=node)
@@ -156,7 +158,9 @@ class _Check:
         takes = "training" in call_parameters(type(self.layer).call)
         if takes or not training:
             named = {"training": training} if takes else {}
-            runs["called on arrays"] = lambda: self.layer(unpack_singleton(arrays), **named)
+            runs["called on arrays"] = lambda: self.layer(
+                *arguments_of(self.layer, arrays), **named
+            )
         for how, run in runs.items():
             self.layer._eager.clear()  # so that random numbers are those of a first run
             found = leaves_of(run(), lambda v: isinstance(v, np.ndarray))
@@ -181,7 +185,7 @@ class _Check:
         third = type(self.layer).from_config(self.layer.get_config())
         mine = Model(self.nodes, self.result)
         inputs = [Input(batch_shape=_keras(t), dtype=t.dtype) for t in self.types_in]
-        theirs = Model(inputs, third(unpack_singleton(inputs)))
+        theirs = Model(inputs, third(*arguments_of(third, inputs)))
         with tempfile.TemporaryDirectory() as folder:
             path = str(Path(folder) / "layer.weights.h5")
             mine.save_weights(path)

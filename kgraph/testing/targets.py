@@ -13,6 +13,7 @@ from kgraph.ir.node import Node
 from kgraph.ir.op import as_array
 from kgraph.ir.types import TensorType, parse_type
 from kgraph.layers.base import Layer
+from kgraph.layers.call_shapes import call_parameters
 from kgraph.layers.structure import flatten, is_node, leaves_of, pack, unpack_singleton
 from kgraph.models.model import Model
 from kgraph.passes.lower import inline, merge_updates
@@ -61,7 +62,28 @@ def layer_graph(layer: Layer, types: Sequence[TensorType], training: bool = Fals
         (['f32[batch, 2]'], 2)
     """
     inputs = tuple(input_node(t.shape, t.dtype, f"x{i}") for i, t in enumerate(types))
-    return _inlined(inputs, layer(unpack_singleton(inputs)), training)
+    return _inlined(inputs, layer(*arguments_of(layer, inputs)), training)
+
+
+def arguments_of(layer: Layer, tensors: Sequence[Any]) -> tuple[Any, ...]:
+    """Tensors, shapes or masks as a layer's methods take them.
+
+    Args:
+        layer: a layer whose `build` takes one shape for each tensor gets the tensors one by one,
+            any other gets them as its first argument.
+        tensors: one an input.
+
+    Returns:
+        Positional arguments.
+
+    Example:
+        >>> from kgraph.layers import Add, MultiHeadAttention
+        >>> arguments_of(Add(), [1, 2]), arguments_of(MultiHeadAttention(2, 3), [1, 2])
+        (([1, 2],), (1, 2))
+    """
+    if len(call_parameters(type(layer).build)) > 1:
+        return tuple(tensors)
+    return (unpack_singleton(tensors),)
 
 
 def model_graph(model: Model, training: bool = False) -> Graph:

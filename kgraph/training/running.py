@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Container
 from dataclasses import dataclass
@@ -159,17 +160,21 @@ def run_batches(
         take: function of (plan, first row, row after the last), called after each batch, or None.
     """
     watched = callbacks.watches_batches(mode)
-    for index, (start, stop) in enumerate(batches.bounds):
-        if watched:
-            callbacks.call(f"on_{mode}_batch_begin", index, Logs(batch=index, size=stop - start))
-        plan = batches.run(index)
-        if take is not None:
-            take(plan, start, stop)
-        if watched:
-            logs = Logs({"batch": index, "size": stop - start, **read()})
-            callbacks.call(f"on_{mode}_batch_end", index, logs)
-        if bar is not None and bar.live and time.perf_counter() >= bar.due:
-            bar.refresh(stop, {})
+    # A user's code between the batches sees NumPy's warnings.
+    run = batches.run if watched else batches.run_bare
+    with contextlib.nullcontext() if watched else np.errstate(all="ignore"):
+        for index, (start, stop) in enumerate(batches.bounds):
+            size = stop - start
+            if watched:
+                callbacks.call(f"on_{mode}_batch_begin", index, Logs(batch=index, size=size))
+            plan = run(index)
+            if take is not None:
+                take(plan, start, stop)
+            if watched:
+                logs = Logs({"batch": index, "size": size, **read()})
+                callbacks.call(f"on_{mode}_batch_end", index, logs)
+            if bar is not None and bar.live and time.perf_counter() >= bar.due:
+                bar.refresh(stop, {})
 
 
 def run_predict(

@@ -24,8 +24,23 @@ _HOME = {
     "to_categorical": "kgraph.utils.np_utils",
     "normalize": "kgraph.utils.np_utils",
     "print_summary": "kgraph.models.summary",
+    "get_file": "kgraph.utils.file_utils",
+    "validate_file": "kgraph.utils.file_utils",
+    "GeneratorEnqueuer": "kgraph.utils.enqueuers",
+    "OrderedEnqueuer": "kgraph.utils.enqueuers",
+    "HDF5Matrix": "kgraph.utils.io_utils",
+    "Progbar": "kgraph.callbacks.progbar",
+    "set_random_seed": "kgraph.utils.rng_utils",
 }
-_MODULES = ("data_utils", "generic_utils", "np_utils")
+_MODULES = (
+    "conv_utils",
+    "data_utils",
+    "file_utils",
+    "generic_utils",
+    "io_utils",
+    "np_utils",
+    "rng_utils",
+)
 
 __all__ = [*_HOME, *_MODULES]
 

@@ -1,4 +1,7 @@
-"""The base class of data sets that give whole batches by number."""
+"""The base class of data sets that give whole batches by number.
+
+This is also Keras's path of what fetches files and of what prepares batches in advance.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +10,17 @@ from collections.abc import Iterator
 from typing import Any
 
 from kgraph.errors import explain
+from kgraph.utils.enqueuers import GeneratorEnqueuer, OrderedEnqueuer
+from kgraph.utils.file_utils import get_file, validate_file
+
+__all__ = [
+    "GeneratorEnqueuer",
+    "OrderedEnqueuer",
+    "PyDataset",
+    "Sequence",
+    "get_file",
+    "validate_file",
+]
 
 
 class PyDataset:

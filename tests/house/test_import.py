@@ -3,6 +3,7 @@
 import subprocess
 import sys
 
+DATA = ("kgraph.datasets.mnist", "kgraph.datasets.cifar10", "kgraph.utils.get_file")
 HEAVY = ("h5py", "yaml", "networkx", "graphviz", "rich", "scipy", "jax", "keras", "hypothesis")
 
 
@@ -17,6 +18,12 @@ def test_import_loads_numpy_at_most():
     loaded = loaded_after("import kgraph")
     assert not loaded & set(HEAVY)
     assert "kgraph.layers" not in loaded
+
+
+def test_data_sets_load_no_network():
+    loaded = loaded_after(f"import kgraph; {'; '.join(DATA)}")
+    assert "kgraph.datasets.cifar" in loaded
+    assert not loaded & {"pooch", "requests", *HEAVY}
 
 
 def test_names_resolve_on_use():

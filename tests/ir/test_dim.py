@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kgraph.errors import ParseError, UndecidableError
-from kgraph.ir import Dim, evaluate, product
+from kgraph.ir import Dim, evaluate, floor_divide, product
 from kgraph.ir.dim import parse_dim
 
 B, N = Dim.symbol("batch"), Dim.symbol("n")
@@ -19,9 +19,12 @@ B, N = Dim.symbol("batch"), Dim.symbol("n")
 LEAVES = st.one_of(st.integers(-9, 9), st.sampled_from([B, N, Dim.symbol("x_1")]))
 DIMS = st.recursive(
     LEAVES,
-    lambda inner: st.tuples(
-        st.sampled_from([operator.add, operator.sub, operator.mul]), inner, inner
-    ).map(lambda t: t[0](t[1], t[2])),
+    lambda inner: st.one_of(
+        st.tuples(st.sampled_from([operator.add, operator.sub, operator.mul]), inner, inner).map(
+            lambda t: t[0](t[1], t[2])
+        ),
+        st.tuples(inner, st.integers(1, 6)).map(lambda t: floor_divide(*t)),
+    ),
     max_leaves=7,
 )
 BINDINGS = st.fixed_dictionaries({name: st.integers(0, 50) for name in ("batch", "n", "x_1")})
@@ -51,6 +54,25 @@ def test_division_undoes_multiplication(a, b):
         return
     assert (a * b) // b == a
     assert (a * b) % b == 0
+
+
+@given(DIMS, st.integers(1, 12), BINDINGS)
+def test_rounded_quotients_are_those_of_integers(dim, divisor, binding):
+    quotient = floor_divide(dim, divisor)
+    assert evaluate(quotient, binding) == evaluate(dim, binding) // divisor
+    assert floor_divide(dim * divisor, divisor) == dim
+    some = {"batch": N + 1, "n": 2 * B}
+    swapped = {"batch": binding["n"] + 1, "n": 2 * binding["batch"], "x_1": binding["x_1"]}
+    if isinstance(quotient, Dim):
+        assert quotient.symbols <= dim.symbols
+        assert evaluate(quotient.substitute(some), binding) == evaluate(quotient, swapped)
+
+
+@given(DIMS, st.integers(1, 9), st.integers(1, 9))
+def test_strides_of_strides_are_one_quotient(dim, first, second):
+    twice = floor_divide(floor_divide(dim, first), second)
+    assert twice == floor_divide(dim, first * second)
+    assert hash(twice) == hash(floor_divide(dim, first * second))
 
 
 @given(DIMS, DIMS, BINDINGS)
@@ -88,6 +110,21 @@ def test_printed_forms():
     assert repr(-B) == "-batch"
     assert repr(1 - B) == "-batch+1"
     assert str(product((2, B, 3))) == "6*batch"
+
+
+def test_printed_quotients():
+    half = floor_divide(N + 1, 2)
+    assert repr(half) == "((n+1)//2)"
+    assert repr(3 * half * half * B - half) == "3*((n+1)//2)^2*batch-((n+1)//2)"
+    assert repr(floor_divide(N, 2)) == "(n//2)"
+    assert repr(floor_divide(2 * half, 3)) == "((2*((n+1)//2))//3)"
+    assert floor_divide(half - 1, 2) == floor_divide(N - 1, 4)
+    assert parse_dim("((1+n)//2) ".strip()) == half
+    assert parse_dim("((2*n)//2)") == N
+    assert half >= 0
+    assert half.symbols == {"n"}
+    with pytest.raises(ValueError, match="above 0"):
+        floor_divide(N, 0)
 
 
 def test_substitution_by_other_sizes():
@@ -160,6 +197,14 @@ def test_names():
         "1.5",
         "nan",
         "a" * 2000,
+        "n//2",
+        "(n//0)",
+        "(n//m)",
+        "((n+1)//2",
+        "(n+1//2)",
+        "?0",
+        "(n//2)(n//2)",
+        "(4//2)",
     ],
 )
 def test_what_is_not_a_dimension(text):

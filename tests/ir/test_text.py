@@ -12,7 +12,7 @@ from ir_graphs import BATCH, rich_graph
 
 from kgraph import ops
 from kgraph.errors import ParseError
-from kgraph.ir import Dim, Graph, Stage, TensorType, Variable, const, input_node
+from kgraph.ir import Dim, Graph, Stage, TensorType, Variable, const, floor_divide, input_node
 from kgraph.ir.attributes import attribute_key, freeze
 from kgraph.ir.origin import Lineage, Origin, making
 from kgraph.ir.parser import parse, parse_value
@@ -115,6 +115,7 @@ SCALARS = st.one_of(
             Dim.symbol("batch"),
             2 * Dim.symbol("e5") - 1,
             -Dim.symbol("b"),
+            2 * floor_divide(3 * floor_divide(Dim.symbol("h") + 1, 2) + 2, 4) - 1,
             TensorType((), "bool"),
             TensorType((Dim.symbol("n"), 3), "float64"),
         ]

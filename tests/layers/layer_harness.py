@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 
 import jax
@@ -15,6 +16,7 @@ from kgraph.passes.lower import inline
 from kgraph.runtime.autodiff import grad
 from kgraph.runtime.executable import compile
 from kgraph.runtime.interp import interpret
+from kgraph.testing.targets import arguments_of
 
 
 def random(*shape, seed=0):
@@ -27,18 +29,18 @@ def single(values):
     return values[0] if len(values) == 1 else list(values)
 
 
-def build_call(layer, arrays, training=False):
+def build_call(layer, arrays, training=False, named=None):
     """The inputs (batch symbolic), the output and mask in primitive ops, and the context."""
     inputs = [Input(shape=a.shape[1:], dtype=a.dtype.name) for a in arrays]
-    symbolic = layer(single(inputs))
+    symbolic = layer(*arguments_of(layer, inputs), **(named or {}))
     context = CallContext(training)
     (output,), (mask,) = inline([symbolic], context)
     return inputs, output, mask, context
 
 
-def step_graph(layer, arrays, training=False):
+def step_graph(layer, arrays, training=False, named=None):
     """The graph of one step: output, added loss, gradients of sum(sin(output)), state updates."""
-    inputs, output, _, context = build_call(layer, arrays, training)
+    inputs, output, _, context = build_call(layer, arrays, training, named)
     floats = [n for n in inputs if n.dtype == "float32"]
     slopes = grad(ops.sum(ops.sin(output)), [*layer.trainable_weights, *floats])
     assert None not in slopes
@@ -47,14 +49,14 @@ def step_graph(layer, arrays, training=False):
     return Graph(tuple(inputs), tuple(outputs), tuple(context.updates))
 
 
-def step(layer, *arrays, training=False):
+def step(layer, *arrays, training=False, named=None):
     """Runs a layer once and differentiates sum(sin(output)); checks that compiling changes nothing.
 
     Returns:
         A dictionary: output, gradients of the trainable weights, of the float inputs, new values
         of the other weights, and the sum of the losses that the layer added.
     """
-    graph = step_graph(layer, arrays, training)
+    graph = step_graph(layer, arrays, training, named)
     outputs, updates = interpret(graph, arrays)
     before = [v.numpy() for v, _ in graph.updates]
     for found, expected in zip(compile(graph)(*arrays), outputs, strict=True):
@@ -73,8 +75,9 @@ def step(layer, *arrays, training=False):
     }
 
 
-def keras_step(layer, *arrays, training=False):
+def keras_step(layer, *arrays, training=False, named=None):
     """The same for a built Keras 3 layer."""
+    several = len(inspect.signature(layer.build).parameters) > 1
     floats = [i for i, a in enumerate(arrays) if a.dtype.kind == "f"]
 
     def loss(trained, xs):
@@ -83,7 +86,8 @@ def keras_step(layer, *arrays, training=False):
             full[i] = x
         others = [v.value for v in layer.non_trainable_variables]
         kwargs = {"training": training} if layer._call_has_training_arg else {}
-        y, state = layer.stateless_call(trained, others, single(full), **kwargs)
+        given = full if several else [single(full)]
+        y, state = layer.stateless_call(trained, others, *given, **kwargs, **(named or {}))
         return jnp.sum(jnp.sin(y)), (y, state)
 
     trained = [v.value for v in layer.trainable_variables]
@@ -98,7 +102,7 @@ def keras_step(layer, *arrays, training=False):
     }
 
 
-def check_like_keras(layer, other, *arrays, training=False, tolerance=2e-5):
+def check_like_keras(layer, other, *arrays, training=False, tolerance=2e-5, named=None):
     """Compares outputs, gradients and state of a layer with those of a Keras 3 layer.
 
     Args:
@@ -107,14 +111,15 @@ def check_like_keras(layer, other, *arrays, training=False, tolerance=2e-5):
         arrays: one array an input.
         training: for both.
         tolerance: relative and absolute.
+        named: further arguments of both calls.
     """
     build_call(layer, arrays)
-    other.build(single([a.shape for a in arrays]))
+    other.build(*arguments_of(layer, [a.shape for a in arrays]))
     for weight in layer.weights:
         weight.assign(weight.value + 0.3 * random(*weight.shape, seed=len(weight.name)) ** 2)
     other.set_weights(layer.get_weights())
-    mine = step(layer, *arrays, training=training)
-    theirs = keras_step(other, *arrays, training=training)
+    mine = step(layer, *arrays, training=training, named=named)
+    theirs = keras_step(other, *arrays, training=training, named=named)
     for key, wanted in theirs.items():
         found = mine[key] if isinstance(mine[key], list) else [mine[key]]
         expected = wanted if isinstance(wanted, (list, tuple)) else [wanted]

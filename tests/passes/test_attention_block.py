@@ -9,8 +9,11 @@ import pytest
 from rule_checks import BATCH, count
 
 from kgraph import ops
-from kgraph.ir import Graph, Variable, input_node
+from kgraph.ir import Graph, Stage, Variable, input_node
+from kgraph.layers import Input, MultiHeadAttention
 from kgraph.passes import optimize
+from kgraph.passes.lower import lower
+from kgraph.runtime.autodiff import grad
 from kgraph.runtime.executable import compile
 from kgraph.runtime.interp import interpret
 from kgraph.runtime.plan import make_plan
@@ -98,6 +101,20 @@ def test_values_are_those_of_the_plain_graph(block, batch):
     x = np.random.default_rng(1).normal(size=(batch, TIME, WIDTH)).astype("float32")
     (expected,), _ = interpret(graph, [x])
     np.testing.assert_allclose(compile(graph)(x)[0], expected, rtol=2e-5, atol=2e-5)
+
+
+def test_the_layer_is_as_good_as_raw_ops():
+    """One copy forwards; one more for each of queries, keys and values on the way back."""
+    x = Input((TIME, WIDTH))
+    layer = MultiHeadAttention(HEADS, WIDTH // HEADS)
+    y = lower(Graph((x,), (("y", layer(x, x)),), stage=Stage.LAYERS))
+    slopes = grad(ops.sum(ops.sin(y.outputs[0][1])), layer.trainable_weights)
+    both = Graph((x,), tuple((f"g{i}", g) for i, g in enumerate(slopes)))
+    for graph, products, copies in ((y, 4, 1), (both, 14, 4)):
+        better, _ = optimize(graph)
+        names = [s.op.name for s in make_plan(better, {"batch": 3}).steps]
+        assert names.count("matmul") <= products
+        assert sum(n in ("reshape", "transpose", "copy", "einsum") for n in names) <= copies
 
 
 def test_heads_are_numpys():

@@ -16,8 +16,9 @@ from product_checks import (
     misses,
 )
 
+from kgraph import layers as ours
 from kgraph import ops
-from kgraph.layers import BatchNormalization, Dense, Flatten, Input
+from kgraph.layers import Input
 from kgraph.models import Model
 from kgraph.passes import DropMarkers, Finish, Pipeline, Simplify
 from kgraph.passes.batch_norm import FoldBatchNorm
@@ -232,10 +233,34 @@ MODELS = {
 }  # fmt: skip
 
 
-class Ours:
-    """The layers of kgraph under the names that both sides have."""
-
-    Dense, BatchNormalization, Flatten = Dense, BatchNormalization, Flatten
+CONVOLUTIONS = {
+    "padded": lambda k: [k.Conv2D(4, 3, padding="same"), k.BatchNormalization()],
+    "strided, no bias": lambda k: [
+        k.Conv2D(4, 3, strides=2, use_bias=False), k.BatchNormalization(),
+    ],
+    "groups": lambda k: [k.Conv2D(4, 2, groups=2), k.BatchNormalization()],
+    "one cell": lambda k: [k.Conv2D(5, 1), k.BatchNormalization()],
+    "depthwise": lambda k: [k.DepthwiseConv2D(3, depth_multiplier=2), k.BatchNormalization()],
+    "separable": lambda k: [k.SeparableConv2D(3, 3), k.BatchNormalization()],
+    "transposed": lambda k: [
+        k.Conv2DTranspose(3, 3, strides=2, padding="same"), k.BatchNormalization(),
+    ],
+    "normalised first": lambda k: [k.BatchNormalization(), k.Conv2D(4, 2)],
+    "normalised first, groups": lambda k: [k.BatchNormalization(), k.Conv2D(2, 2, groups=2)],
+    "normalised first, by channel": lambda k: [k.BatchNormalization(), k.DepthwiseConv2D(2)],
+    "between two": lambda k: [k.Conv2D(3, 2), k.BatchNormalization(), k.Conv2D(2, 2)],
+}  # fmt: skip
+PADDED = {
+    "normalised first, padded": lambda k: [
+        k.BatchNormalization(), k.Conv2D(4, 3, padding="same"),
+    ],
+    "normalised first, transposed": lambda k: [
+        k.BatchNormalization(), k.Conv2DTranspose(4, 3, strides=2),
+    ],
+    "between two, padded": lambda k: [
+        k.Conv2D(3, 2, activation="relu"), k.BatchNormalization(), k.Conv2D(2, 3, padding="same"),
+    ],
+}  # fmt: skip
 
 
 def built(layers, tensor, model):
@@ -253,19 +278,47 @@ PIPELINE = Pipeline((DropMarkers(), Simplify(), FOLD, Simplify(), Finish()))
 def test_predictions_are_those_of_keras(name, shape):
     if "flattened" in name and len(shape) == 1:
         shape = (4, 7)
-    theirs = built(MODELS[name](keras.layers), keras.Input(shape), keras.Model)
-    ours = built(MODELS[name](Ours), Input(shape), Model)
+    graph, fired = check_model(MODELS[name], shape)
+    assert fired
+    assert not {"multiply", "rsqrt"} & set(batch_operations(graph))
+
+
+def check_model(make, shape):
+    """Compares the predictions of the folded graph with Keras's; returns it and what fired."""
+    theirs = built(make(keras.layers), keras.Input(shape), keras.Model)
+    mine = built(make(ours), Input(shape), Model)
     rng = np.random.default_rng(3)
     weights = [_drawn(rng, v) for v in theirs.weights]
     theirs.set_weights(weights)
-    ours.set_weights(weights)
-    graph, report = PIPELINE.run(inference_graph(ours))
+    mine.set_weights(weights)
+    graph, report = PIPELINE.run(inference_graph(mine))
     data = rng.normal(size=(9, *shape)).astype("float32")
     (value,), _ = interpret(graph, [data])
     expected = theirs.predict(data, verbose=0)
     np.testing.assert_allclose(value, expected, rtol=1e-5, atol=1e-6 * np.abs(expected).max())
-    assert report["fold_batch_norm"].fired
+    return graph, report["fold_batch_norm"].fired
+
+
+@pytest.mark.parametrize("name", CONVOLUTIONS)
+def test_beside_a_convolution(name):
+    graph, fired = check_model(CONVOLUTIONS[name], (6, 5, 2))
+    assert fired
     assert not {"multiply", "rsqrt"} & set(batch_operations(graph))
+
+
+@pytest.mark.parametrize("name", PADDED)
+def test_a_shift_stays_before_a_convolution_that_pads(name):
+    graph, fired = check_model(PADDED[name], (6, 5, 2))
+    assert not fired
+    assert "multiply" in batch_operations(graph)
+
+
+def test_a_factor_alone_folds_into_a_convolution_that_pads():
+    def build(m):
+        kernel = m.state("k", 3, 3, 2, 4)
+        return ops.conv(m.input("x", BATCH, 5, 5, 2) * vector(m, "s", 2), kernel, padding="same")
+
+    check_rewrite(FOLD, build, {"fold-scale-before": 1}, {"conv": 1})
 
 
 def _drawn(rng, variable):

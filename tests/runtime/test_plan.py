@@ -253,14 +253,15 @@ def test_a_graph_that_trains_prepares_nothing():
     assert check_both(graph, [np.ones(2)]).data.prepared == 0
 
 
-def product_plan(make_outputs, make_updates=lambda x: ()):
+def product_plan(monkeypatch, make_outputs, make_updates=lambda x: ()):
+    monkeypatch.setattr("kgraph.runtime.emit.LENT", 0)
     x = input_node((BATCH, 3), name="x")
     return Plan(make_plan(Graph((x,), make_outputs(x), make_updates(x)), {"batch": 2}))
 
 
-def test_a_product_reads_an_array_where_it_lies():
+def test_a_product_reads_an_array_where_it_lies(monkeypatch):
     w = const(np.arange(12.0).reshape(3, 4), "float32")
-    plan = product_plan(lambda x: (("y", ops.tanh(x @ w)),))
+    plan = product_plan(monkeypatch, lambda x: (("y", ops.tanh(x @ w)),))
     rows = np.arange(12, dtype="float32").reshape(4, 3)[1:3]
     plan.run(plan.feed([rows]))
     np.testing.assert_array_equal(plan.inputs[0], 0)
@@ -282,19 +283,19 @@ def test_a_product_reads_an_array_where_it_lies():
         lambda x, w: (("y", x @ w), ("s", ops.sum(x))),
     ],
 )
-def test_what_others_than_products_read_is_copied(outputs):
+def test_what_others_than_products_read_is_copied(outputs, monkeypatch):
     w = const(np.ones((3, 4)), "float32")
-    plan = product_plan(lambda x: outputs(x, w))
+    plan = product_plan(monkeypatch, lambda x: outputs(x, w))
     rows = np.arange(6, dtype="float32").reshape(2, 3)
     plan.run(plan.feed([rows]))
     np.testing.assert_array_equal(plan.inputs[0], rows)
 
 
-def test_an_array_that_shows_a_state_is_copied():
+def test_an_array_that_shows_a_state_is_copied(monkeypatch):
     """The state is written before the product reads the array."""
     w = Variable(np.ones((2, 3)), dtype="float32", name="w")
     two = const(np.ones((3, 2)), "float32")
-    plan = product_plan(lambda x: (("y", x @ two),), lambda x: ((w, w * 2.0),))
+    plan = product_plan(monkeypatch, lambda x: (("y", x @ two),), lambda x: ((w, w * 2.0),))
     plan.run(plan.feed([w.value]))
     np.testing.assert_array_equal(plan.outputs[0], np.full((2, 2), 3.0))
 

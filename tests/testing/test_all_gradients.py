@@ -24,7 +24,7 @@ DISTRIBUTION = np.abs(X) / np.abs(X).sum(1, keepdims=True)
 CLASSES = np.array([0, 5, 2, 2])
 LABELS = (X > 0).astype("float64")
 
-NO_LAYERS = {"Input", "InputLayer", "InputSpec", "Layer"}
+NO_LAYERS = {"Input", "InputLayer", "InputSpec", "Layer", "Wrapper"}
 NOT_ACTIVATIONS = {"deserialize", "get", "serialize"}
 ARGUMENTS = {"threshold": {"threshold": 0.3, "default_value": -1.0}}
 LOSSES = {
