@@ -14,6 +14,7 @@ from kgraph.passes.fuse import Fuse
 from kgraph.passes.gradients import Gradients
 from kgraph.passes.horizontal import MergeProducts
 from kgraph.passes.manager import CompileReport, Pass, Pipeline
+from kgraph.passes.pooling import PoolFirst
 from kgraph.passes.rematerialize import Rematerialize
 from kgraph.passes.share import ShareSoftmax
 from kgraph.passes.simplify import DropMarkers, Simplify
@@ -38,7 +39,8 @@ CORE: tuple[Pass, ...] = (
     Stabilize(),
     ShareSoftmax(),
     Gradients(),  # sparse parts of gradients stay sparse
-    Transposes(),  # fewer of them around elementwise ops
+    Transposes(),  # fewer of them, and channels last beside convolutions
+    PoolFirst(),  # relu on what pooling leaves
     FoldBatchNorm(),  # at inference, into the weights beside
     Contract(),  # products in their best order
     MergeProducts(),  # products that share an operand
@@ -46,8 +48,9 @@ CORE: tuple[Pass, ...] = (
     Fuse(),  # what may run in blocks; the runtime undoes what is too small to pay
 )
 
-# What runs on a forward graph before it is differentiated: the gradient of a stable form is stable.
-FORWARD: tuple[Pass, ...] = (Stabilize(),)
+# What runs on a forward graph before it is differentiated. The gradient of a stable form is stable;
+# what is transposed or computed less on the way there is so on the way back.
+FORWARD: tuple[Pass, ...] = (Stabilize(), Transposes(), PoolFirst())
 
 
 def default_pipeline() -> Pipeline:
@@ -65,7 +68,7 @@ def forward_pipeline() -> Pipeline:
 
     Example:
         >>> print(forward_pipeline())
-        stabilize
+        stabilize,transposes,pool_first
     """
     return extended(FORWARD, CORE, main=False)
 

@@ -60,7 +60,8 @@ class LoopFunction:
         self._used: dict[str, None] = {}
         # Name in the text -> what it stands for in each step of the loop.
         self._moving: dict[str, list[Any]] = {}
-        body = [self._line(inner) for inner in self._loop.steps]
+        # Without a step there is no first element that the body could be shown.
+        body = [self._line(inner) for inner in self._loop.steps] if self._times else []
         self.listing = Listing(self, "loop", self._text(body), self._names.values)
         self.run = self.listing.function("run_loop")
 
@@ -87,7 +88,7 @@ class LoopFunction:
         kernel = inner.op.specialize(
             [o.type for o in inner.inputs], [o.type for o in inner.outputs], inner.attrs
         )
-        if not any(self._moves(o) for o in operands) or not self._times:
+        if not any(self._moves(o) for o in operands):
             run, arguments = _call(kernel, [self._at(o, 0) for o in operands])
             columns = [[a] for a in arguments]
         else:

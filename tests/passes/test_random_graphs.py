@@ -45,8 +45,10 @@ def test_a_pipeline_that_changes_values_shrinks(graph):
 
 def test_optimizing_what_is_optimal_changes_nothing():
     for rng in seeds(40):
-        result, _ = optimize(draw_graph(rng, most=20, patterns=PLANTS))
-        again, report = optimize(Graph(result.inputs, result.outputs))
+        # Fused ops would hide from some passes what others are to leave alone.
+        single = Pipeline(CORE).without("fuse")
+        result, _ = optimize(draw_graph(rng, most=20, patterns=PLANTS), single)
+        again, report = optimize(Graph(result.inputs, result.outputs), single)
         assert again.outputs == result.outputs
         assert not report.fired
 

@@ -157,3 +157,13 @@ def test_the_text_shows_the_loop():
     run = check(graph_of(accumulate, (zeros(BATCH, 3),), x, x), random(2, 2, 3))
     assert "for " in run.source
     assert "moves" in run.source
+
+
+@pytest.mark.parametrize("reverse", [False, True])
+def test_no_steps_over_an_empty_sequence_of_numbers(reverse):
+    """There is no first element to look at, not even in memory."""
+    x, factor = input_node((0,), name="x"), input_node((), name="factor")
+    last, ys = ops.scan(
+        lambda h, e: (ops.sin(e * ops.tanh(h) + factor), h * 2), factor, x, reverse=reverse
+    )
+    check(Graph((x, factor), (("last", last), ("ys", ys))), random(0), np.float32(0.5))
