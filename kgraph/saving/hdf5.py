@@ -128,8 +128,8 @@ def _texts(group: Any, key: str) -> list[str]:
     """The texts of an attribute, whose claim of a size is checked before it is read."""
     with damaged(group, f"attribute {key!r}"):
         honest = is_readable(group.attrs.get_id(key), group)
-        values = np.asarray(group.attrs[key]).ravel().tolist() if honest else [None]
-        texts = [v.decode("utf-8") if isinstance(v, bytes) else v for v in values]
+        stored: Any = np.asarray(group.attrs[key]).ravel().tolist() if honest else [None]
+        texts: list[Any] = [v.decode("utf-8") if isinstance(v, bytes) else v for v in stored]
         for text in texts:  # h5py hides bytes that are no UTF-8 behind surrogates
             str(text).encode("utf-8")
     # An empty list of names is stored as an array of floats.
