@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import contextlib
 import io
-import math
 import os
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
@@ -19,14 +18,11 @@ import numpy as np
 
 from kgraph.errors import FileFormatError, UnsafeFileError, explain
 from kgraph.ir.files import atomic_write
+from kgraph.saving.hdf5_limits import is_readable, reads_plainly
+from kgraph.saving.probe import probe
 
 # HDF5 keeps attributes in the object's header, which has a limit; longer ones are split.
 _ATTRIBUTE_LIMIT = 64512
-# A chunk is unpacked whole, even for one element of it.
-_CHUNK_LIMIT = 1 << 26
-# HDF5 loads a plug-in for any other filter: code that a file would choose.
-_FILTERS = {h5py.h5z.FILTER_DEFLATE, h5py.h5z.FILTER_SHUFFLE, h5py.h5z.FILTER_FLETCHER32,
-            h5py.h5z.FILTER_LZF}  # fmt: skip
 
 
 def write_file(path: Any, write: Callable[[Any], None]) -> None:
@@ -58,11 +54,13 @@ def read_file(path: Any, read: Callable[[Any], Any]) -> Any:
 
     Raises:
         OSError: there is no such file, or it is not HDF5.
+        FileFormatError: it is damaged.
     """
     if isinstance(path, h5py.Group):
         return read(path)
     if not hasattr(path, "read") and not os.path.exists(path):
         raise FileNotFoundError(f"No such file: {os.fspath(path)!r}")
+    probe(path)
     with h5py.File(path, "r") as file:
         return read(file)
 
@@ -129,16 +127,14 @@ def _has(group: Any, key: str) -> bool:
 def _texts(group: Any, key: str) -> list[str]:
     """The texts of an attribute, whose claim of a size is checked before it is read."""
     with damaged(group, f"attribute {key!r}"):
-        claim = group.attrs.get_id(key)
-        too_large = math.prod(claim.shape) * claim.dtype.itemsize > file_size(group)
-        values = [] if too_large else np.asarray(group.attrs[key]).ravel().tolist()
-        texts = [v.decode("utf-8") if isinstance(v, bytes) else v for v in values]
+        honest = is_readable(group.attrs.get_id(key), group)
+        stored: Any = np.asarray(group.attrs[key]).ravel().tolist() if honest else [None]
+        texts: list[Any] = [v.decode("utf-8") if isinstance(v, bytes) else v for v in stored]
         for text in texts:  # h5py hides bytes that are no UTF-8 behind surrogates
             str(text).encode("utf-8")
-    if too_large or not all(isinstance(t, str) for t in texts):
-        # An empty list of names is stored as an array of floats.
-        kind = "is larger than the file" if too_large else "holds no texts"
-        raise FileFormatError(explain(f"Attribute {key!r} {kind}", where=place_of(group)))
+    # An empty list of names is stored as an array of floats.
+    if not all(isinstance(t, str) for t in texts):
+        raise FileFormatError(explain(f"Attribute {key!r} holds no texts", where=place_of(group)))
     return texts
 
 
@@ -182,14 +178,8 @@ def find_array(group: Any, path: str) -> Any:
         raise FileFormatError(
             explain(f"{path!r} is not an array of numbers", got=data, where=place_of(group))
         )
-    wrong = None
     with damaged(group, repr(path)):
-        if data.is_virtual or data.external:
-            wrong = "keeps its data in another file, which is not read"
-        elif _filters(data) - _FILTERS:
-            wrong = "is compressed in a way that needs a plug-in, which is not loaded"
-        elif math.prod(data.chunks or ()) * data.dtype.itemsize > max(_CHUNK_LIMIT, data.nbytes):
-            wrong = "claims chunks that are larger than the array"
+        wrong = reads_plainly(data)
     if wrong:
         raise UnsafeFileError(explain(f"{path!r} {wrong}", where=place_of(group)))
     return data
@@ -201,11 +191,6 @@ def read_array(data: Any) -> np.ndarray:
         return data
     with damaged(data, "the numbers"):
         return np.asarray(data[()])
-
-
-def _filters(data: Any) -> set[int]:
-    settings = data.id.get_create_plist()
-    return {settings.get_filter(i)[0] for i in range(settings.get_nfilters())}
 
 
 @contextlib.contextmanager
@@ -222,8 +207,3 @@ def damaged(group: Any, what: str) -> Iterator[None]:
 def place_of(group: Any) -> str:
     """File and path inside it."""
     return f"{group.file.filename}{group.name}"
-
-
-def file_size(group: Any) -> int:
-    """The bytes of the file that holds a group."""
-    return int(group.file.id.get_filesize())

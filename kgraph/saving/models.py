@@ -19,6 +19,7 @@ from kgraph.layers.budget import weights_at_most
 from kgraph.layers.serialization import deserialize
 from kgraph.saving import hdf5
 from kgraph.saving.dialects import in_our_words
+from kgraph.saving.hdf5_limits import file_size
 from kgraph.saving.optimizer_state import read_state, write_state
 from kgraph.saving.training_config import compile_arguments, training_config
 from kgraph.saving.weights import BACKEND, KERAS_VERSION, may_write, read_layers, write_layers
@@ -157,7 +158,7 @@ def _read(file: Any, compile: bool) -> Any:
 
 def _make_model(file: Any, document: Any) -> Any:
     """The model of a configuration, with an error that says so where it makes no sense."""
-    limit = _ELEMENTS + _ELEMENTS_A_BYTE * hdf5.file_size(file)
+    limit = _ELEMENTS + _ELEMENTS_A_BYTE * file_size(file)
     place = f"{file.file.filename}, attribute `model_config`"
     try:
         with weights_at_most(limit, place):

@@ -2,8 +2,10 @@
 
 import io
 import json
+import os
 import pathlib
 import random
+import signal
 import tracemalloc
 
 import h5py
@@ -13,6 +15,7 @@ import pytest
 from kgraph.errors import FileFormatError, KGraphError, ParseError, UnsafeFileError
 from kgraph.layers import Dense, Input
 from kgraph.models import Model, Sequential, load_model, model_from_yaml
+from kgraph.saving import probe
 from kgraph.saving.strict_yaml import read_yaml
 
 DATA = pathlib.Path(__file__).resolve().parents[1] / "data" / "hostile"
@@ -185,6 +188,18 @@ def test_attributes_that_claim_more_than_the_file_holds(tmp_path):
         Sequential([Dense(4, input_dim=4)]).load_weights(tmp_path / "m.h5")
 
 
+def test_hdf5_may_hang_or_crash_but_not_here(monkeypatch):
+    monkeypatch.setattr(probe, "_SECONDS", 0.5)
+    with pytest.raises(FileFormatError, match="reading it does not come to an end"):
+        load_model(DATA / "h5_endless.h5")
+    monkeypatch.setattr(probe, "_touch_all", lambda file: os.kill(os.getpid(), signal.SIGSEGV))
+    with pytest.raises(FileFormatError, match=r"HDF5 crashes on it \(SIGSEGV\)"):
+        load_model(saved())
+    monkeypatch.setattr(probe, "_touch_all", lambda file: bytearray(1 << 33))
+    with pytest.raises(FileFormatError, match="damaged: MemoryError"):
+        load_model(saved())
+
+
 def test_any_bytes_of_a_file_may_be_wrong(tmp_path):
     """Random damage ends in a model or in an error, never in a crash."""
     whole = saved().getvalue()
@@ -241,6 +256,21 @@ def test_yaml_files_that_are_refused(name, kind, message):
 def test_yaml_texts_that_are_refused(text, message):
     with pytest.raises((ParseError, UnsafeFileError), match=message):
         read_yaml(text)
+
+
+@pytest.mark.parametrize("name", ["k224_multi", "k231_rnn"])
+def test_genuine_yaml_of_keras_is_its_json(name):
+    folder = DATA.parent / "keras"
+    text = (folder / f"{name}.yaml").read_text()
+    assert "!!python/tuple" in text
+    assert read_yaml(text) == json.loads((folder / f"{name}.json").read_text())
+    assert model_from_yaml(text).to_json()
+
+
+def test_yaml_with_a_pickled_number_is_refused():
+    text = (DATA.parent / "keras" / "k122_cnn.yaml").read_text()
+    with pytest.raises(UnsafeFileError, match="python/object/apply:numpy"):
+        model_from_yaml(text)
 
 
 def test_yaml_goes_there_and_back():
