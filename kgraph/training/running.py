@@ -67,6 +67,8 @@ class Fit:
             self.callbacks.call("on_epoch_end", epoch, logs)
             if self.model.stop_training:
                 break
+        optimizer = self.program.compiled.optimizer
+        optimizer.finalize_variable_values(self.program.compiled.trainable)
         self.callbacks.call("on_train_end", logs)
 
     @property

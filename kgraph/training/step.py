@@ -230,7 +230,8 @@ def training_graph(
     """
     measured = _forward_graph(source, compiled, signature, totals)
     loss = measured.outputs[0][1]
-    weights, gradients = connected(compiled.trainable, grad(loss, compiled.trainable))
+    scaled = compiled.optimizer.scale_loss(loss)
+    weights, gradients = connected(compiled.trainable, grad(scaled, compiled.trainable))
     with scope("optimizer"):
         steps = compiled.optimizer.get_updates(gradients, weights)
     updates = merge_updates([*steps, *measured.updates])
