@@ -117,6 +117,8 @@ def show_values(values: Mapping[str, Any]) -> str:
     """
     texts = []
     for name, value in values.items():
+        if not isinstance(value, numbers.Real):  # such as one score a class
+            continue
         text = f"{value:.4f}" if abs(value) > 1e-3 or value == 0 else f"{value:.4e}"
         texts.append(f" - {name}: {text}")
     return "".join(texts)

@@ -104,12 +104,15 @@ def test_like_keras(name, options):
         (Nadam(), (0.9978871, 0.99854651, 0.99806719)),
         (optimizers.Lion(), (0.999, 1.0, 0.999)),
         (AdamW(), (0.99899602, 0.99864644, 0.99826306)),
-        (optimizers.Adagrad(0.001, initial_accumulator_value=0.1), (0.99915487, 0.99947512, 0.99931699)),
+        (
+            optimizers.Adagrad(0.001, initial_accumulator_value=0.1),
+            (0.99915487, 0.99947512, 0.99931699),
+        ),
         (optimizers.Adadelta(0.001), (0.99999857, 0.99999934, 0.99999893)),
         (Nadam(0.001, schedule_decay=1.0), (0.99893719, 0.99924982, 0.99901539)),
     ],
     ids=lambda v: type(v).__name__,
-)  # fmt: skip
+)
 def test_golden_values_of_keras_2_and_3(optimizer, golden):
     weight, g = Variable(np.float32(1.0), "w"), input_node((), name="g")
     graph = Graph((g,), (), tuple(optimizer.get_updates([g], [weight])), Stage.CORE)
