@@ -135,7 +135,7 @@ class Huber(LossFunctionWrapper):
         self,
         delta: float = 1.0,
         reduction: str | None = REDUCTIONS[0],
-        name: str = "huber",
+        name: str = "huber_loss",
     ) -> None:
         options = {"delta": delta}
         super().__init__(regression.huber, reduction, name, **options)

@@ -53,6 +53,7 @@ class Trainer(Predictor):
         optimizer: what `compile` was given.
         loss, loss_weights, metrics: likewise.
         history: the `History` of the last `fit`.
+        run: the `Fit` that is under way, None between two.
         stop_training: set by callbacks to end training after the present batch.
     """
 
@@ -66,6 +67,7 @@ class Trainer(Predictor):
     weighted_metrics: Any = None
     memory_budget: int | float | None = None
     history: History | None = None
+    run: Fit | None = None
     stop_training = False
     _program: Program | None = None
     _rng_step: Variable | None = None
@@ -244,7 +246,11 @@ class Trainer(Predictor):
             print(_announce(train, validation))
         sizes = (size, validation_size)
         run = Fit(self, program, train, validation, *sizes, shuffle, called, validation_freq)
-        run.run(initial_epoch, epochs)
+        self.run = run
+        try:
+            run.run(initial_epoch, epochs)
+        finally:
+            self.run = None
         return history
 
     def _callbacks(
