@@ -25,40 +25,49 @@ class SwapEMAWeights(Callback):
     def __init__(self, swap_on_epoch: bool = False) -> None:
         super().__init__()
         self.swap_on_epoch = swap_on_epoch
-        self.swapped = False
+        self._measuring = False
 
-    def _swap(self) -> None:
-        averages = getattr(self.model.optimizer, "averages", None)
-        if averages is None:
+    @property
+    def averages(self) -> Any:
+        """What the optimizer keeps.
+
+        Raises:
+            ValueError: it keeps no averages.
+        """
+        found = getattr(self.model.optimizer, "averages", None)
+        if found is None:
             raise ValueError(
                 "SwapEMAWeights must be used when `use_ema=True` is set on the optimizer. "
-                f"Received: use_ema=False in {self.model.optimizer!r}"
+                f"Received: {self.model.optimizer!r}"
             )
-        averages.swap()
-        self.swapped = not self.swapped
+        return found
+
+    def _begin(self) -> None:
+        self._measuring = not self.averages.swapped
+        if self._measuring:
+            self.averages.swap()
+
+    def _end(self) -> None:
+        if self._measuring:
+            self.averages.swap()
+        self._measuring = False
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        if self.swapped:
-            self._swap()
+        if self.averages.swapped:
+            self.averages.swap()
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         if self.swap_on_epoch:
-            self._swap()
-
-    def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
-        if self.swapped:  # fit has given the weights their averages, which were in their place
-            self._swap()
+            self.averages.swap()
 
     def on_test_begin(self, logs: dict[str, Any] | None = None) -> None:
-        if not self.swapped:
-            self._swap()
+        self._begin()
 
     def on_test_end(self, logs: dict[str, Any] | None = None) -> None:
-        self._swap()
+        self._end()
 
     def on_predict_begin(self, logs: dict[str, Any] | None = None) -> None:
-        if not self.swapped:
-            self._swap()
+        self._begin()
 
     def on_predict_end(self, logs: dict[str, Any] | None = None) -> None:
-        self._swap()
+        self._end()

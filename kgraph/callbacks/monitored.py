@@ -1,4 +1,4 @@
-"""What callbacks share that watch one logged value: its name, which way is better, what if not there.
+"""What callbacks share that watch one logged value: its name, and which way is better.
 
 Under "auto" a larger value is better for names that say so, such as "val_acc", else a smaller one.
 """

@@ -18,7 +18,7 @@ _TIMEOUT = 10.0
 
 
 class RemoteMonitor(Callback):
-    """Posts `{"epoch": ..., name: value, ...}` after every epoch; a server that is away is no error.
+    """Posts `{"epoch": ..., name: value, ...}` after every epoch; a missing server is no error.
 
     Args:
         root: the server's address.

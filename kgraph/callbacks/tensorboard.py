@@ -20,7 +20,7 @@ except ModuleNotFoundError as missing:
         name=missing.name,
     ) from missing
 
-# What other versions of Keras write besides; accepted, for the rest of the log does not depend on it.
+# What Keras's versions write besides; accepted, for the rest of the log does not depend on it.
 _UNWRITTEN = (
     "write_images", "write_steps_per_second", "profile_batch", "embeddings_freq",
     "embeddings_metadata", "embeddings_layer_names", "embeddings_data", "batch_size", "write_grads",

@@ -20,6 +20,9 @@ class Averages:
         momentum: m, how much of the average is kept.
         frequency: the weights get their averages every so many updates; None for never.
 
+    Attributes:
+        swapped: whether weights and averages stand in each other's place.
+
     Raises:
         ValueError: an argument is out of range.
 
@@ -39,6 +42,7 @@ class Averages:
                 f"Received: ema_overwrite_frequency={frequency}"
             )
         self.momentum, self.frequency = momentum, frequency
+        self.swapped = False
         self._of: dict[Variable, Variable] = {}
 
     @property
@@ -73,10 +77,13 @@ class Averages:
         return found
 
     def overwrite(self, weights: Sequence[Variable]) -> None:
-        """Gives weights that have an average its value."""
+        """Gives weights that have an average its value; both have it then."""
         for weight in weights:
-            if weight in self._of:
+            if weight in self._of and self.swapped:
+                self._of[weight].assign(weight.value)
+            elif weight in self._of:
                 weight.assign(self._of[weight].value)
+        self.swapped = False
 
     def swap(self) -> None:
         """Exchanges all weights and averages."""
@@ -84,3 +91,4 @@ class Averages:
             value: np.ndarray = weight.numpy()
             weight.assign(average.value)
             average.assign(value)
+        self.swapped = not self.swapped
