@@ -52,6 +52,6 @@ def _takes_rate(schedule: Callable[..., Any]) -> bool:
     """Whether a function can be called with an epoch and a rate."""
     try:
         inspect.signature(schedule).bind(0, 0.0)
-    except TypeError:
+    except (TypeError, ValueError):  # of builtins nothing is known
         return False
     return True
