@@ -14,6 +14,8 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
+
 from kgraph.callbacks.base import Callback
 
 WIDTH, INTERVAL = 30, 0.05
@@ -117,7 +119,7 @@ def show_values(values: Mapping[str, Any]) -> str:
     """
     texts = []
     for name, value in values.items():
-        if not isinstance(value, numbers.Real):  # such as one score a class
+        if np.ndim(value):  # such as one score a class
             continue
         text = f"{value:.4f}" if abs(value) > 1e-3 or value == 0 else f"{value:.4e}"
         texts.append(f" - {name}: {text}")

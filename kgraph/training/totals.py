@@ -86,7 +86,8 @@ class Totals:
         found: list[tuple[Variable, Node]] = []
         for key, added in measured.added.items():
             node = as_node(added)
-            if any(isinstance(d, Dim) for d in node.shape):
+            shape = tuple(d for d in node.shape if isinstance(d, int))
+            if len(shape) < node.ndim:
                 raise ValueError(
                     explain(
                         f"The sum {key!r} of metric {name} has a symbolic shape",
@@ -95,7 +96,7 @@ class Totals:
                         hint="sum over the samples in `increments`",
                     )
                 )
-            state: Any = states.setdefault(key, _zeros(node.shape, f"{name}/{key}"))
+            state: Any = states.setdefault(key, _zeros(shape, f"{name}/{key}"))
             found.append((state, state + cast_to(node, "float64")))
         return found
 
