@@ -24,9 +24,9 @@ class CSVLogger(Callback):
         >>> log.on_train_begin()
         >>> log.on_epoch_end(0, {"loss": 0.5, "acc": 1.0})
         >>> log.on_train_end()
-        >>> print(open("log.csv").read(), end="")
-        epoch;acc;loss
-        0;1.0;0.5
+        >>> with open("log.csv") as file:
+        ...     file.read().split()
+        ['epoch;acc;loss', '0;1.0;0.5']
     """
 
     def __init__(

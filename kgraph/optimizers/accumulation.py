@@ -40,6 +40,11 @@ class Accumulation:
         self.steps = steps
         self._of: dict[Variable, Variable] = {}
 
+    @classmethod
+    def of(cls, steps: int | None) -> Accumulation | None:
+        """The sums for a number of batches an update, None for None."""
+        return None if steps is None else cls(steps)
+
     @property
     def variables(self) -> list[Variable]:
         """The sums, in the order of the weights."""

@@ -92,12 +92,7 @@ class Optimizer:
         if options:
             key = next(iter(options))
             raise TypeError(f"Unexpected keyword argument passed to optimizer: {key}")
-        if sum(c is not None for c in (clipnorm, clipvalue, global_clipnorm)) > 1:
-            raise ValueError(
-                "Only one of `clipnorm`, `clipvalue` and `global_clipnorm` can be set. "
-                f"Received: clipnorm={clipnorm}, clipvalue={clipvalue}, "
-                f"global_clipnorm={global_clipnorm}."
-            )
+        _check_clipping(clipnorm, clipvalue, global_clipnorm)
         self.name = name or type(self).__name__.lower()
         self.decay, self.weight_decay = decay, weight_decay
         self.clipnorm, self.clipvalue = clipnorm, clipvalue
@@ -107,8 +102,7 @@ class Optimizer:
         self.loss_scale_factor = loss_scale_factor
         self.gradient_accumulation_steps = gradient_accumulation_steps
         self.averages = Averages(ema_momentum, ema_overwrite_frequency) if use_ema else None
-        every = gradient_accumulation_steps
-        self._accumulation = None if every is None else Accumulation(every)
+        self._accumulation = Accumulation.of(gradient_accumulation_steps)
         self._kept_whole: tuple[frozenset[Variable], re.Pattern[str] | None] = frozenset(), None
         self.iterations = self._scalar("iterations", np.int64(0))
         self._learning_rate = self._make_rate(learning_rate)
@@ -408,6 +402,17 @@ class Optimizer:
     def __repr__(self) -> str:
         arguments = ", ".join(f"{k}={v!r}" for k, v in self.get_config().items() if k != "name")
         return f"{type(self).__name__}({arguments})"
+
+
+def _check_clipping(
+    clipnorm: float | None, clipvalue: float | None, global_clipnorm: float | None
+) -> None:
+    if sum(c is not None for c in (clipnorm, clipvalue, global_clipnorm)) > 1:
+        raise ValueError(
+            "Only one of `clipnorm`, `clipvalue` and `global_clipnorm` can be set. "
+            f"Received: clipnorm={clipnorm}, clipvalue={clipvalue}, "
+            f"global_clipnorm={global_clipnorm}."
+        )
 
 
 def _shrink(square: Node, limit: float) -> Any:

@@ -246,12 +246,16 @@ class Trainer(Predictor):
             print(_announce(train, validation))
         sizes = (size, validation_size)
         run = Fit(self, program, train, validation, *sizes, shuffle, called, validation_freq)
+        self._go(run, initial_epoch, epochs)
+        return history
+
+    def _go(self, run: Fit, first: int, epochs: int) -> None:
+        """Runs the epochs; callbacks find the run at the model meanwhile."""
         self.run = run
         try:
-            run.run(initial_epoch, epochs)
+            run.run(first, epochs)
         finally:
             self.run = None
-        return history
 
     def _callbacks(
         self, callbacks: list[Any], params: dict[str, Any], validation: Data | None
