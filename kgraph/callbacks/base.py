@@ -6,8 +6,9 @@ the logs of a batch.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 
 class Callback:
@@ -27,6 +28,11 @@ class Callback:
         ...         self.model.stop_training = True
     """
 
+    # Whether the callback comes after all others, whatever its place in the list.
+    runs_last: ClassVar[bool] = False
+    # Attributes with which a run that was stopped goes on: numbers, lists, dicts, lists of arrays.
+    resumable: ClassVar[tuple[str, ...]] = ()
+
     def __init__(self) -> None:
         self.model: Any = None
         self.params: Mapping[str, Any] = {}
@@ -39,6 +45,15 @@ class Callback:
     def set_model(self, model: Any) -> None:
         """Tells which model the run is of."""
         self.model = model
+
+    def get_state(self) -> dict[str, Any]:
+        """What a backup keeps of the callback."""
+        return {name: getattr(self, name) for name in self.resumable}
+
+    def set_state(self, state: Mapping[str, Any]) -> None:
+        """Takes what `get_state` returned."""
+        for name in self.resumable:
+            setattr(self, name, state[name])
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Before an epoch, counted from 0."""
@@ -92,7 +107,9 @@ class Callback:
 
 
 class CallbackList:
-    """Callbacks, called in order.
+    """Callbacks, called in order; those that say `runs_last` come last.
+
+    Every hook is also a method of the list, for loops of a user's own.
 
     Args:
         callbacks: the callbacks.
@@ -110,7 +127,7 @@ class CallbackList:
         model: Any = None,
         params: Mapping[str, Any] | None = None,
     ) -> None:
-        self.callbacks = list(callbacks)
+        self.callbacks = sorted(callbacks, key=lambda c: getattr(c, "runs_last", False))
         if model is not None:
             self.set_model(model)
         if params is not None:
@@ -151,6 +168,11 @@ class CallbackList:
         for callback in self.callbacks:
             method: Callable[..., None] = getattr(callback, hook)
             method(*arguments)
+
+    def __getattr__(self, name: str) -> Callable[..., None]:
+        if name.startswith("on_") and hasattr(Callback, name):
+            return functools.partial(self.call, name)
+        raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
 
 
 def overrides(callback: Any, hook: str) -> bool:

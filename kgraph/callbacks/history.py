@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, ClassVar
 
 from kgraph.callbacks.base import Callback
 from kgraph.callbacks.logs import Logs
@@ -23,10 +24,15 @@ class History(Callback):
         ([0.75], ['loss', 'accuracy'])
     """
 
+    resumable: ClassVar[tuple[str, ...]] = ("epoch", "history")
+
     def __init__(self) -> None:
         super().__init__()
         self.epoch: list[int] = []
         self.history: Logs = Logs()
+
+    def set_state(self, state: Mapping[str, Any]) -> None:
+        self.epoch, self.history = state["epoch"], Logs(state["history"])
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
         self.epoch, self.history = [], Logs()

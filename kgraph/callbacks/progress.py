@@ -14,6 +14,8 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
+
 from kgraph.callbacks.base import Callback
 
 WIDTH, INTERVAL = 30, 0.05
@@ -117,6 +119,8 @@ def show_values(values: Mapping[str, Any]) -> str:
     """
     texts = []
     for name, value in values.items():
+        if np.ndim(value):  # such as one score a class
+            continue
         text = f"{value:.4f}" if abs(value) > 1e-3 or value == 0 else f"{value:.4e}"
         texts.append(f" - {name}: {text}")
     return "".join(texts)

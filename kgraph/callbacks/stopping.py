@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import math
-import warnings
-from typing import Any
+from typing import Any, ClassVar
 
-from kgraph.callbacks.base import Callback
+from kgraph.callbacks.monitored import Monitored
 
 
-class EarlyStopping(Callback):
+class EarlyStopping(Monitored):
     """Stops training when a logged value has not improved for some epochs.
 
     Args:
@@ -18,7 +16,7 @@ class EarlyStopping(Callback):
         patience: number of epochs without improvement after which training stops; with 0 the
             first one stops it.
         verbose: 1 prints a line when it stops.
-        mode: "min", "max", or "auto": max for names with "acc" in them, else min.
+        mode: "min", "max", or "auto": by the name.
         baseline: a value that an epoch must beat, besides the best one, for the wait to end.
         restore_best_weights: whether the model gets the weights of its best epoch when training
             ends, for whatever reason.
@@ -29,6 +27,14 @@ class EarlyStopping(Callback):
         >>> stop.better(0.9, than=0.8)
         True
     """
+
+    resumable: ClassVar[tuple[str, ...]] = (
+        "wait",
+        "stopped_epoch",
+        "best_epoch",
+        "best",
+        "best_weights",
+    )
 
     def __init__(
         self,
@@ -41,42 +47,23 @@ class EarlyStopping(Callback):
         restore_best_weights: bool = False,
         start_from_epoch: int = 0,
     ) -> None:
-        super().__init__()
-        if mode not in ("auto", "min", "max"):
-            warnings.warn(
-                f"EarlyStopping mode {mode} is unknown, fallback to auto mode.",
-                RuntimeWarning,
-                stacklevel=2,
-            )
-            mode = "auto"
-        largest = "acc" in monitor if mode == "auto" else mode == "max"
-        self.sign = 1.0 if largest else -1.0
-        self.monitor, self.min_delta, self.patience = monitor, abs(min_delta), patience
+        super().__init__(monitor, mode, min_delta)
+        self.patience = patience
         self.verbose, self.baseline = verbose, baseline
         self.restore_best_weights, self.start_from_epoch = restore_best_weights, start_from_epoch
         self._begin()
 
     def _begin(self) -> None:
         self.wait = self.stopped_epoch = self.best_epoch = 0
-        self.best = -self.sign * math.inf
+        self.best = self.worst
         self.best_weights: Any = None
-
-    def better(self, value: float, than: float) -> bool:
-        """Whether a value improves on another by more than `min_delta`."""
-        return self.sign * (value - than) > self.min_delta
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
         self._begin()
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        value = (logs or {}).get(self.monitor)
+        value = self.find(logs, "Early stopping conditioned on")
         if value is None:
-            warnings.warn(
-                f"Early stopping conditioned on metric `{self.monitor}` which is not available. "
-                f"Available metrics are: {','.join(logs or {})}",
-                RuntimeWarning,
-                stacklevel=2,
-            )
             return
         if epoch < self.start_from_epoch:
             return

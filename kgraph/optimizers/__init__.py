@@ -5,15 +5,45 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from kgraph.optimizers import schedules
+from kgraph.optimizers.adadelta import Adadelta
+from kgraph.optimizers.adagrad import Adagrad
 from kgraph.optimizers.adam import Adam
+from kgraph.optimizers.adamax import Adamax
+from kgraph.optimizers.adamw import AdamW
 from kgraph.optimizers.base import Optimizer
+from kgraph.optimizers.ftrl import Ftrl
+from kgraph.optimizers.lion import Lion
+from kgraph.optimizers.nadam import Nadam
 from kgraph.optimizers.rmsprop import RMSprop
 from kgraph.optimizers.sgd import SGD
 from kgraph.utils.registry import Registry, find_custom
 
-__all__ = ["SGD", "Adam", "Optimizer", "RMSprop", "deserialize", "get", "serialize"]
+__all__ = [
+    "SGD",
+    "Adadelta",
+    "Adagrad",
+    "Adam",
+    "AdamW",
+    "Adamax",
+    "Ftrl",
+    "Lion",
+    "Nadam",
+    "Optimizer",
+    "RMSprop",
+    "deserialize",
+    "get",
+    "schedules",
+    "serialize",
+]
 
-OPTIMIZERS = Registry("optimizer", {"sgd": SGD, "rmsprop": RMSprop, "adam": Adam})
+OPTIMIZERS = Registry(
+    "optimizer",
+    {
+        made.__name__.lower(): made
+        for made in (SGD, RMSprop, Adagrad, Adadelta, Adam, AdamW, Adamax, Nadam, Ftrl, Lion)
+    },
+)
 
 
 def get(identifier: Any, custom_objects: Mapping[str, Any] | None = None) -> Optimizer:

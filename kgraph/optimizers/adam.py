@@ -33,7 +33,7 @@ class Adam(Optimizer):
 
     def __init__(
         self,
-        learning_rate: float = 0.001,
+        learning_rate: Any = 0.001,
         beta_1: float = 0.9,
         beta_2: float = 0.999,
         *,
@@ -50,12 +50,12 @@ class Adam(Optimizer):
         return ("m", "v", "vhat") if self.amsgrad else ("m", "v")
 
     def step_size(self) -> Node:
-        time: Any = cast_to(self.iterations, "float64") + 1.0
+        time: Any = self.time()
         correction = ops.sqrt(1.0 - self.beta_2**time) / (1.0 - self.beta_1**time)
         return cast_to(self.rate(), "float64") * correction
 
     def update(
-        self, gradient: Node, slots: Mapping[str, Variable], descent: Node
+        self, gradient: Node, slots: Mapping[str, Variable], descent: Node, weight: Node
     ) -> tuple[Node, dict[str, Node]]:
         mean: Any = self.beta_1 * slots["m"] + (1.0 - self.beta_1) * gradient
         square: Any = self.beta_2 * slots["v"] + (1.0 - self.beta_2) * (gradient * gradient)

@@ -1,11 +1,13 @@
 """The optimizer's frame: learning rate, decay, clipping, slots; a subclass adds the formula.
 
 `get_updates` builds nodes and nothing else: the formula becomes part of the one graph of a training
-step. The learning rate is a variable, so callbacks change it without a new compilation.
+step. The learning rate is a variable, so callbacks change it without a new compilation, or a
+schedule, which is part of the graph too.
 """
 
 from __future__ import annotations
 
+import re
 import types
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
@@ -15,36 +17,55 @@ import numpy as np
 from kgraph import config, ops
 from kgraph.errors import explain
 from kgraph.ir import Node, Variable, cast_to
+from kgraph.optimizers import schedules
+from kgraph.optimizers.accumulation import Accumulation
+from kgraph.optimizers.averages import Averages
+from kgraph.optimizers.schedules import LearningRateSchedule
 from kgraph.optimizers.slots import Group, Slots, make_groups
 
 Updates = list[tuple[Variable, Node]]
 
-# What Keras 3 writes into every optimizer's configuration; these values mean "off".
+# Arguments that every optimizer takes; a configuration holds those that are not off.
 _OFF: dict[str, Any] = {
+    "clipnorm": None,
+    "clipvalue": None,
+    "global_clipnorm": None,
+    "weight_decay": None,
     "use_ema": False,
     "ema_momentum": 0.99,
     "ema_overwrite_frequency": None,
     "loss_scale_factor": None,
     "gradient_accumulation_steps": None,
 }
+SCHEDULED = (
+    "This optimizer was created with a `LearningRateSchedule` object as its `learning_rate` "
+    "constructor argument, hence its learning rate is not settable. If you need the learning rate "
+    "to be settable, you should instantiate the optimizer with a float `learning_rate` argument."
+)
 
 
 class Optimizer:
     """Base of optimizers; a subclass defines `slot_names` and `update`.
 
     Args:
-        learning_rate: step size.
+        learning_rate: step size, or a `LearningRateSchedule`.
         decay: the step size of update t (from 0) is `learning_rate / (1 + decay * t)`.
         clipnorm: largest norm of each weight's gradient.
         clipvalue: largest absolute value of a gradient's elements.
         global_clipnorm: largest norm of all gradients together.
         weight_decay: share of a weight, times the learning rate, that each update takes off first.
+        use_ema: whether moving averages of the weights are kept; `fit` ends by using them.
+        ema_momentum: how much of the averages an update keeps.
+        ema_overwrite_frequency: the weights get their averages every so many updates.
+        loss_scale_factor: what the loss is multiplied by before it is differentiated, and the
+            gradients are divided by, so that small ones do not vanish in float16.
+        gradient_accumulation_steps: number of batches whose mean gradient makes one update.
         name: prefix of the slots' names.
-        lr: Keras 2.2's name of `learning_rate`.
+        options: `lr` is Keras 2.2's name of `learning_rate`; `jit_compile` is ignored.
 
     Raises:
         TypeError: an argument is unknown.
-        ValueError: more than one way of clipping is asked for.
+        ValueError: more than one way of clipping is asked for, or a number is out of range.
     """
 
     # Names of the hyperparameters in `get_config` that the subclass adds.
@@ -52,38 +73,62 @@ class Optimizer:
 
     def __init__(
         self,
-        learning_rate: float,
+        learning_rate: Any,
         *,
         decay: float = 0.0,
         clipnorm: float | None = None,
         clipvalue: float | None = None,
         global_clipnorm: float | None = None,
         weight_decay: float | None = None,
+        use_ema: bool = False,
+        ema_momentum: float = 0.99,
+        ema_overwrite_frequency: int | None = None,
+        loss_scale_factor: float | None = None,
+        gradient_accumulation_steps: int | None = None,
         name: str | None = None,
-        **unknown: Any,
+        **options: Any,
     ) -> None:
-        learning_rate = unknown.pop("lr", learning_rate)
-        if unknown:
-            key = next(iter(unknown))
+        options.pop("jit_compile", None)
+        learning_rate = options.pop("lr", learning_rate)
+        if options:
+            key = next(iter(options))
             raise TypeError(f"Unexpected keyword argument passed to optimizer: {key}")
-        if sum(c is not None for c in (clipnorm, clipvalue, global_clipnorm)) > 1:
-            raise ValueError(
-                "Only one of `clipnorm`, `clipvalue` and `global_clipnorm` can be set. "
-                f"Received: clipnorm={clipnorm}, clipvalue={clipvalue}, "
-                f"global_clipnorm={global_clipnorm}."
-            )
+        _check_clipping(clipnorm, clipvalue, global_clipnorm)
         self.name = name or type(self).__name__.lower()
         self.decay, self.weight_decay = decay, weight_decay
         self.clipnorm, self.clipvalue = clipnorm, clipvalue
         self.global_clipnorm = global_clipnorm
+        self.use_ema, self.ema_momentum = use_ema, ema_momentum
+        self.ema_overwrite_frequency = ema_overwrite_frequency
+        self.loss_scale_factor = loss_scale_factor
+        self.gradient_accumulation_steps = gradient_accumulation_steps
+        self.averages = Averages(ema_momentum, ema_overwrite_frequency) if use_ema else None
+        self._accumulation = Accumulation.of(gradient_accumulation_steps)
+        self._kept_whole: tuple[frozenset[Variable], re.Pattern[str] | None] = frozenset(), None
         self.iterations = self._scalar("iterations", np.int64(0))
-        rate = np.asarray(learning_rate, config.floatx())
-        self._learning_rate = self._scalar("learning_rate", rate)
+        self._learning_rate = self._make_rate(learning_rate)
         self._slots: dict[Variable, Slots] = {}
         self._groups: dict[tuple[Variable, ...], list[Group]] = {}
 
     def _scalar(self, name: str, value: Any) -> Variable:
         return Variable(value, f"{self.name}/{name}", trainable=False)
+
+    def _make_rate(self, value: Any) -> Variable | LearningRateSchedule:
+        if isinstance(value, Mapping):
+            value = schedules.deserialize(value)
+        if isinstance(value, LearningRateSchedule):
+            return value
+        if callable(value):
+            raise TypeError(
+                explain(
+                    "`learning_rate` cannot be a plain function: it would be called once, when "
+                    "the training step is built",
+                    expected="a number or a LearningRateSchedule",
+                    got=value,
+                    hint="subclass LearningRateSchedule, or use the callback LearningRateScheduler",
+                )
+            )
+        return self._scalar("learning_rate", np.asarray(value, config.floatx()))
 
     # -- what a subclass says ------------------------------------------------------------------
     @property
@@ -91,8 +136,22 @@ class Optimizer:
         """Names of the arrays that the formula keeps for each weight."""
         return ()
 
+    @property
+    def slot_starts(self) -> Mapping[str, float]:
+        """Values that slots start with where it is not 0."""
+        return {}
+
+    @property
+    def states(self) -> list[Variable]:
+        """Variables of the formula that all weights share, besides the counter."""
+        return []
+
+    def update_states(self) -> Updates:
+        """The new values of `states`."""
+        return []
+
     def update(
-        self, gradient: Node, slots: Mapping[str, Variable], descent: Node
+        self, gradient: Node, slots: Mapping[str, Variable], descent: Node, weight: Node
     ) -> tuple[Node, dict[str, Node]]:
         """The formula, elementwise.
 
@@ -100,6 +159,7 @@ class Optimizer:
             gradient: of the loss with respect to the weight.
             slots: this weight's arrays, by `slot_names`.
             descent: minus the step size, a scalar of the weight's dtype.
+            weight: the weight, of the gradient's type.
 
         Returns:
             What is added to the weight, and the slots' new values.
@@ -116,10 +176,20 @@ class Optimizer:
         Whatever is computed for it is computed in float64: 1 - 0.999**t loses five digits in
         float32.
         """
+        rate: Any = self._learning_rate
+        if isinstance(rate, LearningRateSchedule):
+            rate = rate(self.iterations)
         if not self.decay:
-            return self._learning_rate
+            return rate
         count: Any = cast_to(self.iterations, "float64")
-        return cast_to(self._learning_rate, "float64") / (1.0 + self.decay * count)
+        return cast_to(rate, "float64") / (1.0 + self.decay * count)
+
+    def time(self) -> Node:
+        """The number of this update, 1, 2, ..., in float64."""
+        count: Any = self.iterations
+        if self._accumulation is not None:
+            count = ops.floor_divide(count, self._accumulation.steps)
+        return cast_to(count, "float64") + 1.0
 
     # -- building ------------------------------------------------------------------------------
     def build(self, variables: Sequence[Variable]) -> list[Group]:
@@ -130,8 +200,11 @@ class Optimizer:
         """
         key = tuple(variables)
         if key not in self._groups:
-            found = make_groups(key, self.slot_names, self.name, self._slots)
+            found = make_groups(key, self.slot_names, self.name, self._slots, self.slot_starts)
             self._groups[key] = found
+            for kept in (self.averages, self._accumulation):
+                if kept is not None:
+                    kept.build(key, self.name)
         windows = {w: own for group in self._groups[key] for w, own in group.windows.items()}
         self._slots.update({weight: windows[weight] for weight in key})
         return self._groups[key]
@@ -153,21 +226,75 @@ class Optimizer:
             >>> [v.name for v, _ in SGD(0.1, momentum=0.9).get_updates([w * 2], [w])]
             ['sgd/iterations', 'sgd/w/momentum', 'w']
         """
-        table = dict(zip(variables, self.clip(gradients), strict=True))
-        updates: Updates = [(self.iterations, self.iterations + 1)]
-        step: Any = self.step_size()
-        for group in self.build(variables):
+        groups = self.build(variables)
+        if self.loss_scale_factor is not None:
+            gradients = [g / float(self.loss_scale_factor) for g in gradients]
+        used: Sequence[Node] = gradients
+        if self._accumulation is not None:
+            used = self._accumulation.means(gradients, variables)
+        updates = self._updates(groups, dict(zip(variables, self.clip(used), strict=True)))
+        if self._accumulation is not None:
+            updates = self._accumulation.hold(updates, gradients, variables, self.iterations)
+        if self.averages is not None:
+            trained = frozenset(variables)
+            moved = [pair for pair in updates if pair[0] in trained]
+            others = [pair for pair in updates if pair[0] not in trained]
+            updates = [*others, *self.averages.updates(moved, self.iterations)]
+        return [(self.iterations, self.iterations + 1), *updates]
+
+    def _updates(self, groups: Sequence[Group], gradients: Mapping[Variable, Node]) -> Updates:
+        """One application of the formula to each group."""
+        updates, step = list(self.update_states()), self.step_size()
+        for group in groups:
             descent = cast_to(-step, group.weights[0].dtype)
-            joined = group.join([table[w] for w in group.weights])
-            change, slots = self.update(joined, group.slots, descent)
+            joined = group.join([gradients[w] for w in group.weights])
+            change, slots = self.update(joined, group.slots, descent, group.join(group.weights))
             updates += [(group.slots[name], slots[name]) for name in self.slot_names]
             parts = group.cut(change)
             updates += [(w, self._moved(w, p)) for w, p in zip(group.weights, parts)]
         return updates
 
+    def scale_loss(self, loss: Any) -> Any:
+        """The loss that is differentiated; the gradients are divided by the factor again."""
+        return loss if self.loss_scale_factor is None else loss * float(self.loss_scale_factor)
+
+    def exclude_from_weight_decay(
+        self, var_list: Sequence[Variable] = (), var_names: Sequence[str] = ()
+    ) -> None:
+        """Spares weights of `weight_decay`; call it before training.
+
+        Args:
+            var_list: the weights.
+            var_names: regular expressions, one of which is found in the weight's name.
+
+        Raises:
+            ValueError: the training step is built already.
+        """
+        if self._groups:
+            raise ValueError(
+                "`exclude_from_weight_decay()` can only be configured before the optimizer is "
+                "built."
+            )
+        pattern = re.compile("|".join(var_names)) if var_names else None
+        self._kept_whole = frozenset(var_list or ()), pattern
+
+    def _decays(self, weight: Variable) -> bool:
+        spared, pattern = self._kept_whole
+        named = pattern is not None and pattern.search(weight.name) is not None
+        return bool(self.weight_decay) and weight not in spared and not named
+
+    def finalize_variable_values(self, var_list: Sequence[Variable]) -> None:
+        """What `fit` does last: weights that have a moving average get it.
+
+        Args:
+            var_list: the weights.
+        """
+        if self.averages is not None:
+            self.averages.overwrite(var_list)
+
     def _moved(self, weight: Variable, change: Any) -> Node:
         value: Any = weight
-        if self.weight_decay:
+        if self._decays(weight):
             rate: Any = cast_to(self.rate(), weight.dtype)
             value = value - value * (rate * self.weight_decay)
         value = value + change
@@ -187,22 +314,32 @@ class Optimizer:
 
     # -- learning rate -------------------------------------------------------------------------
     @property
-    def learning_rate(self) -> Variable:
-        """The variable that holds the step size; assigning a number sets it."""
+    def learning_rate(self) -> Any:
+        """The variable that holds the step size, or a schedule's present value.
+
+        Assigning a number sets the variable.
+
+        Raises:
+            TypeError: a number is assigned, but a schedule decides.
+        """
+        if isinstance(self._learning_rate, LearningRateSchedule):
+            return self._learning_rate(self.iterations.value)
         return self._learning_rate
 
     @learning_rate.setter
     def learning_rate(self, value: Any) -> None:
+        if isinstance(self._learning_rate, LearningRateSchedule):
+            raise TypeError(SCHEDULED)
         self._learning_rate.assign(value)
 
     @property
-    def lr(self) -> Variable:
+    def lr(self) -> Any:
         """Keras 2.2's name of `learning_rate`."""
-        return self._learning_rate
+        return self.learning_rate
 
     @lr.setter
     def lr(self, value: Any) -> None:
-        self._learning_rate.assign(value)
+        self.learning_rate = value
 
     # -- state and configuration ---------------------------------------------------------------
     @property
@@ -212,9 +349,12 @@ class Optimizer:
 
     @property
     def weights(self) -> list[Variable]:
-        """The counter, then each slot of all weights, in Keras 2's order."""
-        per_weight = list(self._slots.values())
-        return [self.iterations, *(s[name] for name in self.slot_names for s in per_weight)]
+        """The counter, then each slot of all weights, in Keras 2's order; averages come last."""
+        found = [self.iterations, *self.states]
+        found += [s[name] for name in self.slot_names for s in self._slots.values()]
+        for kept in (self.averages, self._accumulation):
+            found += [] if kept is None else kept.variables
+        return found
 
     def get_weights(self) -> list[np.ndarray]:
         """Copies of the counter and the slots, in the order of `weights`."""
@@ -246,31 +386,41 @@ class Optimizer:
 
     def get_config(self) -> dict[str, Any]:
         """The arguments that make an equal one, with the present learning rate."""
+        rate = self._learning_rate
         present: dict[str, Any] = {
             "name": self.name,
+            "learning_rate": schedules.serialize(rate)
+            if isinstance(rate, LearningRateSchedule)
             # The shortest decimal of the stored float, so that 0.001 stays 0.001.
-            "learning_rate": float(str(self._learning_rate.value[()])),
+            else float(str(rate.value[()])),
             "decay": self.decay,
         }
-        for key in ("clipnorm", "clipvalue", "global_clipnorm", "weight_decay"):
-            if getattr(self, key) is not None:
-                present[key] = getattr(self, key)
+        changed = {key: getattr(self, key) for key in _OFF}
+        present.update({k: v for k, v in changed.items() if v != _OFF[k]})
         return {**present, **{key: getattr(self, key) for key in self.options}}
 
     @classmethod
     def from_config(cls, config: Mapping[str, Any]) -> Optimizer:
         """The optimizer of a Keras 2 or Keras 3 configuration."""
         hints = ("jit_compile", "is_legacy_optimizer")  # change nothing about the results
-        kept = {
-            k: v
-            for k, v in config.items()
-            if k not in hints and (k not in _OFF or v not in (_OFF[k], None))
-        }
-        return cls(**kept)
+        # Keras 3 writes None where an option is off.
+        off = (*hints, *(k for k, v in config.items() if k in _OFF and v is None))
+        return cls(**{k: v for k, v in config.items() if k not in off})
 
     def __repr__(self) -> str:
         arguments = ", ".join(f"{k}={v!r}" for k, v in self.get_config().items() if k != "name")
         return f"{type(self).__name__}({arguments})"
+
+
+def _check_clipping(
+    clipnorm: float | None, clipvalue: float | None, global_clipnorm: float | None
+) -> None:
+    if sum(c is not None for c in (clipnorm, clipvalue, global_clipnorm)) > 1:
+        raise ValueError(
+            "Only one of `clipnorm`, `clipvalue` and `global_clipnorm` can be set. "
+            f"Received: clipnorm={clipnorm}, clipvalue={clipvalue}, "
+            f"global_clipnorm={global_clipnorm}."
+        )
 
 
 def _shrink(square: Node, limit: float) -> Any:

@@ -32,7 +32,7 @@ class RMSprop(Optimizer):
 
     def __init__(
         self,
-        learning_rate: float = 0.001,
+        learning_rate: Any = 0.001,
         rho: float = 0.9,
         *,
         momentum: float = 0.0,
@@ -50,7 +50,7 @@ class RMSprop(Optimizer):
         return ("accumulator", *mean, *(("momentum",) if self.momentum else ()))
 
     def update(
-        self, gradient: Node, slots: Mapping[str, Variable], descent: Node
+        self, gradient: Node, slots: Mapping[str, Variable], descent: Node, weight: Node
     ) -> tuple[Node, dict[str, Node]]:
         square = self._running(slots["accumulator"], gradient * gradient)
         changed: dict[str, Any] = {"accumulator": square}

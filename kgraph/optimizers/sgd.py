@@ -29,7 +29,7 @@ class SGD(Optimizer):
 
     def __init__(
         self,
-        learning_rate: float = 0.01,
+        learning_rate: Any = 0.01,
         momentum: float = 0.0,
         nesterov: bool = False,
         **options: Any,
@@ -48,7 +48,7 @@ class SGD(Optimizer):
         return ("momentum",) if self.momentum else ()
 
     def update(
-        self, gradient: Node, slots: Mapping[str, Variable], descent: Node
+        self, gradient: Node, slots: Mapping[str, Variable], descent: Node, weight: Node
     ) -> tuple[Node, dict[str, Node]]:
         step: Any = descent * gradient
         if not self.momentum:

@@ -66,6 +66,7 @@ def make_groups(
     names: Sequence[str],
     prefix: str,
     known: Mapping[Variable, Slots],
+    starts: Mapping[str, float] | None = None,
 ) -> list[Group]:
     """Groups the weights and makes their slots.
 
@@ -74,7 +75,9 @@ def make_groups(
         names: the optimizer's slots; without any, joining would save nothing.
         prefix: of the slots' names.
         known: slots from before, whose values go on.
+        starts: values that slots start with where it is not 0.
     """
+    begin = {name: (starts or {}).get(name, 0.0) for name in names}
     small: dict[str, list[list[Variable]]] = {}
     for weight in variables:
         if names and weight.value.size <= SMALL:
@@ -85,19 +88,19 @@ def make_groups(
     joined = [tuple(group) for groups in small.values() for group in groups if len(group) > 1]
     inside = {weight for group in joined for weight in group}
     alone = [(weight,) for weight in variables if weight not in inside]
-    return [_make_group(weights, names, prefix, known) for weights in (*alone, *joined)]
+    return [_make_group(weights, begin, prefix, known) for weights in (*alone, *joined)]
 
 
 def _make_group(
     weights: tuple[Variable, ...],
-    names: Sequence[str],
+    starts: Mapping[str, float],
     prefix: str,
     known: Mapping[Variable, Slots],
 ) -> Group:
     first, several = weights[0], len(weights) > 1
     shape = (sum(w.value.size for w in weights),) if several else first.value.shape
     path = f"{prefix}/joined" if several else f"{prefix}/{first.name}"
-    slots = {n: _zeros(shape, first.dtype, f"{path}/{n}") for n in names}
+    slots = {n: _filled(shape, v, first.dtype, f"{path}/{n}") for n, v in starts.items()}
     windows: dict[Variable, Slots] = {}
     start = 0
     for weight in weights:
@@ -106,8 +109,8 @@ def _make_group(
         for name, slot in slots.items():
             own[name] = slot
             if several:
-                own[name] = _zeros(
-                    weight.value.shape, weight.dtype, f"{prefix}/{weight.name}/{name}"
+                own[name] = _filled(
+                    weight.value.shape, 0.0, weight.dtype, f"{prefix}/{weight.name}/{name}"
                 )
                 own[name].value = slot.value[start:stop].reshape(weight.value.shape)
             if weight in known:
@@ -116,5 +119,5 @@ def _make_group(
     return Group(weights, slots, windows)
 
 
-def _zeros(shape: tuple[Any, ...], dtype: str, name: str) -> Variable:
-    return Variable(np.zeros(shape, dtype), name, dtype, trainable=False)
+def _filled(shape: tuple[Any, ...], value: float, dtype: str, name: str) -> Variable:
+    return Variable(np.full(shape, value, dtype), name, dtype, trainable=False)

@@ -193,7 +193,7 @@ def metric_name(metric: Any) -> str:
     if isinstance(metric, str):
         return metric
     if isinstance(metric, Mapping):
-        return str(metric["class_name"])
+        return str(metric["config"].get("name") or metric["class_name"])
     own = getattr(metric, "name", None) or getattr(metric, "__name__", None)
     return str(own or type(metric).__name__)
 

@@ -5,19 +5,34 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import Container
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
 from kgraph.callbacks import CallbackList, Logs, ProgbarLogger
 from kgraph.callbacks.progress import ProgressBar
-from kgraph.ir import Dim
+from kgraph.ir import Dim, Variable
 from kgraph.training.loop import Batches, epoch_order
 from kgraph.training.program import Data, Program, Step
 from kgraph.training.totals import Totals
 
 DEFAULT_BATCH = 32
+
+
+@dataclass
+class Position:
+    """Where a run of `fit` is; a callback may set it before the first epoch.
+
+    Attributes:
+        epoch: the epoch that is under way or comes next, from 0.
+        batch: how many of its batches are done.
+        before: NumPy's random state before the epoch's rows were shuffled, None if they were not.
+    """
+
+    epoch: int
+    batch: int = 0
+    before: Any = None
 
 
 @dataclass
@@ -34,6 +49,7 @@ class Fit:
         shuffle: True, False or "batch".
         callbacks: all callbacks.
         frequency: validation runs each so many epochs, or after the epochs listed (from 1).
+        position: where the run is.
     """
 
     model: Any
@@ -45,6 +61,7 @@ class Fit:
     shuffle: bool | str
     callbacks: CallbackList
     frequency: int | Container[int] = 1
+    position: Position = field(default_factory=lambda: Position(0))
 
     def run(self, first: int, epochs: int) -> None:
         """Runs the epochs from `first` (counted from 0) up to `epochs`."""
@@ -53,20 +70,25 @@ class Fit:
         if self.validation is not None:
             step = self.program.step("evaluate", self.validation)
             check = Batches(step, self.validation.arrays, self.validation_batch_size)
+        self.position = Position(first)
         self.callbacks.call("on_train_begin", Logs())
         logs = Logs()
-        for epoch in range(first, epochs):
+        for epoch in range(self.position.epoch, epochs):
+            if self.model.stop_training:
+                break
             logs = Logs()
             self.callbacks.call("on_epoch_begin", epoch, logs)
-            self.totals.reset()
+            if not self.position.batch:
+                self.totals.reset()
             whole = self._batches(train)
             logs.update(self.totals.results())
             if check is not None and whole and due(epoch, self.frequency):
                 measured = run_test(self.program, check, self.callbacks)
                 logs.update({f"val_{name}": value for name, value in measured.items()})
+            self.position = Position(epoch + 1)
             self.callbacks.call("on_epoch_end", epoch, logs)
-            if self.model.stop_training:
-                break
+        optimizer = self.program.compiled.optimizer
+        optimizer.finalize_variable_values(self.program.compiled.trainable)
         self.callbacks.call("on_train_end", logs)
 
     @property
@@ -74,22 +96,42 @@ class Fit:
         """The running totals of training."""
         return self.program.totals["train"]
 
+    @property
+    def variables(self) -> list[Variable]:
+        """All that training reads and writes, and the model's other weights."""
+        graph = self.program.step("train", self.train).executable.graph
+        own = [*self.model.weights, *self.program.compiled.optimizer.weights]
+        found = [*own, self.program.rng_step, *self.totals.variables, *graph.states]
+        return list(dict.fromkeys(found))
+
+    def _order(self, samples: int) -> np.ndarray | None:
+        """The rows of the epoch; those of an epoch that goes on are drawn again."""
+        place = self.position
+        if place.before is None:
+            place.before = np.random.get_state()
+            return epoch_order(samples, self.batch_size, self.shuffle)
+        now = np.random.get_state()
+        np.random.set_state(place.before)
+        order = epoch_order(samples, self.batch_size, self.shuffle)
+        np.random.set_state(now)
+        return order
+
     def _batches(self, batches: Batches) -> bool:
         """Runs an epoch's batches; False if training was stopped before the last."""
-        order = epoch_order(batches.samples, self.batch_size, self.shuffle)
+        order = self._order(batches.samples)
         bar = find_bar(self.callbacks)
         if self.callbacks.watches_batches("train"):
             return self._watched(batches, order, bar)
         results, clock = self.totals.results, time.perf_counter
         if bar is None or not bar.live:
             with np.errstate(all="ignore"):
-                for index in range(len(batches)):
+                for index in range(self.position.batch, len(batches)):
                     batches.run_bare(index, order)
             return True
-        for index, (_, stop) in enumerate(batches.bounds):
+        for index in range(self.position.batch, len(batches)):
             batches.run(index, order)
             if clock() >= bar.due:
-                bar.refresh(stop, results())
+                bar.refresh(batches.bounds[index][1], results())
         return True
 
     def _watched(self, batches: Batches, order: np.ndarray | None, bar: ProgressBar | None) -> bool:
@@ -97,7 +139,8 @@ class Fit:
         totals = self.totals
         names = ["loss", *(h.log for h in self.program.compiled.heads if h.log is not None)]
         seen, sums = totals.snapshot(names)
-        for index, (start, stop) in enumerate(batches.bounds):
+        for index in range(self.position.batch, len(batches)):
+            start, stop = batches.bounds[index]
             logs = Logs(batch=index, size=stop - start)
             self.callbacks.call("on_train_batch_begin", index, logs)
             batches.run(index, order)
@@ -105,6 +148,7 @@ class Fit:
             old, (seen, sums) = (seen, sums), totals.snapshot(names)
             for name, now, before in zip(names, sums, old[1], strict=True):
                 logs[name] = (now - before) / (seen - old[0])
+            self.position.batch = index + 1
             self.callbacks.call("on_train_batch_end", index, logs)
             if bar is not None and time.perf_counter() >= bar.due:
                 bar.refresh(stop, totals.results())

@@ -16,12 +16,14 @@ from kgraph.errors import GradientError, explain
 from kgraph.ir import CallContext, Dim, Graph, Node, Stage, TensorType, Variable, input_node, size
 from kgraph.ir.op import as_node, cast_to
 from kgraph.ir.origin import scope
-from kgraph.losses import REDUCTIONS, Loss, match_rank, reduce_loss
+from kgraph.losses import Loss, reduce_loss
+from kgraph.losses.reduction import REDUCTIONS, match_rank
+from kgraph.metrics.base import Metric, weighted_total
 from kgraph.passes.lower import Update, inline, merge_updates
 from kgraph.passes.pipeline import forward_pipeline
 from kgraph.runtime.autodiff import grad
 from kgraph.training.compilation import Compilation, Head
-from kgraph.training.totals import Increment, Totals, sample_total, weighted_total
+from kgraph.training.totals import Increment, Measured, Totals, sample_total
 
 NO_LOSS = "The model cannot be compiled because it has no loss to optimize."
 
@@ -155,14 +157,17 @@ def make_objective(
 def head_loss(pair: Comparison, batch: int | Dim) -> tuple[Node, Node]:
     """An output's loss, and that loss times the number of samples."""
     function: Any = pair.head.loss
-    reduction = REDUCTIONS[0]
+    reduction, mask = REDUCTIONS[0], pair.mask
     if isinstance(pair.head.loss, Loss):
         function, reduction = pair.head.loss.call, pair.head.loss.reduction
     values = result_of(function, pair)
-    loss = reduce_loss(values, pair.weight, pair.mask, reduction)
+    if isinstance(pair.head.loss, Loss):
+        counted = pair.head.loss.counted(pair.y_true, pair.y_pred, values)
+        mask = mask if counted is None else both_masks(counted, mask)
+    loss = reduce_loss(values, pair.weight, mask, reduction)
     if loss.ndim:
         loss = ops.mean(loss)
-    unweighted = pair.weight is None and pair.mask is None
+    unweighted = pair.weight is None and mask is None
     simple = unweighted and reduction in ("sum_over_batch_size", "mean")
     return loss, sample_total(values if simple else loss, batch)
 
@@ -191,12 +196,18 @@ def measure(pair: Comparison, batch: int | Dim) -> dict[str, Increment]:
     found: dict[str, Increment] = {}
     for metric in pair.head.metrics:
         function = metrics.resolve(metric.identifier, pair.head.loss, pair.y_true, pair.y_pred)
-        values = result_of(function, pair)
-        if values.dtype == "bool":
-            values = cast_to(values, "float32")
         weights = pair.mask
         if metric.weighted and pair.weight is not None:
             weights = pair.weight if weights is None else combine(pair.weight, weights)
+        if isinstance(function, Metric):
+            if function.averaged is None:
+                added = function.increments(pair.y_true, pair.y_pred, weights)
+                found[metric.name] = Measured(function, added)
+                continue
+            function = function.averaged
+        values = result_of(function, pair)
+        if values.dtype == "bool":
+            values = cast_to(values, "float32")
         if weights is not None and values.ndim:
             found[metric.name] = weighted_total(values, weights)
             continue
@@ -204,6 +215,11 @@ def measure(pair: Comparison, batch: int | Dim) -> dict[str, Increment]:
         count = size(batch) if metric.weighted or weights is not None else None
         found[metric.name] = (sample_total(values, batch), count)
     return found
+
+
+def both_masks(counted: Node, mask: Node | None) -> Node:
+    """What the loss counts and the model does not mask."""
+    return counted if mask is None else combine(cast_to(counted, "float32"), mask)
 
 
 def combine(weight: Node, mask: Node) -> Node:
@@ -230,7 +246,8 @@ def training_graph(
     """
     measured = _forward_graph(source, compiled, signature, totals)
     loss = measured.outputs[0][1]
-    weights, gradients = connected(compiled.trainable, grad(loss, compiled.trainable))
+    scaled = compiled.optimizer.scale_loss(loss)
+    weights, gradients = connected(compiled.trainable, grad(scaled, compiled.trainable))
     with scope("optimizer"):
         steps = compiled.optimizer.get_updates(gradients, weights)
     updates = merge_updates([*steps, *measured.updates])

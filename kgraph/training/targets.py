@@ -19,13 +19,10 @@ from kgraph.training.data import (
     pick,
 )
 
+# Losses whose targets need not have the output's shape.
+_OTHER_SHAPES = (losses.circle, losses.categorical_generalized_cross_entropy)
 # Losses whose targets have the output's shape.
-_SAME_SHAPE = (
-    losses.mean_squared_error,
-    losses.mean_absolute_error,
-    losses.binary_crossentropy,
-    losses.categorical_crossentropy,
-)
+_SAME_SHAPE = tuple(f for f in losses.FUNCTIONS.values() if f not in _OTHER_SHAPES)
 
 ONE_HOT_HINT = (
     "You are passing a target array of shape {shape} while using as loss "

@@ -8,17 +8,29 @@ are float64, so an epoch's mean is exact over its samples.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from kgraph import ops
+from kgraph.errors import explain
 from kgraph.ir import Dim, Node, Variable, cast_to
 from kgraph.ir import size as size_of
-from kgraph.losses import match_rank
+from kgraph.ir.op import as_node
+from kgraph.metrics import Metric
+
+
+@dataclass(frozen=True)
+class Measured:
+    """A metric with sums of its own, and what one batch adds to them."""
+
+    metric: Metric
+    added: Mapping[str, Node]
+
 
 # What one batch adds: to the total, and to the value's own counter or None.
-Increment = tuple[Node, Node | None]
+Increment = tuple[Node, Node | None] | Measured
 
 
 class Totals:
@@ -33,6 +45,14 @@ class Totals:
         # The number of samples, then each value's sum.
         self.sums = _zeros((len(names) + 1,), "sums")
         self.counts: dict[str, Variable] = {}
+        self.metrics: dict[str, Metric] = {}
+        self.states: dict[str, dict[str, Variable]] = {}
+
+    @property
+    def variables(self) -> list[Variable]:
+        """All of them, in an order that is the same in every run of a program."""
+        own = [v for states in self.states.values() for v in states.values()]
+        return [self.sums, *self.counts.values(), *own]
 
     def updates(
         self, increments: Mapping[str, Increment], batch: int | Dim
@@ -43,26 +63,57 @@ class Totals:
             increments: one for each name, in their order.
             batch: number of samples.
         """
-        added = [size_of(batch), *(increments[name][0] for name in self.places)]
-        parts = [ops.reshape(cast_to(a, "float64"), (1,)) for a in added]
-        sums: Any = self.sums
-        found = [(self.sums, sums + ops.concatenate(parts, axis=0))]
-        for name, (_, count) in increments.items():
+        added: list[Any] = [size_of(batch)]
+        found: list[tuple[Variable, Node]] = []
+        for name in self.places:
+            increment = increments[name]
+            if isinstance(increment, Measured):
+                added.append(as_node(0.0))
+                found += self._measure(name, increment)
+                continue
+            total, count = increment
+            added.append(total)
             if count is not None:
                 counter: Any = self.counts.setdefault(name, _zeros((), f"{name}/count"))
                 found.append((counter, counter + cast_to(count, "float64")))
+        parts = [ops.reshape(cast_to(a, "float64"), (1,)) for a in added]
+        sums: Any = self.sums
+        return [(self.sums, sums + ops.concatenate(parts, axis=0)), *found]
+
+    def _measure(self, name: str, measured: Measured) -> list[tuple[Variable, Node]]:
+        self.metrics[name] = measured.metric
+        states = self.states.setdefault(name, {})
+        found: list[tuple[Variable, Node]] = []
+        for key, added in measured.added.items():
+            node = as_node(added)
+            shape = tuple(d for d in node.shape if isinstance(d, int))
+            if len(shape) < node.ndim:
+                raise ValueError(
+                    explain(
+                        f"The sum {key!r} of metric {name} has a symbolic shape",
+                        expected="a shape that does not depend on the data",
+                        got=node.shape,
+                        hint="sum over the samples in `increments`",
+                    )
+                )
+            state: Any = states.setdefault(key, _zeros(shape, f"{name}/{key}"))
+            found.append((state, state + cast_to(node, "float64")))
         return found
 
     def reset(self) -> None:
         """Starts again at zero."""
-        for variable in (self.sums, *self.counts.values()):
+        for variable in self.variables:
             variable.value.fill(0.0)
 
-    def results(self) -> dict[str, float]:
-        """The means so far, by name; NaN where nothing was seen."""
+    def results(self) -> dict[str, Any]:
+        """The values so far, by name: means, NaN where nothing was seen, and metrics."""
         seen, *sums = self.sums.value.tolist()
-        found = {}
+        found: dict[str, Any] = {}
         for name, total in zip(self.places, sums, strict=True):
+            if name in self.metrics:
+                states = self.states[name]
+                found[name] = self.metrics[name].value({k: v.numpy() for k, v in states.items()})
+                continue
             counter = self.counts.get(name)
             count = seen if counter is None else float(counter.value)
             found[name] = total / count if count else float("nan")
@@ -83,17 +134,6 @@ def sample_total(values: Any, batch: int | Dim) -> Node:
         return ops.sum(values)
     mean = ops.mean(values) if values.ndim else values
     return cast_to(mean, "float64") * cast_to(size_of(batch), "float64")
-
-
-def weighted_total(values: Any, weights: Any) -> Increment:
-    """The sum of weights times values, and of the weights.
-
-    Axes of the values that the weights do not have are averaged first.
-    """
-    if values.ndim > weights.ndim:
-        values = ops.mean(values, axis=tuple(range(weights.ndim, values.ndim)))
-    weights = cast_to(match_rank(weights, values), values.dtype)
-    return ops.sum(values * weights), ops.sum(weights)
 
 
 def _zeros(shape: tuple[int, ...], name: str) -> Variable:

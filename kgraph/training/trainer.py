@@ -53,6 +53,7 @@ class Trainer(Predictor):
         optimizer: what `compile` was given.
         loss, loss_weights, metrics: likewise.
         history: the `History` of the last `fit`.
+        run: the `Fit` that is under way, None between two.
         stop_training: set by callbacks to end training after the present batch.
     """
 
@@ -67,6 +68,7 @@ class Trainer(Predictor):
     sample_weight_mode: Any = None
     memory_budget: int | float | None = None
     history: History | None = None
+    run: Fit | None = None
     stop_training = False
     _program: Program | None = None
     _rng_step: Variable | None = None
@@ -255,8 +257,16 @@ class Trainer(Predictor):
             print(_announce(train, validation))
         sizes = (size, validation_size)
         run = Fit(self, program, train, validation, *sizes, shuffle, called, validation_freq)
-        run.run(initial_epoch, epochs)
+        self._go(run, initial_epoch, epochs)
         return history
+
+    def _go(self, run: Fit, first: int, epochs: int) -> None:
+        """Runs the epochs; callbacks find the run at the model meanwhile."""
+        self.run = run
+        try:
+            run.run(first, epochs)
+        finally:
+            self.run = None
 
     def _callbacks(
         self, callbacks: list[Any], params: dict[str, Any], validation: Data | None

@@ -12,6 +12,7 @@ import keras
 
 from kgraph import losses, metrics
 from kgraph.ir import Dim, Graph, input_node
+from kgraph.losses.reduction import REDUCTIONS
 from kgraph.runtime.interp import interpret
 
 RNG = np.random.default_rng(3)
@@ -144,7 +145,7 @@ CLASSES = [
 
 
 @pytest.mark.parametrize("weighted", [False, True])
-@pytest.mark.parametrize("reduction", losses.REDUCTIONS)
+@pytest.mark.parametrize("reduction", REDUCTIONS)
 @pytest.mark.parametrize(("name", "options"), CLASSES)
 def test_loss_classes(name, options, reduction, weighted):
     y_pred = probabilities(5, 3)
