@@ -16,14 +16,13 @@ from kgraph.ir.node import Node, build
 from kgraph.ir.op import Op
 from kgraph.ops.program import is_elementwise
 from kgraph.ops.reductions import Reduction
+from kgraph.passes.reducing import REDUCE_TRANSPOSED
 from kgraph.passes.rules import FunctionRule, Rule
 
 Order = tuple[int, ...]
 Attributes = Mapping[str, Any]
 
 _PLACES = frozenset([ops.argmax, ops.argmin])
-# Those that give the same bits in any order of elements.
-_EXACT = frozenset([ops.max, ops.min, ops.any, ops.all, *_PLACES])
 
 
 def _permuted(*names: str) -> Callable[[Attributes, Order], Attributes]:
@@ -126,25 +125,19 @@ def reduced(node: Node, order: Order) -> Attributes | None:
     return {**node.attrs, **rename(node.attrs, order)}
 
 
-def _reduce_transposed(node: Node) -> Callable[[], Node] | None:
-    """reduce(transpose(x)) reduces x along the axes that those are there."""
+def _place_transposed(node: Node) -> Callable[[], Node] | None:
+    """The place of an extreme along an axis is the same in any layout; that of all is not."""
     source = node.inputs[0]
     axes: Order = source.attrs["axes"]
-    back = tuple(sorted(range(len(axes)), key=axes.__getitem__))
-    attrs = reduced(node, back)
+    attrs = reduced(node, tuple(sorted(range(len(axes)), key=axes.__getitem__)))
     return None if attrs is None else (lambda: build(node.op, source.inputs, attrs))
 
 
-def _is_reduced(exact: bool) -> Callable[[Op, Sequence[Op]], bool]:
-    def looks_at(op: Op, operands: Sequence[Op]) -> bool:
-        known = op in _PLACES or isinstance(op, Reduction)
-        return known and operands[0] is ops.transpose and (op in _EXACT) == exact
-
-    return looks_at
+def _is_place(op: Op, operands: Sequence[Op]) -> bool:
+    return op in _PLACES and operands[0] is ops.transpose
 
 
 REDUCED: tuple[Rule, ...] = (
-    FunctionRule("reduce-transposed", _reduce_transposed, _is_reduced(exact=True)),
-    # Elements are added up in another order.
-    FunctionRule("sum-transposed", _reduce_transposed, _is_reduced(exact=False), kind="rounding"),
+    *REDUCE_TRANSPOSED,
+    FunctionRule("place-transposed", _place_transposed, _is_place),
 )

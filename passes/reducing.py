@@ -177,6 +177,11 @@ def _sum_scaled(x: Node, k: Node, p: tuple[int, ...], q: bool) -> Node:
     return ops.sum(x, axis=p, keepdims=q) * const(factor, k.dtype)
 
 
+# Also for `transposes.py`, before gradients are taken.
+REDUCE_TRANSPOSED: tuple[Rule, ...] = tuple(
+    _twins("reduce-transpose", _reduce_transposed, _over(REDUCE, frozenset([ops.transpose])))
+)
+
 REDUCTIONS: tuple[Rule, ...] = (
     rule("max-one", P.max(a, axis=p, keepdims=q), lambda a, root: shaped(a, root.type),
          where=lambda a, p: size_one(a, p)),
@@ -194,7 +199,7 @@ REDUCTIONS: tuple[Rule, ...] = (
     FunctionRule("reduce-scaled", _reduce_scaled,
                  _over(frozenset([ops.sum, ops.mean]),
                        frozenset([ops.multiply, ops.divide, ops.negative])), "rounding", 1),
-    *_twins("reduce-transpose", _reduce_transposed, _over(REDUCE, frozenset([ops.transpose]))),
+    *REDUCE_TRANSPOSED,
     *_twins("reduce-broadcast", _reduce_broadcast, _over(REDUCE, frozenset([ops.broadcast_to])),
             None),
     # The mean divides the sum by itself; with a factor beside it one division is one too many.

@@ -106,15 +106,15 @@ def axis_moves_the_other_way() -> None:
     axes._axes = lambda attrs, order: {"axis": tuple(sorted(order[a] for a in attrs["axis"]))}
 
 
-@mutant("reduction-of-any-layout", *LAYOUTS)
-def reduction_of_any_layout() -> None:
-    """What is left by a reduction may come in another order than before."""
+@mutant("place-in-any-layout", *LAYOUTS)
+def place_in_any_layout() -> None:
+    """What is left beside the axis may come in another order than before."""
     original = axes.reduced
 
     def reduced(node: Any, order: Any) -> Any:
         found = original(node, order)
-        if found is None and isinstance(node.op, axes.Reduction) and not node.attrs["keepdims"]:
-            return {**node.attrs, **axes._axes(node.attrs, order)}
+        if found is None and node.op in axes._PLACES and node.attrs["axis"] is not None:
+            return {**node.attrs, **axes._one_axis(node.attrs, order)}
         return found
 
     axes.reduced = layouts.reduced = reduced

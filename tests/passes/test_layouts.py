@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from rule_checks import BATCH
+from rule_checks import BATCH, same_bits
 from zoo import inference_core, training_core
 
 from kgraph import ops
@@ -151,6 +151,20 @@ def test_reductions_read_any_layout(axis, keepdims, left):
     result = Transposes().run(graph)
     assert long_transposes(result) == left
     check_equal(graph, result)
+
+
+@pytest.mark.parametrize("axis", range(4))
+@pytest.mark.parametrize("reduce", [ops.argmin, ops.argmax])
+def test_places_stay_the_same(reduce, axis):
+    """Ties, NaNs and zeros of both signs: the first along the axis is the first in any layout."""
+    graph = graph_of(reduce(ops.moveaxis(IMAGE, -1, 1), axis=axis))
+    result = Transposes(numerics="strict").run(graph)
+    moved = [a for a in (0, 3, 1, 2) if a != (0, 3, 1, 2)[axis]]
+    assert long_transposes(result) == (moved != sorted(moved))
+    rng = np.random.default_rng(4)
+    image = rng.choice(np.float32([-1, -0.0, 0.0, 1, np.nan]), (3, N, N, N))
+    given = [image, *arrays(3)[1:]]
+    same_bits(interpret(graph, given)[0][0], interpret(result, given)[0][0])
 
 
 # -- layers ------------------------------------------------------------------------------------
