@@ -31,7 +31,7 @@ class Dump(Observer):
         >>> x = input_node((2,), name="x")
         >>> with observing(Dump("graphs")):
         ...     _ = optimize(Graph((x,), (("y", x * 1),)))
-        >>> print(pathlib.Path("graphs/002-simplify.txt").read_text())
+        >>> print(pathlib.Path("graphs/003-simplify.txt").read_text())
         graph core
         input %0 'x' : f32[2]
         output 'y' %0

@@ -13,7 +13,10 @@ from kgraph.passes.extending import extended
 from kgraph.passes.fuse import Fuse
 from kgraph.passes.gradients import Gradients
 from kgraph.passes.horizontal import MergeProducts
+from kgraph.passes.loop_hoisting import HoistLoops
+from kgraph.passes.loop_parts import MergeLoops
 from kgraph.passes.manager import CompileReport, Pass, Pipeline
+from kgraph.passes.pooling import PoolFirst
 from kgraph.passes.rematerialize import Rematerialize
 from kgraph.passes.share import ShareSoftmax
 from kgraph.passes.simplify import DropMarkers, Simplify
@@ -34,20 +37,25 @@ class Finish(Pass):
 
 CORE: tuple[Pass, ...] = (
     DropMarkers(),  # no gradient will be taken any more
+    MergeLoops(),  # before a rule that counts users tells the bodies of two of them apart
     Simplify(),  # constants and identities, which would hide forms from the next pass
     Stabilize(),
     ShareSoftmax(),
     Gradients(),  # sparse parts of gradients stay sparse
-    Transposes(),  # fewer of them around elementwise ops
+    Transposes(),  # fewer of them, and channels last beside convolutions
+    PoolFirst(),  # relu on what pooling leaves
     FoldBatchNorm(),  # at inference, into the weights beside
+    HoistLoops(),  # what does not depend on the carry, so that the next passes see it
     Contract(),  # products in their best order
     MergeProducts(),  # products that share an operand
     Simplify(),  # what the new ops brought together
+    MergeLoops(),  # what nobody reads any more
     Fuse(),  # what may run in blocks; the runtime undoes what is too small to pay
 )
 
-# What runs on a forward graph before it is differentiated: the gradient of a stable form is stable.
-FORWARD: tuple[Pass, ...] = (Stabilize(),)
+# What runs on a forward graph before it is differentiated. The gradient of a stable form is stable;
+# what is transposed or computed less on the way there is so on the way back.
+FORWARD: tuple[Pass, ...] = (Stabilize(), Transposes(), PoolFirst())
 
 
 def default_pipeline() -> Pipeline:
@@ -65,7 +73,7 @@ def forward_pipeline() -> Pipeline:
 
     Example:
         >>> print(forward_pipeline())
-        stabilize
+        stabilize,transposes,pool_first
     """
     return extended(FORWARD, CORE, main=False)
 

@@ -78,11 +78,11 @@ class PlannedRule:
 class PlannedRewrite(Rewrite):
     """Applies rules about nodes until none fires, then those about the whole graph, and again."""
 
-    def run(self, graph: Graph) -> Graph:
-        """The graph with all rules applied."""
+    def run_level(self, graph: Graph) -> Graph:
+        """The graph with all rules applied to its own nodes."""
         for _ in range(MAX_ROUNDS):
             if not all(isinstance(rule, PlannedRule) for rule in self._active()):
-                graph = super().run(graph)
+                graph = super().run_level(graph)
             planned = self._planned(graph)
             if planned is graph:
                 return graph

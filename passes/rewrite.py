@@ -20,6 +20,7 @@ from kgraph.ir.graph import Graph, toposort
 from kgraph.ir.node import Node, rebuild
 from kgraph.ir.op import Op
 from kgraph.ir.origin import Lineage, making
+from kgraph.passes.bodies import through_bodies
 from kgraph.passes.journal import Journal, Tally, current_journal
 from kgraph.passes.manager import Pass
 from kgraph.passes.matching import Match
@@ -62,12 +63,21 @@ class Rewrite(Pass):
         return tuple(r.name for r in self.rules)
 
     def run(self, graph: Graph) -> Graph:
-        """The graph with all rules applied."""
+        """The graph with all rules applied, first inside of loops."""
+        inside = through_bodies(graph.roots, self.run_level, graph.nodes)
+        return self.run_level(graph.with_roots(inside))
+
+    def run_level(self, graph: Graph) -> Graph:
+        """The graph with all rules applied to its own nodes, none inside the bodies they hold."""
         roots = apply_rules(graph.roots, self._table, self.name, self.numerics, graph.nodes)
         return graph.with_roots(roots)
 
     def rewrite(self, roots: Sequence[Node]) -> tuple[Node, ...]:
         """The same on bare nodes, for code that has no graph yet."""
+        return self.rewrite_level(through_bodies(roots, self.run_level))
+
+    def rewrite_level(self, roots: Sequence[Node]) -> tuple[Node, ...]:
+        """What `run_level` does, on bare nodes."""
         return apply_rules(roots, self._table, self.name, self.numerics)
 
     # Kept with the pass, so that what it learns about ops serves every graph.

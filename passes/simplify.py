@@ -197,18 +197,20 @@ class Simplify(Rewrite):
 
     rules: tuple[Rule, ...] = field(default=SIMPLIFY, repr=False)
 
-    def run(self, graph: Graph) -> Graph:
-        """The graph with all rules applied."""
+    def run_level(self, graph: Graph) -> Graph:
+        """The graph with all rules applied to its own nodes."""
         step = self._for(graph.nodes)
-        result = Rewrite.run(step, graph)
+        result = Rewrite.run_level(step, graph)
         # Who counted with a quotient may have lost it on the way.
-        return result if self._for(result.nodes) is step else Rewrite.run(self, result)
+        return result if self._for(result.nodes) is step else Rewrite.run_level(self, result)
 
-    def rewrite(self, roots: Sequence[Node]) -> tuple[Node, ...]:
-        """The same on bare nodes, for code that has no graph yet."""
+    def rewrite_level(self, roots: Sequence[Node]) -> tuple[Node, ...]:
+        """What `run_level` does, on bare nodes."""
         step = self._for(toposort(roots))
-        found = Rewrite.rewrite(step, roots)
-        return found if self._for(toposort(found)) is step else Rewrite.rewrite(self, found)
+        found = Rewrite.rewrite_level(step, roots)
+        if self._for(toposort(found)) is step:
+            return found
+        return Rewrite.rewrite_level(self, found)
 
     def _for(self, nodes: Sequence[Node]) -> Simplify:
         """The pass for these nodes: quotients stay where somebody counts with them."""

@@ -1,9 +1,10 @@
-"""Transposes around elementwise ops: a whole cluster changes its layout where fewer are left.
+"""Transposes around ops that do not care: a whole cluster changes its layout where fewer are left.
 
-A cluster is a connected set of elementwise ops of one rank. It may be computed with its axes in
-another order: then what it reads is transposed by that order and what it gives transposed back,
-and those that meet their inverse vanish. The order is taken from the transposes around the cluster,
-and only if their number drops: that ends, and keeps a transpose that somebody else reads anyway.
+A cluster is a connected set of ops of one rank that are elementwise or follow their axes
+(`axes.py`). It may be computed with its axes in another order: then what it reads is transposed by
+that order and what it gives transposed back, and those that meet their inverse vanish, as do those
+in front of a reduction. The order is taken from the transposes around the cluster, and only if
+their number drops: that ends, and keeps a transpose that somebody else reads anyway.
 """
 
 from __future__ import annotations
@@ -14,12 +15,11 @@ from dataclasses import dataclass, field
 from kgraph import ops
 from kgraph.ir.graph import Graph
 from kgraph.ir.node import Node, build
-from kgraph.ops.program import is_elementwise
+from kgraph.passes.axes import REDUCED, Order, moves_with_axes, reduced, renamed
 from kgraph.passes.planned import Lookup, Plan, PlannedRewrite, PlannedRule, Replacement
 from kgraph.passes.rules import Rule
 from kgraph.passes.values import shaped
 
-Order = tuple[int, ...]
 # A transpose of a node by an order of its axes.
 Key = tuple[Node, Order]
 Users = Mapping[Node, tuple[Node, ...]]
@@ -50,7 +50,7 @@ def transposed(node: Node, order: Order) -> Node:
 
 @dataclass(eq=False)
 class _Cluster:
-    """Elementwise ops of one rank that read each other.
+    """Ops of one rank that move with their axes and read each other.
 
     Args:
         nodes: its nodes, operands first.
@@ -108,15 +108,16 @@ class _Cluster:
                 found.add((source, axes))
         shape_of = {n: tuple(n.shape[a] for a in order) for n in self.given}
         for node, users in self.given.items():
-            for axes in self._wanted(node, users):
+            for axes in self._wanted(node, users, order):
                 total = composed(back, axes)
                 if not keeps_order(shape_of[node], total):
                     found.add((node, total))
         return found
 
-    def _wanted(self, node: Node, users: tuple[Node, ...]) -> set[Order]:
-        """By which orders of axes the rest of the graph reads a node."""
-        plain = [u for u in users if u not in self.transposes]
+    def _wanted(self, node: Node, users: tuple[Node, ...], order: Order) -> set[Order]:
+        """By which orders of axes the rest of the graph reads a node that lies in this one."""
+        others = [u for u in users if u not in self.transposes]
+        plain = [u for u in others if reduced(u, order) is None]
         wanted = {
             u.attrs["axes"]
             for u in users
@@ -127,7 +128,7 @@ class _Cluster:
 
     def best(self) -> Order | None:
         """The order that leaves the fewest transposes, if they are fewer than now."""
-        if len(self.transposes) < 2:
+        if not self.transposes:
             return None
         now = len(self.left(tuple(range(self.rank))))
         count, order = min(
@@ -153,7 +154,7 @@ class _Cluster:
     def _replacement(self, node: Node, order: Order) -> Replacement:
         def make(lookup: Lookup) -> Node:
             operands = tuple([self._operand(o, lookup, order) for o in node.inputs])
-            self.moved[node] = build(node.op, operands, node.attrs)
+            self.moved[node] = build(node.op, operands, renamed(node, order))
             return transposed(self.moved[node], inverse(order))
 
         needs = tuple(self.source(o)[0] if o.ndim else o for o in node.inputs)
@@ -197,11 +198,11 @@ def _plan(graph: Graph) -> Plan:
 
 
 def _is_member(node: Node, rank: int) -> bool:
-    return is_elementwise(node.op) and node.ndim == rank
+    return moves_with_axes(node) and node.ndim == rank
 
 
 def _connected(start: Node, users: Users) -> set[Node]:
-    """All elementwise nodes of one rank that read each other, directly or not."""
+    """All nodes of one rank that move with their axes and read each other, directly or not."""
     found, stack = {start}, [start]
     while stack:
         node = stack.pop()
@@ -213,12 +214,15 @@ def _connected(start: Node, users: Users) -> set[Node]:
 
 
 # What is added up afterwards lies otherwise in memory, so sums may round otherwise.
-TRANSPOSES: tuple[Rule, ...] = (PlannedRule("move-transposes", _plan, kind="rounding"),)
+TRANSPOSES: tuple[Rule, ...] = (
+    *REDUCED,
+    PlannedRule("move-transposes", _plan, kind="rounding"),
+)
 
 
 @dataclass(frozen=True)
 class Transposes(PlannedRewrite):
-    """Computes elementwise ops in the layout in which fewest transposes are left.
+    """Computes what does not care in the layout in which fewest transposes are left.
 
     Example:
         >>> from kgraph.ir import input_node
@@ -236,10 +240,10 @@ class Transposes(PlannedRewrite):
 
     rules: tuple[Rule, ...] = field(default=TRANSPOSES, repr=False)
 
-    def run(self, graph: Graph) -> Graph:
+    def run_level(self, graph: Graph) -> Graph:
         """The graph with no cluster left that would lose a transpose."""
         while True:
-            new = super().run(graph)
+            new = super().run_level(graph)
             if _count(new) >= _count(graph):
                 return graph
             graph = new

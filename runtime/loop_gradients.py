@@ -5,10 +5,10 @@ its steps that the backward steps read. The **backward loop** carries the carry'
 constant's cotangent is a sum of over time leaves it where it can: factors of matrix products go out
 as sequences and are multiplied once, over time and rows together (`loop_sums.py`).
 
-Invariant, for a pass that merges the forward loop into the one with residuals: both are `scan`
-nodes of the very same operands and attributes except `body`, the parameters of their bodies are
-equal, and the outputs of the forward body are, node for node, the first outputs of the other. So
-`item(with_residuals, i)` may stand for `item(forward, i)`.
+Invariant, for `merge-loops` in `passes/loop_parts.py`: both are `scan` nodes of the very same
+operands and attributes except `body`, the parameters of their bodies are equal, and the outputs of
+the forward body are, node for node, the first outputs of the other. So `item(with_residuals, i)`
+may stand for `item(forward, i)`.
 
 A loop inside a step is run again, with residuals, in each step of the outer backward loop.
 """

@@ -117,11 +117,40 @@ def make_plan(graph: Graph, binding: Mapping[str, int]) -> PlanData:
     return _Planner(graph, binding, order, fixed).run()
 
 
+@dataclass(frozen=True)
+class CarryPlace:
+    """A carry that lies in the sequence of what the steps give, which so need not be copied there.
+
+    Args:
+        given: which of the things that the step gives is the carry.
+        before: whether it is the value that the step finds, else the one that it hands on.
+    """
+
+    given: int
+    before: bool
+
+
+def carry_places(attrs: Mapping[str, Any]) -> dict[int, CarryPlace]:
+    """The carries of a `scan` that its steps give as well, by number."""
+    body, first, count = attrs["body"], attrs["consts"], attrs["carry"]
+    after, given = body.outputs[:count], list(body.outputs[count:])
+    found: dict[int, CarryPlace] = {}
+    for i, value in enumerate(after):
+        leaf = arg(first + i, body.parameters[first + i])
+        wanted = leaf if leaf in given else value
+        # What another carry finds or hands on as well lies where that one lies.
+        alone = value.op.name != "arg" and after.count(value) == 1
+        if alone and wanted in given:
+            found[i] = CarryPlace(given.index(wanted), wanted is leaf)
+    return found
+
+
 def plan_loop(attrs: Mapping[str, Any], operands: Sequence[Operand]) -> PlanData:
     """Plans one step of a `scan`.
 
     To the planner a carry is a state. What the step gives is the next value of a state that nobody
-    reads: the `arg` that would follow the last parameter, and so on.
+    reads: the `arg` that would follow the last parameter, and so on. What `carry_places` finds is
+    there without being computed.
 
     Args:
         attrs: the loop's attributes; its sizes are numbers.
@@ -135,7 +164,9 @@ def plan_loop(attrs: Mapping[str, Any], operands: Sequence[Operand]) -> PlanData
     given = body.outputs[attrs["carry"] :]
     slots = [arg(len(parameters) + i, y.type) for i, y in enumerate(given)]
     updates: Any = zip((*parameters[first:last], *slots), body.outputs, strict=True)
-    graph = protect_old_states(unfuse(Graph((), (), tuple(updates), Stage.FUSED), {}))
+    there = {slots[place.given] for place in carry_places(attrs).values()}
+    left = tuple([(slot, y) for slot, y in updates if slot not in there])
+    graph = protect_old_states(unfuse(Graph((), (), left, Stage.FUSED), {}))
     strides = [o.strides[i >= last :] for i, o in enumerate(operands)]
     layouts = {p: s for i, (p, s) in enumerate(zip(parameters, strides)) if not first <= i < last}
     return _Planner(graph, {}, schedule(graph, {}), (), layouts).run()

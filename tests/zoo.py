@@ -15,14 +15,19 @@ import numpy as np
 from kgraph import ops
 from kgraph.ir import Graph, Stage
 from kgraph.layers import (
+    Activation,
+    AveragePooling2D,
     BatchNormalization,
+    Conv2D,
     Dense,
     Dropout,
     Embedding,
     Flatten,
+    GlobalAveragePooling2D,
     Input,
     Layer,
     LayerNormalization,
+    MaxPooling2D,
     add,
     concatenate,
     subtract,
@@ -208,6 +213,48 @@ def experts() -> Model:
     return model
 
 
+# -- images ------------------------------------------------------------------------------------
+
+
+def lenet() -> Model:
+    """Convolutions, pools of both kinds, dropout and dense layers."""
+    model = Sequential(
+        [
+            Conv2D(4, 3, padding="same", activation="relu", input_shape=(8, 8, 1)),
+            MaxPooling2D(2),
+            Dropout(0.25),
+            Conv2D(6, 3, activation="tanh"),
+            AveragePooling2D(2),
+            Flatten(),
+            Dense(12, activation="relu"),
+            Dense(5, activation="softmax"),
+        ]
+    )
+    model.compile(Adam(), "categorical_crossentropy", metrics=["accuracy"])
+    return model
+
+
+def resnet(data_format: str = "channels_last") -> Model:
+    """A block that halves the image, beside its shortcut, and one that does not."""
+    first = data_format == "channels_first"
+    form: dict[str, Any] = {"data_format": data_format}
+
+    def normalized(x: Any, filters: int, size: int, strides: int = 1) -> Any:
+        y = Conv2D(filters, size, strides=strides, padding="same", use_bias=False, **form)(x)
+        return BatchNormalization(axis=1 if first else -1)(y)
+
+    x = Input((3, 6, 6) if first else (6, 6, 3))
+    y = Activation("relu")(normalized(x, 4, 3))
+    for filters, strides in ((8, 2), (8, 1)):
+        z = Activation("relu")(normalized(y, filters, 3, strides))
+        shortcut = normalized(y, filters, 1, strides) if strides > 1 else y
+        y = Activation("relu")(add([normalized(z, filters, 3), shortcut]))
+    y = GlobalAveragePooling2D(**form)(y)
+    model = Model(x, Dense(3, activation="softmax")(y))
+    model.compile(SGD(0.1, momentum=0.9), "categorical_crossentropy")
+    return model
+
+
 # -- words -------------------------------------------------------------------------------------
 
 
@@ -283,6 +330,11 @@ def classify(width: int, count: int) -> Draw:
     return lambda rng, n: ([floats(rng, n, width)], [classes(rng, n, count)])
 
 
+def photos(count: int, *shape: int) -> Draw:
+    """Images and one-hot labels."""
+    return lambda rng, n: ([floats(rng, n, *shape)], [classes(rng, n, count)])
+
+
 def words(rng: np.random.Generator, batch: int) -> np.ndarray:
     """Ids of words, some of them several times."""
     return (VOCABULARY * rng.random((batch, STEPS)) ** 3).astype("int32")
@@ -330,6 +382,9 @@ ZOO = {
         Specimen(
             "experts", experts, lambda r, n: ([floats(r, n, 10)], [floats(r, n, 4)])
         ),
+        Specimen("lenet", lenet, photos(5, 8, 8, 1)),
+        Specimen("resnet", resnet, photos(3, 6, 6, 3)),
+        Specimen("resnet_first", lambda: resnet("channels_first"), photos(3, 3, 6, 6)),
         Specimen("embedding_flat", embedding_flat, _binary_words),
         Specimen("embedding_adam", lambda: embedding_flat(Adam), _binary_words),
         Specimen("embedding_momentum", lambda: embedding_flat(momentum), _binary_words),

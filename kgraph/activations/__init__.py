@@ -12,6 +12,7 @@ from kgraph.activations.keras3 import (
     celu,
     glu,
     hard_shrink,
+    hard_sigmoid_3,
     hard_silu,
     hard_tanh,
     log_sigmoid,
@@ -37,6 +38,7 @@ __all__ = [
     "glu",
     "hard_shrink",
     "hard_sigmoid",
+    "hard_sigmoid_3",
     "hard_silu",
     "hard_swish",
     "hard_tanh",
@@ -374,9 +376,9 @@ swish, hard_swish = silu, hard_silu
 NAMES = (
     "softmax", "elu", "selu", "softplus", "softsign", "relu", "tanh", "sigmoid", "hard_sigmoid",
     "exponential", "linear", "gelu", "silu", "swish", "mish", "leaky_relu", "relu6", "celu", "glu",
-    "hard_silu", "hard_swish", "hard_tanh", "log_sigmoid", "log_softmax", "sparsemax",
-    "sparse_plus", "sparse_sigmoid", "squareplus", "soft_shrink", "hard_shrink", "tanh_shrink",
-    "threshold",
+    "hard_sigmoid_3", "hard_silu", "hard_swish", "hard_tanh", "log_sigmoid", "log_softmax",
+    "sparsemax", "sparse_plus", "sparse_sigmoid", "squareplus", "soft_shrink", "hard_shrink",
+    "tanh_shrink", "threshold",
 )  # fmt: skip
 _REGISTRY = Registry(
     "activation function", {name: globals()[name] for name in NAMES}, functions=True

@@ -58,6 +58,22 @@ def log_sigmoid(x: Any) -> Any:
     return -ops.softplus(-x)
 
 
+def hard_sigmoid_3(x: Any) -> Any:
+    """clip(x / 6 + 0.5, 0, 1), which Keras 3 calls `hard_sigmoid`; Keras 2's slope is 0.2.
+
+    Args:
+        x: tensor of any shape.
+
+    Returns:
+        A tensor like x.
+
+    Example:
+        >>> hard_sigmoid_3(np.array([-3.0, 0.0, 1.5])).tolist()
+        [0.0, 0.5, 0.75]
+    """
+    return ops.relu6(x + 3) / 6
+
+
 def hard_silu(x: Any) -> Any:
     """x * relu6(x + 3) / 6, also called hard_swish.
 

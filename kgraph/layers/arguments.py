@@ -45,3 +45,22 @@ def normalize_data_format(value: str | None) -> str:
             f"Received: {value}"
         )
     return name
+
+
+def implementation_number(value: Any) -> int:
+    """The argument `implementation` of recurrent layers, also as Keras 1's `consume_less`.
+
+    Raises:
+        ValueError: it is none of Keras's.
+
+    Example:
+        >>> implementation_number("mem")
+        1
+    """
+    number = {"cpu": 0, "mem": 1, "gpu": 2}.get(value, value) if isinstance(value, str) else value
+    if number not in (0, 1, 2):
+        raise ValueError(
+            f"`implementation` must be 0, 1 or 2 (all of them compute the same here). "
+            f"Received: {value!r}"
+        )
+    return int(number)

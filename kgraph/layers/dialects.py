@@ -51,6 +51,13 @@ _EMBEDDING_1 = {
     "W_constraint": "embeddings_constraint",
 }
 _PRELU_1 = {"init": "alpha_initializer"}
+# Classes of Keras 2 that are another class here with these arguments.
+_RENAMED: dict[str, tuple[str, dict[str, Any]]] = {
+    "CuDNNLSTM": ("LSTM", {"recurrent_activation": "sigmoid"}),
+    "CuDNNGRU": ("GRU", {"recurrent_activation": "sigmoid", "reset_after": True}),
+}
+# Values that are spelled otherwise under the new name: `forget_bias_init` was an initializer.
+_VALUES = {"forget_bias_init": {"one": True, "zero": False}}
 # Keras 3's numbers that say something only beside a switch that is off.
 _BESIDE_SWITCHES = ("renorm_momentum", "lora_alpha")
 # Keras 1's that are off at these values: BatchNormalization's mode, Embedding's dropout.
@@ -59,6 +66,19 @@ _OFF_AT_ZERO = ("mode", "dropout")
 _OFF_AT_ONE = ("groups", "implementation", "dilation_rate")
 # What layers with two kernels inherit and do not use.
 _OF_ONE_KERNEL = ("kernel_initializer", "kernel_regularizer", "kernel_constraint")
+
+
+def renamed(name: str, config: Mapping[str, Any]) -> tuple[str, Mapping[str, Any]]:
+    """The class and the configuration that stand for a class of another version.
+
+    Example:
+        >>> renamed("CuDNNLSTM", {"units": 3})
+        ('LSTM', {'recurrent_activation': 'sigmoid', 'units': 3})
+    """
+    if name not in _RENAMED:
+        return name, config
+    new, fixed = _RENAMED[name]
+    return new, {**fixed, **config}
 
 
 def translate(cls: Any, config: Mapping[str, Any]) -> dict[str, Any]:
@@ -78,6 +98,8 @@ def translate(cls: Any, config: Mapping[str, Any]) -> dict[str, Any]:
     for key, value in _renamed_windows(known, config).items():
         if key == "axis" and isinstance(value, (list, tuple)) and len(value) == 1:
             value = value[0]  # TensorFlow's Keras writes BatchNormalization's axis as [3]
+        if key in _VALUES and isinstance(value, str):
+            value = _VALUES[key].get(value, value)
         new = next((t[key] for t in (_EMBEDDING_1, _PRELU_1, KERAS_1) if t.get(key) in known), key)
         if key in known:
             found[key] = value

@@ -38,7 +38,7 @@ def call_eagerly(layer: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> A
             "All inputs to the layer should be tensors."
         )
     arrays = tuple(_of_layer_dtype(a, layer.dtype) for a in arrays)
-    shapes = _shapes(arrays)
+    shapes = _shapes(arrays, layer.stateful)
     flags = [each._trainable for each in layer.flattened_layers()] if kwargs.get("training") else ()
     key = (shapes, tuple(a.dtype.name for a in arrays), repr(arguments), tuple(flags))
     if key not in layer._eager:
@@ -84,9 +84,12 @@ def _of_layer_dtype(array: np.ndarray, dtype: str) -> np.ndarray:
     return known.astype(dtype, copy=False) if both_float else known
 
 
-def _shapes(arrays: tuple[np.ndarray, ...]) -> tuple[tuple[Any, ...], ...]:
-    """The shapes with a symbol for the first axis, where all arrays share it."""
+def _shapes(arrays: tuple[np.ndarray, ...], stateful: bool) -> tuple[tuple[Any, ...], ...]:
+    """The shapes, with a symbol for the first axis where all arrays share it.
+
+    A stateful layer keeps a state for every row and so has to know their number.
+    """
     firsts = {a.shape[0] for a in arrays if a.ndim}
-    if len(firsts) != 1 or any(a.ndim == 0 for a in arrays):
+    if stateful or len(firsts) != 1 or any(a.ndim == 0 for a in arrays):
         return tuple(a.shape for a in arrays)
     return tuple((Dim.symbol("batch"), *a.shape[1:]) for a in arrays)

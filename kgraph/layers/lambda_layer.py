@@ -10,9 +10,9 @@ import inspect
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from kgraph.errors import explain
+from kgraph.errors import UnsafeFileError, explain
 from kgraph.layers.base import Layer
-from kgraph.utils.registry import Registry
+from kgraph.utils.registry import Registry, find_custom
 
 _FUNCTIONS = Registry("function in Lambda layer", {}, functions=True)
 
@@ -87,7 +87,9 @@ class Lambda(Layer):
         """The layer that `get_config` describes.
 
         Raises:
-            ValueError: the configuration carries bytecode, or names an unknown function.
+            UnsafeFileError: the configuration carries bytecode, and `custom_objects` has nothing
+                under the layer's name to put in its place.
+            ValueError: it names an unknown function.
         """
         values = {k: v for k, v in config.items() if not k.endswith(("_type", "module"))}
         if config.get("output_shape_type", "raw") == "raw":
@@ -95,14 +97,8 @@ class Lambda(Layer):
             values["output_shape"] = tuple(shape) if isinstance(shape, list) else shape
         for key in ("function", "output_shape", "mask"):
             if config.get(f"{key}_type") == "lambda" or _is_bytecode(values.get(key)):
-                raise ValueError(
-                    explain(
-                        f"Lambda layer {config.get('name')}: its {key} is stored as bytecode, "
-                        "which kgraph does not run",
-                        hint="define the function with `def`, register it, and save again",
-                    )
-                )
-            if isinstance(values.get(key), (str, dict)):
+                values[key] = _instead_of_bytecode(key, str(config.get("name")), custom_objects)
+            elif isinstance(values.get(key), (str, dict)):
                 values[key] = _FUNCTIONS.deserialize(values[key], custom_objects)
         return cls(**values)
 
@@ -112,6 +108,21 @@ def _parameters(function: Callable[..., Any]) -> set[str]:
         return set(inspect.signature(function).parameters)
     except (TypeError, ValueError):  # some built-in callables do not tell
         return set()
+
+
+def _instead_of_bytecode(key: str, name: str, custom: Mapping[str, Any] | None) -> Any:
+    """The user's function in place of one that a file has as code."""
+    given = find_custom(name, custom) if key == "function" else None
+    if given is None:
+        raise UnsafeFileError(
+            explain(
+                f"Lambda layer {name}: its {key} is stored as bytecode, which kgraph never runs, "
+                "whatever `safe_mode` says",
+                hint=f"pass the function as custom_objects={{{name!r}: function}}, or define it "
+                "with `def`, register it, and save again",
+            )
+        )
+    return given
 
 
 def _is_bytecode(value: Any) -> bool:

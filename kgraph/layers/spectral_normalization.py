@@ -6,12 +6,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from kgraph import initializers, ops
-
-# The module and not its functions, which are not there yet: it reads this file for its table.
-from kgraph.layers import serialization
 from kgraph.layers.affine import Shape
 from kgraph.layers.arguments import positive_int
 from kgraph.layers.base import Layer
+
+# The module and not its functions, which are not there yet: it reads this file for its table.
+from kgraph.layers.lookup import deserialize, serialize
 from kgraph.layers.spec import InputSpec
 
 
@@ -102,12 +102,12 @@ class SpectralNormalization(Layer):
         return self.layer.compute_output_shape(input_shape)
 
     def get_config(self) -> dict[str, Any]:
-        inner = serialization.serialize(self.layer)
+        inner = serialize(self.layer)
         return {**super().get_config(), "layer": inner, "power_iterations": self.power_iterations}
 
     @classmethod
     def from_config(cls, config: Mapping[str, Any]) -> Any:
-        return cls(**{**config, "layer": serialization.deserialize(config["layer"])})
+        return cls(**{**config, "layer": deserialize(config["layer"])})
 
 
 def _unit(vector: Any) -> Any:

@@ -12,6 +12,7 @@ from kgraph.errors import explain
 from kgraph.ir.context import current_context
 from kgraph.ir.types import canonical_dtype
 from kgraph.ir.variable import Variable
+from kgraph.layers.budget import spend
 from kgraph.layers.structure import leaves_of
 
 # Keras 2 has the name first, Keras 3 the shape.
@@ -95,6 +96,7 @@ class WeightOwner:
                     hint="give the inputs a full shape on the axes that the weight depends on",
                 )
             )
+        spend(self.name, name, sizes)
         dtype = canonical_dtype(dtype or self.dtype or config.floatx())
         default = "glorot_uniform" if dtype.startswith("float") else "zeros"
         make = initializers.get(default if initializer is None else initializer)

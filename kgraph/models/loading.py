@@ -1,4 +1,4 @@
-"""Models from configurations and JSON, and copies with fresh weights."""
+"""Models from configurations, JSON and YAML, and copies with fresh weights."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ from kgraph.layers.serialization import deserialize
 from kgraph.layers.structure import unpack_singleton
 from kgraph.models.connect import replay
 from kgraph.models.model import Model
+from kgraph.saving.dialects import in_our_words
+from kgraph.saving.strict_yaml import read_yaml
 
 
 def model_from_config(
@@ -42,7 +44,7 @@ def model_from_config(
             "model_from_config expects a dictionary, not a list. Maybe you meant to use "
             "Sequential.from_config(config)?"
         )
-    return deserialize(config, custom_objects)
+    return deserialize(in_our_words(config), custom_objects)
 
 
 def model_from_json(
@@ -69,6 +71,33 @@ def model_from_json(
         (None, 2)
     """
     return model_from_config(read_json(json_string), custom_objects)
+
+
+def model_from_yaml(
+    yaml_string: str | bytes, custom_objects: Mapping[str, Any] | None = None
+) -> Any:
+    """Makes the model that `to_yaml` of kgraph or Keras wrote, with fresh weights.
+
+    Args:
+        yaml_string: YAML of plain values and Keras's `!!python/tuple`; every other tag is refused.
+        custom_objects: classes and functions besides the built-in ones.
+
+    Returns:
+        A model with fresh weights.
+
+    Raises:
+        ParseError: it is not YAML.
+        UnsafeFileError: it names Python objects, or unfolds without bounds.
+        ValueError: it is wrong or names something unknown.
+
+    Example:
+        >>> from kgraph.layers import Dense
+        >>> from kgraph.models import Sequential
+        >>> model = Sequential([Dense(2, input_shape=(3,))])
+        >>> model_from_yaml(model.to_yaml()).output_shape
+        (None, 2)
+    """
+    return model_from_config(read_yaml(yaml_string), custom_objects)
 
 
 def clone_model(

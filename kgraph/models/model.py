@@ -24,17 +24,17 @@ from kgraph.layers.node import keras_shape
 from kgraph.layers.spec import InputSpec, check_shapes
 from kgraph.layers.structure import is_node, leaves_of, pack, unpack_singleton
 from kgraph.layers.weights import assign_weights
-from kgraph.models.config import model_document, network_config, to_json
+from kgraph.models.config import network_config
 from kgraph.models.connect import note_inputs
+from kgraph.models.files import FileMethods
 from kgraph.models.network import GraphCall, Network, NetworkOwner, is_leaf
 from kgraph.models.reading import read_network
 from kgraph.passes.lower import inline
-from kgraph.saving.weights import load_weights, save_weights
 from kgraph.training.trainer import Trainer
 from kgraph.utils.registry import custom_object_scope
 
 
-class Model(NetworkOwner, Trainer, Layer):
+class Model(NetworkOwner, FileMethods, Trainer, Layer):
     """A graph of layers between inputs and outputs.
 
     Args:
@@ -178,7 +178,11 @@ class Model(NetworkOwner, Trainer, Layer):
     # -- configuration -------------------------------------------------------------------------
     def get_config(self) -> dict[str, Any]:
         """The layers and their calls in Keras 2.3's layout."""
-        return network_config(self.name, self.network)
+        return {**network_config(self.name, self.network), **self._own_flag()}
+
+    def _own_flag(self) -> dict[str, bool]:
+        """That the model as a whole is frozen, which Keras 2.3 forgets."""
+        return {} if self._trainable else {"trainable": False}
 
     def get_build_config(self) -> None:
         """Nothing: the configuration holds the shapes."""
@@ -227,26 +231,6 @@ class Model(NetworkOwner, Trainer, Layer):
         inputs, outputs = read_network(config, make)
         return type(self)(inputs, outputs, name=self.name)
 
-    def to_json(self, **options: Any) -> str:
-        """The model without weights as JSON in Keras 2.3's layout.
-
-        Args:
-            **options: for `json.dumps`, such as `indent`.
-
-        Returns:
-            The text; `model_from_json` reads it.
-
-        Example:
-            >>> import json
-            >>> from kgraph.layers import Dense
-            >>> from kgraph.models import Sequential
-            >>> model = Sequential([Dense(1, input_dim=2, name="top")])
-            >>> config = json.loads(model.to_json())["config"]
-            >>> [layer["class_name"] for layer in config["layers"]]
-            ['Dense']
-        """
-        return to_json(model_document(self), **options)
-
     # -- weights and losses --------------------------------------------------------------------
     def _children(self) -> Iterator[Any]:
         if self._known_network() is not None:
@@ -293,59 +277,6 @@ class Model(NetworkOwner, Trainer, Layer):
     def _weights_by_layer(self) -> list[Variable]:
         found = [*self._held_variables(), *(v for each in self.layers for v in each.weights)]
         return list(dict.fromkeys(found))
-
-    def save_weights(self, filepath: Any, overwrite: bool = True) -> None:
-        """Writes the weights to HDF5 in Keras 2.3's layout, whole or not at all.
-
-        Args:
-            filepath: a path, a binary file, or an open h5py group.
-            overwrite: whether to replace a file without asking.
-
-        Raises:
-            ValueError: the model is not built.
-
-        Example:
-            >>> import io
-            >>> from kgraph.layers import Dense
-            >>> from kgraph.models import Sequential
-            >>> file, model = io.BytesIO(), Sequential([Dense(1, input_dim=2)])
-            >>> model.save_weights(file)
-            >>> file.getvalue()[1:4]
-            b'HDF'
-        """
-        save_weights(self, filepath, overwrite)
-
-    def load_weights(
-        self,
-        filepath: Any,
-        by_name: bool = False,
-        skip_mismatch: bool = False,
-        reshape: bool = False,
-    ) -> None:
-        """Reads weights that `save_weights` of kgraph or Keras 2 wrote; all or, on error, none.
-
-        Args:
-            filepath: a path, a binary file, or an open h5py group.
-            by_name: match layers by their names instead of their order.
-            skip_mismatch: with `by_name`, warn of weights that do not fit and go on.
-            reshape: take weights of another shape with as many elements.
-
-        Raises:
-            ValueError: the file does not fit the model, or the model is not built.
-            OSError: there is no such file, or it is not HDF5.
-
-        Example:
-            >>> import io
-            >>> from kgraph.layers import Dense
-            >>> from kgraph.models import Sequential
-            >>> old, new = (Sequential([Dense(1, input_dim=2)]) for _ in range(2))
-            >>> file = io.BytesIO()
-            >>> old.save_weights(file)
-            >>> new.load_weights(file)
-            >>> bool((old.get_weights()[0] == new.get_weights()[0]).all())
-            True
-        """
-        load_weights(self, filepath, by_name, skip_mismatch, reshape)
 
     def add_loss(self, losses: Any, inputs: Any = None) -> None:
         """Adds scalars to the loss, which may depend on tensors of the model.

@@ -55,11 +55,7 @@ class _Replay:
         self.callers: dict[str, Callable[[Any], Any]] = {}
         self.results: dict[str, list[Outputs]] = {}
         self.models: dict[str, str] = {}  # name of a nested model -> its kind
-        self.keras_3 = any(
-            "module" in entry and any(isinstance(c, Mapping) for c in entry["inbound_nodes"])
-            for entry in entries
-            if entry.get("inbound_nodes")
-        )
+        self.keras_3 = any(map(_is_keras_3, entries))
         for entry in entries:
             name = entry.get("name") or entry["config"]["name"]
             if name in self.callers:
@@ -196,6 +192,14 @@ def references(call: Any) -> list[tuple[str, int, int]]:
         elif isinstance(value, list):
             stack.extend(reversed(value))
     return found
+
+
+def _is_keras_3(entry: Mapping[str, Any]) -> bool:
+    """Whether an entry is in Keras 3's layout; in .h5 files it has no module either."""
+    if entry["class_name"] == "InputLayer" and "batch_shape" in entry["config"]:
+        return True
+    calls = entry.get("inbound_nodes") or ()
+    return "module" in entry and any(isinstance(call, Mapping) for call in calls)
 
 
 def _is_reference(value: Any) -> bool:

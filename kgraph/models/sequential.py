@@ -148,7 +148,7 @@ class Sequential(Model):
         """The layers in Keras 2.3's layout."""
         given = [self._given] if self._given is not None else []
         layers = [serialize(layer) for layer in (*given, *self._stack)]
-        config: dict[str, Any] = {"name": self.name, "layers": layers}
+        config: dict[str, Any] = {"name": self.name, "layers": layers, **self._own_flag()}
         if self._build_shape is not None:
             config["build_input_shape"] = self._build_shape
         return config

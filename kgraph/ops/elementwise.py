@@ -48,20 +48,22 @@ def _round(x: np.ndarray, out: np.ndarray) -> None:
         np.copyto(out, x)
 
 
+# Dividing 1 is vectorised, `np.reciprocal` is not; both give the same bits.
+_ONE = {np.dtype(f).char: np.ones((), f) for f in ("float16", "float32", "float64")}
+
+
 def _rsqrt(x: np.ndarray, out: np.ndarray) -> None:
     np.sqrt(x, out)
-    np.reciprocal(out, out)
-
-
-_ONE = {np.dtype(f).char: np.ones((), f) for f in ("float16", "float32", "float64")}
+    np.divide(_ONE[out.dtype.char], out, out)
 
 
 def _sigmoid(x: np.ndarray, out: np.ndarray) -> None:
     # 1 / (1 + exp(-x)) keeps its relative accuracy for large negative x; tanh(x / 2) does not.
     np.negative(x, out)
     np.exp(out, out)
-    np.add(out, _ONE[out.dtype.char], out)
-    np.reciprocal(out, out)
+    one = _ONE[out.dtype.char]
+    np.add(out, one, out)
+    np.divide(one, out, out)
 
 
 def _row(name: str, function: Any, vjp: Any, doc: str, **options: Any) -> Elementwise:

@@ -8,6 +8,7 @@ schedule, which is part of the graph too.
 from __future__ import annotations
 
 import re
+import types
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
@@ -342,6 +343,11 @@ class Optimizer:
 
     # -- state and configuration ---------------------------------------------------------------
     @property
+    def slots(self) -> Mapping[Variable, Slots]:
+        """The slots of each weight by name; those of small weights are windows on one vector."""
+        return types.MappingProxyType(self._slots)
+
+    @property
     def weights(self) -> list[Variable]:
         """The counter, then each slot of all weights, in Keras 2's order; averages come last."""
         found = [self.iterations, *self.states]
@@ -396,8 +402,12 @@ class Optimizer:
     @classmethod
     def from_config(cls, config: Mapping[str, Any]) -> Optimizer:
         """The optimizer of a Keras 2 or Keras 3 configuration."""
+        hints = ("jit_compile", "is_legacy_optimizer")  # change nothing about the results
         # Keras 3 writes None where an option is off.
-        return cls(**{k: v for k, v in config.items() if k not in _OFF or v is not None})
+        kept = {
+            k: v for k, v in config.items() if k not in hints and (k not in _OFF or v is not None)
+        }
+        return cls(**kept)
 
     def __repr__(self) -> str:
         arguments = ", ".join(f"{k}={v!r}" for k, v in self.get_config().items() if k != "name")

@@ -1,21 +1,25 @@
 """HDF5 as Keras lays it out: lists of names in attributes, arrays in groups; strangers' files too.
 
 What a file names is read only if it lies in the file itself: links to other places, virtual and
-external data, and anything but numbers are refused.
+external data, compression by plug-ins and anything but numbers are refused. Nothing is allocated
+for a size that a file merely claims.
 """
 
 from __future__ import annotations
 
+import contextlib
 import io
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import h5py
 import numpy as np
 
-from kgraph.errors import explain
+from kgraph.errors import FileFormatError, UnsafeFileError, explain
 from kgraph.ir.files import atomic_write
+from kgraph.saving.hdf5_limits import is_readable, reads_plainly
+from kgraph.saving.probe import probe
 
 # HDF5 keeps attributes in the object's header, which has a limit; longer ones are split.
 _ATTRIBUTE_LIMIT = 64512
@@ -50,11 +54,13 @@ def read_file(path: Any, read: Callable[[Any], Any]) -> Any:
 
     Raises:
         OSError: there is no such file, or it is not HDF5.
+        FileFormatError: it is damaged.
     """
     if isinstance(path, h5py.Group):
         return read(path)
     if not hasattr(path, "read") and not os.path.exists(path):
         raise FileNotFoundError(f"No such file: {os.fspath(path)!r}")
+    probe(path)
     with h5py.File(path, "r") as file:
         return read(file)
 
@@ -83,40 +89,79 @@ def write_names(group: Any, key: str, names: Sequence[str]) -> None:
 
 def read_names(group: Any, key: str) -> list[str]:
     """The list of names that `write_names` or any Keras stored."""
-    if key in group.attrs:
-        return _texts(group.attrs[key])
+    if _has(group, key):
+        return _texts(group, key)
     names: list[str] = []
     number = 0
-    while f"{key}{number}" in group.attrs:
-        names += _texts(group.attrs[f"{key}{number}"])
+    while _has(group, f"{key}{number}"):
+        names += _texts(group, f"{key}{number}")
         number += 1
     return names
 
 
-def _texts(values: Any) -> list[str]:
-    return [text(value) for value in np.asarray(values).ravel().tolist()]
+def read_text(group: Any, key: str) -> str | None:
+    """A text attribute, None where there is none.
+
+    Raises:
+        FileFormatError: it is not one text, or not UTF-8.
+    """
+    if not _has(group, key):
+        return None
+    found = _texts(group, key)
+    if len(found) != 1:
+        raise FileFormatError(
+            explain(
+                f"Attribute {key!r} is not one text",
+                got=f"{len(found)} texts",
+                where=place_of(group),
+            )
+        )
+    return found[0]
 
 
-def text(value: Any) -> str:
-    """An attribute that may be bytes or a string."""
-    return value.decode("utf-8") if isinstance(value, bytes) else str(value)
+def _has(group: Any, key: str) -> bool:
+    with damaged(group, f"attribute {key!r}"):
+        return key in group.attrs
+
+
+def _texts(group: Any, key: str) -> list[str]:
+    """The texts of an attribute, whose claim of a size is checked before it is read."""
+    with damaged(group, f"attribute {key!r}"):
+        honest = is_readable(group.attrs.get_id(key), group)
+        stored: Any = np.asarray(group.attrs[key]).ravel().tolist() if honest else [None]
+        texts: list[Any] = [v.decode("utf-8") if isinstance(v, bytes) else v for v in stored]
+        for text in texts:  # h5py hides bytes that are no UTF-8 behind surrogates
+            str(text).encode("utf-8")
+    # An empty list of names is stored as an array of floats.
+    if not all(isinstance(t, str) for t in texts):
+        raise FileFormatError(explain(f"Attribute {key!r} holds no texts", where=place_of(group)))
+    return texts
+
+
+def holds(group: Any, name: str) -> bool:
+    """Whether a group has an entry of that name, of whatever kind."""
+    with damaged(group, repr(name)):
+        return name in group
 
 
 def find(group: Any, path: str) -> Any:
     """The group or dataset at a path, without following links.
 
     Raises:
-        ValueError: a part of the path is missing or is a link.
+        FileFormatError: a part of the path is missing or is a link.
     """
     found = group
     for part in path.split("/"):
-        link = found.get(part, getlink=True) if isinstance(found, h5py.Group) else None
+        with damaged(group, repr(path)):
+            link = found.get(part, getlink=True) if isinstance(found, h5py.Group) else None
+        if link is None:
+            raise FileFormatError(explain(f"{path!r} is missing", where=place_of(group)))
         if not isinstance(link, h5py.HardLink):
-            kind = "is missing" if link is None else "is a link, which is not followed"
-            raise ValueError(
-                explain(f"{path!r} {kind}", where=f"{group.file.filename}{group.name}")
+            raise UnsafeFileError(
+                explain(f"{path!r} is a link, which is not followed", where=place_of(group))
             )
-        found = found[part]
+        with damaged(group, repr(path)):
+            found = found[part]
     return found
 
 
@@ -124,18 +169,41 @@ def find_array(group: Any, path: str) -> Any:
     """The dataset of numbers at a path, not read yet.
 
     Raises:
-        ValueError: it is something else, or its data lie in another file.
+        FileFormatError: it is something else.
+        UnsafeFileError: its data lie in another file, or reading it would run a plug-in or take
+            more memory than its numbers.
     """
     data = find(group, path)
-    wrong = None
     if not isinstance(data, h5py.Dataset) or data.dtype.kind not in "biuf":
-        wrong = "is not an array of numbers"
-    elif data.is_virtual or data.external:
-        wrong = "keeps its data in another file, which is not read"
+        raise FileFormatError(
+            explain(f"{path!r} is not an array of numbers", got=data, where=place_of(group))
+        )
+    with damaged(group, repr(path)):
+        wrong = reads_plainly(data)
     if wrong:
-        raise ValueError(explain(f"{path!r} {wrong}", where=_place(group)))
+        raise UnsafeFileError(explain(f"{path!r} {wrong}", where=place_of(group)))
     return data
 
 
-def _place(group: Any) -> str:
+def read_array(data: Any) -> np.ndarray:
+    """The numbers of a dataset, after its shape was compared with what is expected."""
+    if isinstance(data, np.ndarray):
+        return data
+    with damaged(data, "the numbers"):
+        return np.asarray(data[()])
+
+
+@contextlib.contextmanager
+def damaged(group: Any, what: str) -> Iterator[None]:
+    """Turns what h5py raises on damaged files into one error that says the place."""
+    try:
+        yield
+    except (OSError, KeyError, RuntimeError, TypeError, ValueError) as error:
+        raise FileFormatError(
+            explain(f"{what} cannot be read: {error}"[:400], where=place_of(group))
+        ) from error
+
+
+def place_of(group: Any) -> str:
+    """File and path inside it."""
     return f"{group.file.filename}{group.name}"

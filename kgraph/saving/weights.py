@@ -1,27 +1,19 @@
-"""Weights in files of Keras 2.3's layout: one group a layer, one dataset a weight.
-
-A nested model is one group with all its weights, trainable ones first. Freezing layers changes
-that order, so a group whose weight names are the layer's own is read by these names.
-"""
+"""Weights in files of Keras 2.3's layout: one group a layer, one dataset a weight."""
 
 from __future__ import annotations
 
 import os
-import warnings
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
-
-from kgraph.errors import explain
+from kgraph.errors import FileFormatError, explain
 from kgraph.ir.variable import Variable
 from kgraph.saving import hdf5
+from kgraph.saving.matching import match_by_name, match_by_order
 
 KERAS_VERSION = "2.3.1"
 # Readers convert kernels of files from backends that they know to differ from their own.
 BACKEND = "tensorflow"
-
-Pairs = list[tuple[Variable, Any]]
 
 
 def save_weights(model: Any, filepath: Any, overwrite: bool = True) -> None:
@@ -45,10 +37,8 @@ def save_weights(model: Any, filepath: Any, overwrite: bool = True) -> None:
         b'HDF'
     """
     layers = model.require_built().layers
-    exists = isinstance(filepath, (str, os.PathLike)) and os.path.isfile(filepath)
-    if exists and not overwrite and not ask_to_overwrite(filepath):
-        return
-    hdf5.write_file(filepath, lambda group: write_layers(group, layers))
+    if overwrite or may_write(filepath):
+        hdf5.write_file(filepath, lambda group: write_layers(group, layers))
 
 
 def write_layers(group: Any, layers: Sequence[Any]) -> None:
@@ -95,6 +85,8 @@ def load_weights(
 
     Raises:
         ValueError: the file does not fit the model.
+        FileFormatError: it is damaged or has no weights in this layout; an `UnsafeFileError` where
+            it points to data outside.
         OSError: there is no such file, or it is not HDF5.
 
     Example:
@@ -116,25 +108,35 @@ def load_weights(
     layers = [layer for layer in model.require_built().layers if layer.weights]
 
     def read(root: Any) -> None:
-        group = _weights_group(root)
-        match = _match_by_name if by_name else _match_by_order
-        pairs = match(group, layers, skip_mismatch, reshape)
-        values = [_value(v, data, reshape) for v, data in pairs]
-        for (variable, _), value in zip(pairs, values, strict=True):
-            variable.assign(value)
+        read_layers(_weights_group(root), layers, by_name, skip_mismatch, reshape)
 
     hdf5.read_file(filepath, read)
+
+
+def read_layers(
+    group: Any,
+    layers: Sequence[Any],
+    by_name: bool = False,
+    skip_mismatch: bool = False,
+    reshape: bool = False,
+) -> None:
+    """Reads the weights of layers from the group that `write_layers` filled; all or none."""
+    match = match_by_name if by_name else match_by_order
+    pairs = match(group, layers, skip_mismatch, reshape)
+    values = [hdf5.read_array(data).reshape(variable.value.shape) for variable, data in pairs]
+    for (variable, _), value in zip(pairs, values, strict=True):
+        variable.assign(value)
 
 
 def _weights_group(root: Any) -> Any:
     """The group that holds the layers, also in a file of a whole model."""
     if hdf5.read_names(root, "layer_names"):
         return root
-    if "model_weights" in root:
+    if hdf5.holds(root, "model_weights"):
         return hdf5.find(root, "model_weights")
     if "layer_names" in root.attrs:
         return root
-    raise ValueError(
+    raise FileFormatError(
         explain(
             "The file does not hold weights in Keras 2's layout",
             expected="an attribute `layer_names`",
@@ -144,116 +146,10 @@ def _weights_group(root: Any) -> Any:
     )
 
 
-def _stored_layers(group: Any) -> list[tuple[str, Any, list[str]]]:
-    """(name, group, weight names) of the layers in a file that have weights."""
-    found = []
-    for name in hdf5.read_names(group, "layer_names"):
-        inner = hdf5.find(group, name)
-        names = hdf5.read_names(inner, "weight_names")
-        if names:
-            found.append((name, inner, names))
-    return found
-
-
-def _match_by_order(group: Any, layers: Sequence[Any], skip: bool, reshape: bool) -> Pairs:
-    stored = _stored_layers(group)
-    if len(stored) != len(layers):
-        raise ValueError(
-            explain(
-                f"You are trying to load a weight file containing {len(stored)} layers into a "
-                f"model with {len(layers)} layers.",
-                expected=[layer.name for layer in layers],
-                got=[name for name, _, _ in stored],
-            )
-        )
-    pairs: Pairs = []
-    for k, (layer, (name, inner, names)) in enumerate(zip(layers, stored, strict=True)):
-        if len(names) != len(layer.weights):
-            raise ValueError(
-                f'Layer #{k} (named "{layer.name}" in the current model) was found to correspond '
-                f"to layer {name} in the save file. However the new layer {layer.name} expects "
-                f"{len(layer.weights)} weights, but the saved weights have {len(names)} elements."
-            )
-        for variable, data in _pair(layer.weights, inner, names):
-            if not _fits(variable, data, reshape):
-                raise ValueError(_shape_message(k, layer, variable, data))
-            pairs.append((variable, data))
-    return pairs
-
-
-def _match_by_name(group: Any, layers: Sequence[Any], skip: bool, reshape: bool) -> Pairs:
-    stored = _stored_layers(group)
-    wanted = {layer.name: layer for layer in layers}
-    pairs: Pairs = []
-    for k, (name, inner, names) in enumerate(stored):
-        if name not in wanted:
-            continue
-        layer = wanted[name]
-        if len(names) != len(layer.weights):
-            message = (
-                f'Layer #{k} (named "{name}") expects {len(layer.weights)} weight(s), but the '
-                f"saved weights have {len(names)} element(s)."
-            )
-            _skip_or_raise(skip, name, "number of weights", message)
-            continue
-        for variable, data in _pair(layer.weights, inner, names):
-            if _fits(variable, data, reshape):
-                pairs.append((variable, data))
-            else:
-                _skip_or_raise(skip, name, "shape", _shape_message(k, layer, variable, data))
-    _report([name for name, _, _ in stored], list(wanted))
-    return pairs
-
-
-def _report(stored: Sequence[str], wanted: Sequence[str]) -> None:
-    """Says which layers keep their weights, so that none stays random unnoticed."""
-    kept = [name for name in wanted if name not in stored]
-    unused = [name for name in stored if name not in wanted]
-    if kept:
-        warnings.warn(
-            f"load_weights(by_name=True): the file has no weights for layers {kept}, which keep "
-            f"theirs. Layers of the file that the model does not have: {unused}",
-            stacklevel=6,
-        )
-
-
-def _pair(variables: Sequence[Variable], group: Any, names: Sequence[str]) -> Pairs:
-    """Matches weights by their names if these are the layer's own, else by order."""
-    own = [variable.name for variable in variables]
-    stored = [name.removesuffix(":0") for name in names]
-    if len(set(own)) == len(own) and set(own) == set(stored):
-        names = [names[stored.index(name)] for name in own]
-    data = [hdf5.find_array(group, name) for name in names]
-    return list(zip(variables, data, strict=True))
-
-
-def _fits(variable: Variable, data: Any, reshape: bool) -> bool:
-    return data.shape == variable.value.shape or (reshape and data.size == variable.value.size)
-
-
-def _value(variable: Variable, data: Any, reshape: bool) -> np.ndarray:
-    array = np.asarray(data[()])
-    return array.reshape(variable.value.shape) if reshape else array
-
-
-def _shape_message(k: int, layer: Any, variable: Variable, data: Any) -> str:
-    return (
-        f'Layer #{k} (named "{layer.name}"), weight {variable.name} has shape '
-        f"{variable.value.shape}, but the saved weight has shape {data.shape}."
-    )
-
-
-def _skip_or_raise(skip: bool, name: str, what: str, message: str) -> None:
-    if not skip:
-        raise ValueError(message)
-    warnings.warn(
-        f"Skipping loading of weights for layer {name} due to mismatch in {what}: {message}",
-        stacklevel=6,
-    )
-
-
-def ask_to_overwrite(filepath: Any) -> bool:
-    """Asks on the terminal whether a file may be replaced."""
+def may_write(filepath: Any) -> bool:
+    """Asks on the terminal whether a file that is there may be replaced."""
+    if not (isinstance(filepath, (str, os.PathLike)) and os.path.exists(filepath)):
+        return True
     answer = input(f"[WARNING] {filepath} already exists - overwrite? [y/n]")
     while answer.strip().lower() not in ("y", "n"):
         answer = input('Enter "y" (overwrite) or "n" (cancel).')

@@ -27,11 +27,12 @@ from kgraph.testing.planting import CONSTANTS, build_left_side, side_of_zero
 from kgraph.testing.pool import LIMIT, Pool, Value, clipped, make_pool
 from kgraph.testing.steps import ELEMENTWISE, Step, differentiate
 from kgraph.testing.tensor_steps import TENSOR
+from kgraph.testing.window_steps import WINDOWS
 
 # What may be planted: a rule of a pattern, a pattern, or for what has none a graph or a step.
 Plant: TypeAlias = PatternRule | Call | Graph | Step
 PLANTED = 30  # percent of the steps, where there is something to plant
-STEPS: tuple[Step, ...] = (*ELEMENTWISE, *TENSOR, loop, differentiate)
+STEPS: tuple[Step, ...] = (*ELEMENTWISE, *TENSOR, *WINDOWS, loop, differentiate)
 # Unknown's kinds -> kinds of values; floats first, for most rules are about them.
 _KINDS = {"f": "float", "i": "int", "b": "bool"}
 

@@ -40,6 +40,7 @@ from kgraph.testing.drawn_activations import ACTIVATION_MAKERS
 from kgraph.testing.drawn_attention import ATTENTION_MAKERS
 from kgraph.testing.drawn_convolutions import CONVOLUTIONS
 from kgraph.testing.drawn_pooling import POOLING_MAKERS
+from kgraph.testing.drawn_recurrent import RECURRENT_MAKERS
 from kgraph.testing.layer_types import SMALL, Make, floats, of_rank
 from kgraph.testing.pool import BATCH
 from kgraph.utils.registry import register_keras_serializable
@@ -166,6 +167,7 @@ MAKERS: dict[type[Layer], Make] = {
     **POOLING_MAKERS,
     **ATTENTION_MAKERS,
     **CONVOLUTIONS,
+    **RECURRENT_MAKERS,
 }
 
 

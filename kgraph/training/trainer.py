@@ -65,6 +65,7 @@ class Trainer(Predictor):
     loss_weights: Any = None
     metrics: Any = None
     weighted_metrics: Any = None
+    sample_weight_mode: Any = None
     memory_budget: int | float | None = None
     history: History | None = None
     run: Fit | None = None
@@ -120,7 +121,6 @@ class Trainer(Predictor):
             >>> model.metrics_names
             ['loss', 'mae']
         """
-        del sample_weight_mode
         check_hints(hints, COMPILE_HINTS)
         if hints.get("run_eagerly"):
             raise ValueError(NOT_EAGER)
@@ -129,6 +129,7 @@ class Trainer(Predictor):
         self.optimizer = optimizers.get(optimizer)
         self.loss, self.loss_weights = loss, loss_weights
         self.metrics, self.weighted_metrics = metrics, weighted_metrics
+        self.sample_weight_mode = sample_weight_mode
         if memory_budget is not None:
             check_budget(memory_budget)
         self.memory_budget = memory_budget
@@ -145,9 +146,19 @@ class Trainer(Predictor):
         compiled = Compilation(
             self.optimizer, heads, tuple(self.trainable_weights), flags, self.memory_budget
         )
+        return Program(self, compiled, self.rng_step)
+
+    @property
+    def rng_step(self) -> Variable:
+        """The counter of training steps by which dropout and noise draw anew."""
         if self._rng_step is None:
             self._rng_step = Variable(0, "rng_step", "int64", trainable=False)
-        return Program(self, compiled, self._rng_step)
+        return self._rng_step
+
+    @property
+    def trained_weights(self) -> tuple[Variable, ...]:
+        """The weights that training changes: those that were trainable at `compile`."""
+        return self._compiled().compiled.trainable
 
     def _compiled(self, x: Any = None) -> Program:
         """The compiled steps; those of a graph that has changed since are made anew.

@@ -36,7 +36,20 @@ def outputs(model, inputs):
 
 @pytest.mark.parametrize(
     "name",
-    ["k122_mlp", "k224_multi", "k231_mlp", "k2_mlp", "k3_mlp", "k3_multi_io", "k3_mlp_train"],
+    [
+        "k122_mlp",
+        "k208_rnn",
+        "k224_multi",
+        "k231_mlp",
+        "k231_rnn",
+        "k231_lstm",
+        "k231_cudnn",
+        "k2_mlp",
+        "k3_mlp",
+        "k3_multi_io",
+        "k3_mlp_train",
+        "k3_rnn",
+    ],
 )
 def test_models_of_every_keras_predict_the_same(name):
     model = read_model(name)
@@ -51,9 +64,10 @@ def test_models_of_every_keras_predict_the_same(name):
         assert np.array_equal(p, q)
 
 
-def test_a_json_of_keras_2_3_is_written_back_as_it_was():
-    stored = json.loads((DATA / "k231_mlp.json").read_text())
-    assert json.loads(read_model("k231_mlp").to_json()) == stored
+@pytest.mark.parametrize("name", ["k231_mlp", "k231_rnn", "k231_lstm"])
+def test_a_json_of_keras_2_3_is_written_back_as_it_was(name):
+    stored = json.loads((DATA / f"{name}.json").read_text())
+    assert json.loads(read_model(name).to_json()) == stored
 
 
 def test_a_functional_json_of_keras_2_2_is_written_back_with_dtypes():

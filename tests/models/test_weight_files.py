@@ -191,7 +191,7 @@ def test_another_number_of_weights(tmp_path):
     assert str(error.value) == (
         'Layer #0 (named "dense_1" in the current model) was found to correspond to layer dense_7 '
         "in the save file. However the new layer dense_1 expects 2 weights, but the saved weights "
-        "have 1 elements."
+        f"have 1 elements.\n  at: {tmp_path / 'w.h5'}/dense_7"
     )
 
 

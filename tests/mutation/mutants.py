@@ -27,7 +27,9 @@ TESTS = HERE.parent
 ROOT = TESTS.parent
 SECONDS = 60
 MEMORY = 12 << 30  # bytes of address space; JAX takes some for nothing
-FAULTS = ("rule_faults", "graph_faults", "plan_faults", "pass_faults")
+FAULTS = (
+    "rule_faults", "graph_faults", "plan_faults", "pass_faults", "window_faults", "loop_faults"
+)  # fmt: skip
 KILLED, SURVIVED, BROKEN = "killed", "SURVIVED", "BROKEN"
 
 

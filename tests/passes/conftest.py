@@ -4,7 +4,7 @@ import pytest
 
 from kgraph.passes import Fuse, using
 
-pytest.register_assert_rewrite("product_checks", "rule_checks")
+pytest.register_assert_rewrite("loop_checks", "product_checks", "rule_checks")
 
 
 @pytest.fixture(autouse=True, scope="module")

@@ -47,7 +47,7 @@ def test_text_json_and_manifest(tmp_path):
     with observing(Dump(tmp_path / "graphs")):
         result, _ = optimize(graph())
     last = len(CORE)
-    stems = ["000-input", "002-simplify", "003-stabilize", f"{last:03d}-{CORE[-1].name}"]
+    stems = ["000-input", "003-simplify", "004-stabilize", f"{last:03d}-{CORE[-1].name}"]
     files = [f"{stem}.{kind}" for stem in stems for kind in ("json", "txt")]
     assert sorted(p.name for p in (tmp_path / "graphs").iterdir()) == [*files, "manifest.json"]
     for stem in stems:

@@ -132,7 +132,7 @@ def test_a_pass_comes_before_the_graph_is_handed_over():
 def test_what_is_left_out_and_what_is_no_addition():
     with using("-rule:mul-one", "-stabilize"):
         assert not optimize(graph_of((X,), ops.log(ops.softmax(X * 1))))[1].fired
-        assert forward_pipeline().passes == ()
+        assert "stabilize" not in str(forward_pipeline()).split(",")
     for wrong in ("mul-one", 3):
         with pytest.raises(TypeError, match="not an addition"), using(wrong):
             pass

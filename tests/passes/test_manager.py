@@ -97,7 +97,7 @@ def test_pass_that_needs_another_stage():
 
 
 def test_names_are_snake_case():
-    assert [p.name for p in CORE[:2]] == ["drop_markers", "simplify"]
+    assert [p.name for p in CORE[:2]] == ["drop_markers", "merge_loops"]
     assert ToFused().name == "to_fused"
 
 
@@ -129,7 +129,7 @@ def test_report_holds_cost_and_graphs():
     assert record.changed
     assert not report["share_softmax"].changed
     assert report.source is source
-    with pytest.raises(KeyError, match="drop_markers, simplify"):
+    with pytest.raises(KeyError, match="drop_markers, merge_loops, simplify"):
         report["inline"]
 
 
@@ -137,15 +137,15 @@ def test_report_prints_a_line_a_pass():
     text = str(optimize(graph_of((X,), X * 1 + 0))[1])
     lines = text.splitlines()
     assert len(lines) == 1 + len(CORE) + 2
-    assert lines[2].split()[0] == "simplify"
-    assert "mul-one x1" in lines[2]
+    assert lines[3].split()[0] == "simplify"
+    assert "mul-one x1" in lines[3]
     assert "held back: add-zero-positive at add: the operand may be -0.0 [" in text
     assert "held back: add-zero-fast at add: a fast rule, which numerics does not admit" in text
 
 
 def test_report_as_data_is_json():
     data = json.loads(json.dumps(optimize(graph_of((X,), X * 1 + 0))[1].as_dict()))
-    first = data["passes"][1]
+    first = data["passes"][2]
     assert first["pass"] == "simplify"
     assert {r["rule"]: r["fired"] for r in first["rules"] if r["fired"]} == {"mul-one": 1}
     assert first["nodes"] == [5, 3]

@@ -1,6 +1,6 @@
 """Graphs that look as if they could be simplified, and must not be.
 
-The register of what compilers got wrong. Convolutions and loops join it when there are such ops.
+The register of what compilers got wrong. Convolutions join it when there are such ops.
 """
 
 from __future__ import annotations
@@ -28,6 +28,18 @@ WIDTHS = input_node((3,), name="widths")
 SQUARE = input_node((3, 3), name="square")
 STEPS = Dim.symbol("steps")
 FLAT = input_node((BATCH * STEPS, 3), name="flat")
+
+ROWS = input_node((STEPS, BATCH, 3), name="rows")
+
+
+def loop(step, init=X):
+    """The last carry of a loop over rows, or what its steps give."""
+    last, ys = ops.scan(step, init, ROWS)
+    return last if ys is None else ys
+
+
+def count_and_draw(n, x):
+    return n + 1, x * ops.random_bernoulli(n, (3,), p=0.5, seed=1, site=1)
 
 
 def draw(site):
@@ -83,6 +95,11 @@ ALWAYS = {
     "a maximum of no elements": ops.max(ops.broadcast_to(WIDTHS, (BATCH, 3)), axis=0),
     "the mean of x over the batch is NaN for no x": ops.mean(X, axis=0) * 3,
     "comparison with a NaN": ~(X < WIDTHS),
+    "a draw of every step": loop(count_and_draw, const(0, "int64")),
+    "a product of what a step reads and what it finds": loop(
+        lambda h, x: (ops.tanh((h + x) @ SQUARE), None)
+    ),
+    "two carries that change places": loop(lambda c, x: ((c[1], c[0] + x), c[0]), (X, X)),
 }
 STRICT = {
     "x / 3 is not x * (1 / 3)": X / 3,
@@ -100,6 +117,7 @@ STRICT = {
     "a sum of one -0.0": ops.sum(X[:, :1], axis=1),
     "log-softmax": ops.log(ops.softmax(X)),
     "log1p": ops.log(X + 1),
+    "a product in every step": loop(lambda h, x: (ops.tanh(h + x @ SQUARE), None)),
 }
 
 

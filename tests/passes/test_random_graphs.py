@@ -6,7 +6,6 @@ from __future__ import annotations
 import pytest
 from hypothesis import HealthCheck, given, settings
 
-from kgraph.ir import Graph
 from kgraph.passes import CORE, Pipeline, optimize
 from kgraph.passes.rules import PatternRule
 from kgraph.passes.simplify import SIMPLIFY, Simplify
@@ -45,9 +44,11 @@ def test_a_pipeline_that_changes_values_shrinks(graph):
 
 def test_optimizing_what_is_optimal_changes_nothing():
     for rng in seeds(40):
-        result, _ = optimize(draw_graph(rng, most=20, patterns=PLANTS))
-        again, report = optimize(Graph(result.inputs, result.outputs))
-        assert again.outputs == result.outputs
+        # Fused ops would hide from some passes what others are to leave alone.
+        single = Pipeline(CORE).without("fuse")
+        result, _ = optimize(draw_graph(rng, most=20, patterns=PLANTS), single)
+        again, report = optimize(result, single)
+        assert again.roots == result.roots
         assert not report.fired
 
 

@@ -48,7 +48,7 @@ class Counts:
 
 # name -> (training, inference)
 GOLDENS: dict[str, tuple[Counts, Counts]] = {
-    "mlp_binary": (Counts(80, 53, 8, 4, 0, 92032), Counts(9, 9, 3, 0, 0, 32768)),
+    "mlp_binary": (Counts(80, 53, 8, 4, 0, 75648), Counts(9, 9, 3, 0, 0, 32768)),
     "mlp_mnist": (Counts(80, 55, 8, 5, 1, 39168), Counts(9, 9, 3, 0, 1, 16384)),
     "mlp_mnist_adam": (Counts(94, 69, 8, 5, 1, 39168), Counts(9, 9, 3, 0, 1, 16384)),
     "mlp_mnist_sgd": (Counts(65, 53, 8, 5, 1, 28736), Counts(9, 9, 3, 0, 1, 16384)),
@@ -59,6 +59,9 @@ GOLDENS: dict[str, tuple[Counts, Counts]] = {
     "residual": (Counts(79, 63, 14, 9, 1, 27328), Counts(16, 16, 5, 0, 1, 12288)),
     "batch_norm": (Counts(122, 107, 8, 5, 1, 25344), Counts(26, 25, 5, 0, 1, 5440)),
     "experts": (Counts(123, 89, 12, 5, 1, 16640), Counts(19, 14, 3, 0, 1, 12480)),
+    "lenet": (Counts(111, 81, 6, 4, 1, 404160), Counts(15, 14, 2, 0, 1, 238784)),
+    "resnet": (Counts(321, 264, 3, 2, 1, 500992), Counts(65, 65, 1, 0, 1, 344320)),
+    "resnet_first": (Counts(334, 264, 3, 3, 1, 500992), Counts(72, 65, 1, 1, 1, 344320)),
     "embedding_flat": (Counts(52, 37, 6, 3, 0, 40000), Counts(8, 7, 2, 0, 0, 16384)),
     "embedding_adam": (Counts(91, 66, 6, 3, 0, 63040), Counts(8, 7, 2, 0, 0, 16384)),
     "embedding_momentum": (Counts(62, 38, 6, 3, 0, 59200), Counts(8, 7, 2, 0, 0, 16384)),
@@ -118,11 +121,12 @@ def test_counts(name):
 def test_memory_is_near_the_least_possible(name):
     """An arena is at most 1.15 of what must live at once, and 0.6 of keeping everything.
 
-    Where most of a step is one lookup there is hardly anything to keep.
+    Where most of a step is one lookup there is hardly anything to keep, and nor is there where the
+    patches of a tiny image, which nobody would keep, are its largest values.
     """
     report = memory_report(training_plan(ZOO[name], batch=256))
     assert report.planned <= 1.15 * report.lower_bound
-    if not name.startswith("embedding"):
+    if not name.startswith(("embedding", "lenet")):
         assert report.planned <= 0.6 * report.keep_everything
 
 

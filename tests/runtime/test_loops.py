@@ -62,7 +62,37 @@ def cut_up(carry, x):
     return (joined[:, 1:3],), (joined, ops.transpose(joined))
 
 
-STEPS = (accumulate, swap, hand_on)
+def give_both(carry, x):
+    """Gives the value that it finds and the one that it hands on, and reads both."""
+    new = ops.sin(carry[0] + x)
+    return (new,), (new * carry[0], new, carry[0])
+
+
+def give_parts(carry, x):
+    """Computes on the carry in place, in pieces, and by way of views."""
+    old = carry[0]
+    new = ops.concatenate([old[:, 1:] + x[:, 1:], old[:, :1] * 2.0], axis=1)
+    return (ops.transpose(ops.transpose(new)),), (new, ops.transpose(new)[1:])
+
+
+def pass_on(carry, x):
+    """One carry hands on what the other one found, both of which are given."""
+    a, b = carry
+    return (b, ops.cos(a * x)), (b, a * b)
+
+
+def same_twice(carry, x):
+    a, b = carry
+    new = ops.exp(-(a + b) * x)
+    return (new, new), (a, new)
+
+
+def hand_on_element(carry, x):
+    return (x,), (carry[0], x * 2.0)
+
+
+PAIRS = (swap, pass_on, same_twice)
+STEPS = (accumulate, hand_on, give_both, give_parts, hand_on_element, *PAIRS)
 
 
 @pytest.mark.parametrize("reverse", [False, True])
@@ -70,10 +100,24 @@ STEPS = (accumulate, swap, hand_on)
 @pytest.mark.parametrize("length", [0, 1, 2, 7])
 def test_steps(step, length, reverse):
     x = input_node((TIME, BATCH, 3), name="x")
-    init = tuple(zeros(BATCH, 3) for _ in range(2 if step is swap else 1))
+    init = tuple(zeros(BATCH, 3) for _ in range(2 if step in PAIRS else 1))
     graph = graph_of(step, init, x, x, reverse=reverse)
     for batch in (0, 1, 5):
         check(graph, random(length, batch, 3))
+
+
+def test_a_carry_that_is_given_is_not_copied():
+    x, h = input_node((TIME, 5, 3), name="x"), input_node((5, 3), name="h")
+
+    def calls(step):
+        run = check(graph_of(step, (h,), x, x, h), random(4, 5, 3), random(5, 3))
+        (loop,) = [s.loop for s in run.bind({"time": 4}).data.steps if s.loop is not None]
+        return [s.op.name for s in loop.steps]
+
+    assert calls(lambda c, x: ((ops.tanh(c[0] + x),), (c[0],))) == ["add", "tanh"]
+    assert calls(lambda c, x: ((y := ops.tanh(c[0] + x),), (y,))) == ["add", "tanh"]
+    # The new value has to wait for whoever reads the old one, which itself waits for the new one.
+    assert calls(give_both) == ["add", "sin", "multiply", "copy", "copy"]
 
 
 def test_windows_on_elements():
@@ -157,3 +201,13 @@ def test_the_text_shows_the_loop():
     run = check(graph_of(accumulate, (zeros(BATCH, 3),), x, x), random(2, 2, 3))
     assert "for " in run.source
     assert "moves" in run.source
+
+
+@pytest.mark.parametrize("reverse", [False, True])
+def test_no_steps_over_an_empty_sequence_of_numbers(reverse):
+    """There is no first element to look at, not even in memory."""
+    x, factor = input_node((0,), name="x"), input_node((), name="factor")
+    last, ys = ops.scan(
+        lambda h, e: (ops.sin(e * ops.tanh(h) + factor), h * 2), factor, x, reverse=reverse
+    )
+    check(Graph((x, factor), (("last", last), ("ys", ys))), random(0), np.float32(0.5))

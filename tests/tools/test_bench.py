@@ -4,69 +4,114 @@ import json
 
 import pytest
 
-from kgraph.tools import bench, peers
+from kgraph.tools.bench import bench_command, own, turns
+from kgraph.tools.bench.bench_command import interpreters
+from kgraph.tools.bench.peers.timing import Measured, as_row
+from kgraph.tools.bench.peers.workloads import WORKLOADS
 from kgraph.tools.cli import main
 
 
-def row(framework, workload, step):
-    """A measured row with one number for everything."""
-    return peers.as_row(framework, workload, (step * 1e-6, step * 1e-6), (step * 1e-6, step * 1e-6))
+def row(framework, workload, step, memory=1000):
+    """A measured row with one number for all times."""
+    return as_row(framework, workload, Measured((step * 1e-6,) * 2, (step * 1e-6,) * 2, memory))
 
 
-def test_ratio_is_fastest_peer_over_own(monkeypatch):
-    steps = {"kgraph": 50.0, "jax": 100.0, "torch": 400.0}
-    monkeypatch.setattr(
-        bench,
-        "_time_in_process",
-        lambda framework, name, python: row(framework, name, steps[framework]),
-    )
-    rows = {r["framework"]: r for r in bench.measure(["mlp_binary"], ["jax", "torch"], "python", 2)}
+@pytest.fixture
+def steps(monkeypatch):
+    """Microseconds of a step by framework; whoever is missing does not run."""
+    known = {}
+
+    def found(framework, name):
+        return row(framework, name, known[framework]) if framework in known else None
+
+    monkeypatch.setattr(turns, "time_kgraph", lambda name: found("kgraph", name))
+    monkeypatch.setattr(turns, "time_peer", lambda peer, python, name: found(peer, name))
+    monkeypatch.setattr(turns, "describe_kgraph", lambda name: {"steps": 40})
+    return known
+
+
+def test_ratio_is_fastest_peer_over_own(steps):
+    steps.update(kgraph=50.0, jax=100.0, torch=400.0)
+    found = turns.measure(["mlp_binary"], {"jax": "python", "torch": "python"}, 2)
+    rows = {r["framework"]: r for r in found}
     assert rows["kgraph"]["ratio"] == 2.0
     assert rows["jax"]["ratio"] == 1.0
     assert rows["torch"]["ratio"] == 0.25
     assert rows["kgraph"]["step_us"] == 50.0
+    assert rows["kgraph"]["memory_bytes"] == 1000
+    assert rows["kgraph"]["plan"] == {"steps": 40}
 
 
-def test_missing_peers_are_left_out(monkeypatch, capsys):
-    monkeypatch.setattr(
-        bench,
-        "_time_in_process",
-        lambda framework, name, python: (
-            row(framework, name, 50.0) if framework == "kgraph" else None
-        ),
-    )
+def test_missing_peers_are_left_out(steps, capsys):
+    steps.update(kgraph=50.0)
     assert main(["bench", "mlp_binary", "--rounds", "1", "--json"]) == 0
     (only,) = json.loads(capsys.readouterr().out)
     assert only["framework"] == "kgraph"
     assert only["ratio"] is None
 
 
-def test_unknown_workload_is_named(capsys):
-    assert main(["bench", "mlp_nothing"]) == 2
+def test_tables_say_what_was_measured(steps, capsys):
+    steps.update(kgraph=50.0, jax=125.0)
+    assert main(["bench", "mlp_binary", "--rounds", "1"]) == 0
+    printed = capsys.readouterr().out
+    assert "2.50" in printed
+    assert "50.0 (50.0)" in printed
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["mlp_nothing"], ["mlp_nothing", "mlp_binary"]),
+        (["mlp_binary", "--peers", "torch,theano"], ["theano", "jax"]),
+        (["mlp_binary", "--rounds", "0"], ["--rounds"]),
+    ],
+)
+def test_wrong_arguments_are_named(arguments, words, capsys):
+    assert main(["bench", *arguments]) == 2
     error = capsys.readouterr().err
-    assert "mlp_nothing" in error
-    assert "mlp_binary" in error
+    for word in words:
+        assert word in error
 
 
-@pytest.mark.parametrize("name", peers.WORKLOADS)
-def test_workloads_have_matching_shapes(name):
-    work = peers.WORKLOADS[name]
-    x, y = peers.batch_of(name)
-    assert x.shape == (work.batch, work.length if work.vocabulary else work.widths[0])
-    assert y.shape == (work.batch, work.widths[-1])
-    assert y.max() == 1
+def test_a_peer_may_have_an_interpreter_of_its_own():
+    peers, given = ["jax", "keras-tensorflow"], ["common", "keras-tensorflow=other"]
+    assert interpreters(peers, given) == {"jax": "common", "keras-tensorflow": "other"}
 
 
-@pytest.mark.parametrize(("name", "products"), [("mlp_mnist", 8), ("embedding_dense", 6)])
-def test_kgraph_runs_the_workload(monkeypatch, name, products):
-    monkeypatch.setitem(peers.WORKLOADS, name, peers.WORKLOADS[name]._replace(steps=2))
-    measured = bench.time_kgraph(name)
+@pytest.mark.parametrize(
+    ("name", "counts"),
+    [
+        ("mlp_mnist", {"matmuls": 8, "loops": 0, "convolutions": 0}),
+        ("embedding_dense", {"matmuls": 6}),
+        ("cnn_cifar", {"matmuls": 6, "convolutions": 11}),
+    ],
+)
+def test_the_step_is_described(name, counts):
+    plan = own.describe_step(name)
+    assert {key: plan[key] for key in counts} == counts
+    assert plan["lower_bound"] <= plan["arena_bytes"] < plan["peak_bytes"]
+    assert plan["python_bytes"] < 1 << 20
+    assert plan["flops"] > 0
+
+
+@pytest.mark.parametrize("name", ["lstm_imdb", "two_head"])
+def test_products_in_loops_count_in_each_turn(name):
+    plan, turns_of_loop = own.describe_step(name), WORKLOADS[name].inputs[0].shape[0]
+    products = plan["loops"] * turns_of_loop
+    # Each loop multiplies the state by one matrix; the products outside of loops are few.
+    assert plan["loops"] >= 2
+    assert products < plan["matmuls"] < products + 20
+    assert plan["calls"] > plan["steps"] + products
+    assert plan["flops"] > plan["loops"] * turns_of_loop * 2 * 32 * 32 * 128
+
+
+@pytest.mark.parametrize("name", WORKLOADS)
+def test_kgraph_runs_the_workload(monkeypatch, name):
+    monkeypatch.setitem(WORKLOADS, name, WORKLOADS[name]._replace(steps=1, batch=2))
+    measured = own.time_kgraph(name)
     assert measured["framework"] == "kgraph"
     assert measured["step_us"] > 0
-    plan = measured["plan"]
-    assert plan["matmuls"] == products
-    assert plan["lower_bound"] <= plan["arena_bytes"]
-    assert plan["python_bytes"] < 1 << 20
+    assert measured["predict_us"] > 0
 
 
 def test_baseline_is_compared_by_ratio_and_counts(monkeypatch, tmp_path, capsys):
@@ -74,7 +119,7 @@ def test_baseline_is_compared_by_ratio_and_counts(monkeypatch, tmp_path, capsys)
     new = {**old, "ratio": 2.5, "plan": {"steps": 30, "flops": 7, "compile_ms": 3.0}}
     path = tmp_path / "old.json"
     path.write_text(json.dumps([old]))
-    monkeypatch.setattr(bench, "measure", lambda *args: [new])
+    monkeypatch.setattr(bench_command, "measure", lambda *args: [new])
     assert main(["bench", "mlp_binary", "--baseline", str(path)]) == 0
     assert "mlp_binary: ratio 2.0 -> 2.5, steps 40 -> 30\n" in capsys.readouterr().out
 

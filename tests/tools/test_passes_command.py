@@ -190,7 +190,7 @@ def test_every_rule_can_be_explained(capsys):
 def test_dumps(capsys):
     out(capsys, "py:theirs:graph", "--dump", "graphs")
     names = sorted(p.name for p in Path("graphs").iterdir())
-    assert names[:4] == ["000-input.json", "000-input.txt", "002-simplify.json", "002-simplify.txt"]
+    assert names[:4] == ["000-input.json", "000-input.txt", "003-simplify.json", "003-simplify.txt"]
     assert names[-1] == "manifest.json"
     result = load(f"graphs/{names[-3]}")
     assert result.stage.value == "fused"

@@ -1,0 +1,88 @@
+"""Max pooling before relu: the same bits and gradients, on fewer elements."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from rule_checks import BATCH, same_bits
+
+from kgraph import ops
+from kgraph.ir import Graph, input_node
+from kgraph.passes import optimize
+from kgraph.passes.pipeline import forward_pipeline
+from kgraph.passes.pooling import PoolFirst
+from kgraph.runtime.autodiff import grad
+from kgraph.runtime.interp import interpret
+from kgraph.testing.specials import special_values
+
+X = input_node((BATCH, 5, 6, 3), name="x")
+WINDOWS = [(2, None, "valid"), (3, 2, "same"), ((3, 2), (2, 1), "valid"), (2, 3, "same")]
+
+
+def graph_of(*nodes, inputs=(X,)):
+    """The graph of these outputs."""
+    return Graph(inputs, tuple((f"y{i}", n) for i, n in enumerate(nodes)))
+
+
+def images(batch=3):
+    """Many ties, zeros of both signs and windows without a positive element."""
+    rng = np.random.default_rng(2)
+    return rng.choice(np.float32([-2, -1, -0.0, 0.0, 1, 2]), (batch, 5, 6, 3))
+
+
+@pytest.mark.parametrize("attrs", WINDOWS)
+def test_same_bits(attrs):
+    graph = graph_of(ops.max_pool(ops.relu(X), *attrs))
+    result = PoolFirst().run(graph)
+    assert [n.op.name for n in result.nodes] == ["input", "max_pool", "relu"]
+    assert PoolFirst().run(result) is result
+    specials = special_values("float32")
+    for given in (images(0), images(), np.resize(specials, (4, 5, 6, 3)).astype("float32")):
+        same_bits(*(interpret(g, [given])[0][0] for g in (graph, result)))
+
+
+@pytest.mark.parametrize("attrs", WINDOWS)
+def test_same_gradients_also_at_ties(attrs):
+    loss = ops.sum(ops.square(ops.max_pool(ops.relu(X), *attrs)))
+    (better,) = forward_pipeline().rewrite([loss])
+    assert better is not loss
+    found = [interpret(graph_of(grad(n, [X])[0]), [images()])[0][0] for n in (loss, better)]
+    np.testing.assert_array_equal(*found)
+
+
+def test_integers_too():
+    x = input_node((2, 4, 1), "int32", "x")
+    graph = graph_of(ops.max_pool(ops.relu(x), 2), inputs=(x,))
+    assert PoolFirst().run(graph).outputs[0][1] is ops.relu(ops.max_pool(x, 2))
+
+
+@pytest.mark.parametrize("node", [
+    ops.max_pool(ops.relu(X), 3, 1, "same"),                    # nothing gets smaller
+    ops.max_pool(ops.abs(X), 2),                                # falls before it rises
+    ops.average_pool(ops.relu(X), 2),
+    ops.max_pool(ops.leaky_relu(X), 2),                         # a product may round
+])  # fmt: skip
+def test_others_stay(node):
+    graph = graph_of(node)
+    assert PoolFirst().run(graph) is graph
+    better, _ = optimize(graph)
+    left, right = (interpret(g, [images()])[0][0] for g in (graph, better))
+    np.testing.assert_allclose(right, left, rtol=1e-6)
+
+
+def test_others_that_read_relu_keep_it():
+    before = ops.relu(X)
+    for graph in (
+        graph_of(ops.max_pool(before, 2), before),
+        graph_of(ops.max_pool(before, 2), ops.sum(before)),
+    ):
+        assert PoolFirst().run(graph) is graph
+
+
+def test_the_way_back_is_shorter():
+    """relu's gradient is taken of what pooling leaves, and no value of the size of X is kept."""
+    loss = ops.sum(ops.max_pool(ops.relu(X), 2))
+    (better,) = forward_pipeline().rewrite([loss])
+    graph, _ = optimize(graph_of(*grad(better, [X])))
+    (node,) = [n for n in graph.nodes if n.op is ops.relu_grad]
+    assert node.shape == (BATCH, 2, 3, 3)

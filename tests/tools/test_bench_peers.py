@@ -1,0 +1,126 @@
+"""The peers of `kgraph bench` run alone, and their models are the same as kgraph's."""
+
+import importlib
+import importlib.metadata
+import json
+import os
+import subprocess
+import sys
+import types
+
+import jax
+import keras
+import numpy as np
+import pytest
+
+import kgraph
+from kgraph.tools.bench import turns
+from kgraph.tools.bench.peers import __main__ as peers_main
+from kgraph.tools.bench.peers.builders import build
+from kgraph.tools.bench.peers.timing import (
+    Measured,
+    forget_peak,
+    growth,
+    peak_bytes,
+    time_calls,
+)
+from kgraph.tools.bench.peers.workloads import FRAMEWORKS, WORKLOADS, batch_of
+
+PEERS = "kgraph.tools.bench.peers"
+
+
+def run_alone(*argv):
+    """A process that knows the peers' folder and nothing of kgraph."""
+    env = {**os.environ, "PYTHONPATH": str(turns.HERE), "PYTHONSAFEPATH": "1"}
+    command = [sys.executable, "-m", "peers", *argv]
+    return subprocess.run(command, capture_output=True, text=True, env=env, check=False)
+
+
+@pytest.mark.parametrize("argv", [(), ("torch",), ("theano", "mlp_mnist"), ("jax", "mlp_nothing")])
+def test_wrong_arguments_are_named(argv):
+    with pytest.raises(SystemExit, match="expected one of torch, jax, keras and one of mlp_binary"):
+        peers_main.main(argv)
+
+
+def test_it_runs_without_kgraph():
+    done = run_alone("jax", "mlp_binary")
+    assert done.returncode == 0, done.stderr
+    row = json.loads(done.stdout)
+    assert (row["framework"], row["workload"]) == ("jax", "mlp_binary")
+    assert row["step_us"] >= row["step_min_us"] > 0
+
+
+def test_keras_is_named_with_its_backend(monkeypatch, capsys):
+    monkeypatch.setenv("KERAS_BACKEND", "jax")
+    fake = types.SimpleNamespace(run=lambda name: Measured((1e-6, 1e-6), (1e-6, 1e-6)))
+    monkeypatch.setitem(sys.modules, f"{PEERS}.with_keras", fake)
+    for asked, backend in (("keras", "jax"), ("keras-tensorflow", "tensorflow")):
+        peers_main.main([asked, "two_head"])
+        assert json.loads(capsys.readouterr().out)["framework"] == f"keras-{backend}"
+        assert os.environ["KERAS_BACKEND"] == backend
+
+
+def test_no_file_hides_a_module():
+    """The folder is first in the path of interpreters that import the standard library and more."""
+    mine = {p.stem for p in turns.HERE.iterdir()} - {"__init__", "__pycache__"}
+    assert not mine & set(sys.stdlib_module_names)
+    others = {
+        name: who
+        for name, who in importlib.metadata.packages_distributions().items()
+        if name in mine and who != ["kgraph"]
+    }
+    assert not others
+
+
+def as_list(shape):
+    """The shapes of one or several tensors, as Keras gives them."""
+    return shape if isinstance(shape, list) else [shape]
+
+
+@pytest.mark.parametrize("name", WORKLOADS)
+def test_batches_have_the_shapes_of_the_models(name):
+    work = WORKLOADS[name]
+    xs, ys = batch_of(name)
+    model = build(kgraph, name)
+    assert [(None, *x.shape[1:]) for x in xs] == as_list(model.input_shape)
+    assert [(None, *y.shape[1:]) for y in ys] == as_list(model.output_shape)
+    assert all(len(a) == work.batch for a in (*xs, *ys))
+    for read, x in zip(work.inputs, xs, strict=True):
+        assert x.dtype == ("int32" if read.ids else "float32")
+        assert x.min() >= 0
+        assert x.max() < (read.ids or 1)
+    assert {float(v) for v in np.unique(ys[0])} == {0.0, 1.0}
+
+
+@pytest.mark.parametrize("name", WORKLOADS)
+def test_jax_has_as_many_weights_as_kgraph(name):
+    with_jax = importlib.import_module(f"{PEERS}.with_jax")
+    weights, forward = with_jax.MODELS[name](WORKLOADS[name])
+    assert sum(w.size for w in jax.tree.leaves(weights)) == build(kgraph, name).count_params()
+    xs, ys = batch_of(name)
+    shapes = [z.shape for z in jax.eval_shape(forward, weights, jax.random.PRNGKey(0), *xs)]
+    assert shapes == [y.shape for y in ys]
+
+
+def test_keras_takes_the_same_builder():
+    count = build(kgraph, "embedding_dense").count_params()
+    assert build(keras, "embedding_dense").count_params() == count
+
+
+def test_every_framework_has_every_workload():
+    for framework in FRAMEWORKS:
+        assert (turns.HERE / "peers" / f"with_{framework}.py").exists()
+    text = (turns.HERE / "peers" / "with_torch.py").read_text()
+    assert all(f'"{name}":' in text for name in WORKLOADS)
+
+
+def test_calls_are_timed_and_memory_is_seen():
+    seen = []
+    median, least = time_calls(lambda: seen.append(0), 5)
+    assert len(seen) == 8
+    assert 0 <= least <= median
+    before = forget_peak()
+    if peak_bytes() is not None:
+        held = np.ones(1 << 23)
+        assert growth(before) > held.nbytes // 2
+    assert growth(None) is None

@@ -1,0 +1,43 @@
+"""Two days compared: what `kgraph bench --json` printed then, and what it measures now."""
+
+from __future__ import annotations
+
+import json
+
+from kgraph.tools.bench.turns import Rows
+
+
+def load_baseline(path: str) -> Rows:
+    """The rows that an earlier `--json` printed.
+
+    Raises:
+        ValueError: the file holds something else.
+    """
+    with open(path, encoding="utf-8") as file:
+        rows = json.load(file)
+    if not isinstance(rows, list) or not all({"workload", "framework"} <= set(r) for r in rows):
+        raise ValueError(f"{path} does not hold the output of kgraph bench --json")
+    return rows
+
+
+def compare(rows: Rows, baseline: Rows) -> list[str]:
+    """One line for each workload of kgraph's that is in both: ratios, and counts that changed.
+
+    Ratios are compared rather than times, for the machine may have had another speed.
+    """
+    old = {r["workload"]: r for r in baseline if r["framework"] == "kgraph"}
+    lines = []
+    for row in rows:
+        before = old.get(row["workload"])
+        if row["framework"] != "kgraph" or before is None:
+            continue
+        key = "ratio" if row.get("ratio") and before.get("ratio") else "step_us"
+        parts = [f"{row['workload']}: {key} {before[key]} -> {row[key]}"]
+        plans = before.get("plan") or {}, row.get("plan") or {}
+        parts += [
+            f"{name} {plans[0][name]} -> {value}"
+            for name, value in plans[1].items()
+            if name in plans[0] and name != "compile_ms" and plans[0][name] != value
+        ]
+        lines.append(", ".join(parts))
+    return lines

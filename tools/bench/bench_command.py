@@ -1,0 +1,104 @@
+"""The `bench` command: its arguments, its complaints and what it prints."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+from rich.console import Console
+
+from kgraph.tools import overheads
+from kgraph.tools.bench.baselines import compare, load_baseline
+from kgraph.tools.bench.bench_tables import plan_table, time_table
+from kgraph.tools.bench.peers.workloads import FRAMEWORKS, WORKLOADS
+from kgraph.tools.bench.turns import measure
+from kgraph.tools.complaints import BAD_INPUT, USAGE, complain
+
+
+def add_parser(subparsers: Any) -> None:
+    """Adds the `bench` command to the command line."""
+    parser = subparsers.add_parser("bench", help="time kgraph against its peers")
+    parser.add_argument(
+        "workloads",
+        nargs="*",
+        metavar="WORKLOAD",
+        help=f"default all: {', '.join(WORKLOADS)}",
+    )
+    parser.add_argument("--rounds", type=int, default=3, help="rounds in turn (default 3)")
+    parser.add_argument(
+        "--peers",
+        default="torch,jax,keras",
+        help="frameworks to compare with (default torch,jax,keras); a backend may follow Keras's "
+        "name, as in keras-tensorflow, else KERAS_BACKEND or jax is taken",
+    )
+    parser.add_argument(
+        "--python",
+        action="append",
+        default=[],
+        metavar="[PEER=]PATH",
+        help="interpreter that has the peers, or that one; may be given several times",
+    )
+    parser.add_argument(
+        "--overheads", action="store_true", help="time importing and compiling instead"
+    )
+    parser.add_argument("--json", action="store_true", help="print the numbers as JSON")
+    parser.add_argument(
+        "--baseline", metavar="FILE", help="compare with what --json printed on another day"
+    )
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Runs the benchmark and prints tables or JSON."""
+    if args.overheads:
+        found = overheads.measure()
+        lines = [f"{seconds * 1e3:9.1f} ms  {name}" for name, seconds in found.items()]
+        print(json.dumps(found, indent=1) if args.json else "\n".join(lines))
+        return 0
+    names = args.workloads or list(WORKLOADS)
+    peers = [p for p in args.peers.split(",") if p]
+    complaint = _complaint(names, peers, args.rounds)
+    if complaint:
+        return complain(complaint, USAGE)
+    try:
+        baseline = load_baseline(args.baseline) if args.baseline else []
+    except (OSError, ValueError) as error:
+        return complain(f"cannot read --baseline: {error}", BAD_INPUT)
+    rows = measure(names, interpreters(peers, args.python), args.rounds)
+    compared = compare(rows, baseline)
+    if args.json:
+        print(json.dumps(rows, indent=1))
+        for line in compared:
+            print(line, file=sys.stderr)
+        return 0
+    Console().print(time_table(rows))
+    Console().print(plan_table(rows))
+    print("\n".join(compared))
+    return 0
+
+
+def _complaint(names: Sequence[str], peers: Sequence[str], rounds: int) -> str:
+    """What is wrong with the arguments, or nothing."""
+    unknown = [n for n in names if n not in WORKLOADS]
+    if unknown:
+        return f"unknown workload: {', '.join(unknown)}\n  hint: one of {', '.join(WORKLOADS)}"
+    unknown = [p for p in peers if p.split("-")[0] not in FRAMEWORKS]
+    if unknown:
+        return f"unknown peer: {', '.join(unknown)}\n  hint: one of {', '.join(FRAMEWORKS)}"
+    return "--rounds must be at least 1" if rounds < 1 else ""
+
+
+def interpreters(peers: Sequence[str], given: Sequence[str]) -> dict[str, str]:
+    """The interpreter of each peer.
+
+    Args:
+        peers: their names.
+        given: what stood behind `--python`: a path for all, or `PEER=PATH` for one.
+    """
+    pairs = [text.split("=", 1) if "=" in text else ["", text] for text in given]
+    own = {name: path for name, path in pairs if name}
+    others = next((path for name, path in reversed(pairs) if not name), sys.executable)
+    return {peer: own.get(peer, others) for peer in peers}

@@ -1,0 +1,40 @@
+"""The measured rows as tables for the terminal."""
+
+from __future__ import annotations
+
+from rich.table import Table
+
+from kgraph.tools.bench.turns import Rows
+
+
+def time_table(rows: Rows) -> Table:
+    """Times, memory and ratios."""
+    table = Table(
+        title="microseconds a training step and a predicted batch: median (minimum);\n"
+        "MB: memory that building and training took; ratio: fastest peer's step / this"
+    )
+    for column in ("workload", "framework", "step", "predict", "MB", "ratio"):
+        table.add_column(column, justify="left" if column in ("workload", "framework") else "right")
+    for r in rows:
+        memory = r.get("memory_bytes")
+        table.add_row(
+            r["workload"],
+            r["framework"],
+            f"{r['step_us']} ({r['step_min_us']})",
+            f"{r['predict_us']} ({r['predict_min_us']})",
+            "" if memory is None else f"{memory / 1e6:.0f}",
+            "" if r["ratio"] is None else f"{r['ratio']:.2f}",
+        )
+    return table
+
+
+def plan_table(rows: Rows) -> Table:
+    """What kgraph's compiled steps consist of, a column a workload."""
+    mine = [r for r in rows if r.get("plan")]
+    table = Table(title="the compiled training step")
+    table.add_column("")
+    for row in mine:
+        table.add_column(row["workload"], justify="right")
+    for name in mine[0]["plan"] if mine else ():
+        table.add_row(name.replace("_", " "), *(f"{row['plan'][name]:,}" for row in mine))
+    return table
