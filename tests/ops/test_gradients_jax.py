@@ -120,6 +120,10 @@ JAX = {n: getattr(jnp, n) for n in SAME} | {n: getattr(jax.nn, n) for n in NN} |
 PROGRAMS = ("fused",)
 # What nothing flows back through.
 FLAT = ("argmax", "argmin", "argsort", "stop_gradient")
+# Windows, whose attributes JAX spells otherwise: held against its gradients in tests of their own,
+# `test_convolution.py` and `test_pooling.py`.
+WINDOWS = ("average_pool", "average_pool_grad", "conv", "conv_filter_grad", "conv_input_grad",
+           "max_pool", "sum_pool", "sum_pool_grad")  # fmt: skip
 
 
 def samples_of(name):
@@ -184,7 +188,7 @@ def test_gradients_are_jax_s(group):
 
 
 def test_every_op_with_a_gradient_is_here():
-    missing = [n for n in OPS if n not in {*JAX, *PROGRAMS, *FLAT} and samples_of(n)]
+    missing = [n for n in OPS if n not in {*JAX, *PROGRAMS, *FLAT, *WINDOWS} and samples_of(n)]
     unknown = [n for n in missing if has_gradient(find_op(n))]
     assert unknown == [], "give these ops their JAX function in SAME, NN or OWN"
 
