@@ -22,15 +22,17 @@ from kgraph.layers import (
 )
 from kgraph.layers.convolutional_recurrent import ConvLSTM
 from kgraph.models import Model, Sequential, model_from_json
+from kgraph.optimizers import Adam
 
-X1, X2, X3 = random(2, 3, 6, 2), random(2, 3, 5, 4, 2), random(2, 2, 3, 4, 3, 1)
+X1, X1F = random(2, 3, 6, 2), random(2, 3, 2, 6)
+X2, X3 = random(2, 3, 5, 4, 2), random(2, 2, 3, 4, 3, 1)
 FIRST = {"data_format": "channels_first"}
 LIKE_KERAS = [
     ("ConvLSTM1D", {"kernel_size": 3, "return_sequences": True, "go_backwards": True}, X1),
-    ("ConvLSTM1D", {"kernel_size": 2, "dilation_rate": 2, "use_bias": False, **FIRST}, X1),
+    ("ConvLSTM1D", {"kernel_size": 2, "dilation_rate": 2, "use_bias": False, **FIRST}, X1F),
     ("ConvLSTM2D", {"kernel_size": (3, 2), "padding": "same", "return_sequences": True}, X2),
     ("ConvLSTM2D", {"kernel_size": 2, "strides": (2, 1), "recurrent_activation": "relu"}, X2),
-    ("ConvLSTM2D", {"kernel_size": (3, 2), "activation": "softmax", **FIRST}, X2),
+    ("ConvLSTM2D", {"kernel_size": (3, 1), "activation": "softmax", **FIRST}, X2),
     ("ConvLSTM3D", {"kernel_size": 2, "padding": "same", "strides": 2}, X3),
 ]
 
@@ -55,51 +57,59 @@ def test_like_keras(kind, arguments, x):
     assert set(theirs) - set(mine) <= {"zero_output_for_mask", "seed", "build_config"}
 
 
-def test_masked_states_in_and_out_like_keras():
-    arguments = {"kernel_size": 2, "padding": "same", "return_sequences": True}
-    mine, other = both("ConvLSTM1D", **arguments, return_state=True)
-    mask = np.array([[True, False, True], [False, True, False]])
-    states = [random(2, 6, 2, seed=i) for i in (1, 2)]
-
-    def joined(package, layer):
-        x, m, *h = [package.Input(a.shape[1:], dtype=a.dtype.name) for a in (X1, mask, *states)]
-        # Keras does not know the output of a masked step that is the first one: drop the first.
-        y, *after = layer(x, initial_state=h, mask=m)
-        y = package.layers.Cropping2D(((1, 0), (0, 0)))(y)
-        flat = [package.layers.Flatten()(t) for t in (y, *after)]
-        return package.Model([x, m, *h], package.layers.Concatenate()(flat))
-
-    mask[1, 0] = True
-    check_like_keras(joined(Here, mine), joined(keras, other), X1, mask, *states)
-
-
 class Here:
     """This package in the shape of Keras."""
 
     Input, Model, layers = staticmethod(Input), Model, layers
 
 
-def test_layers_around_it():
+def test_states_in_and_out_like_keras():
+    mine, other = both("ConvLSTM1D", kernel_size=2, padding="same", return_state=True)
+    states = [random(2, 6, 2, seed=i) for i in (1, 2)]
+
+    def joined(package, layer):
+        x, *h = [package.Input(a.shape[1:]) for a in (X1, *states)]
+        return package.Model([x, *h], package.layers.Concatenate()(layer(x, initial_state=h)))
+
+    check_like_keras(joined(Here, mine), joined(keras, other), X1, *states)
+
+
+def test_masked_steps_are_as_good_as_none():
+    # Keras 3 on JAX fails here: it does not spread a mask of steps over images.
+    x, mask = np.concatenate([X1, X1], 1), np.array([[True, False] * 3, [False, True] * 3])
+    layer = Bidirectional(ConvLSTM1D(3, 2, return_sequences=True, return_state=True))
+    y, *states = layer(x, mask=mask)
+    assert y.shape == (2, 6, 5, 6)
+    assert not y[~mask].any()
+    for i in range(2):
+        wanted, *after = layer(x[i : i + 1, mask[i]])
+        np.testing.assert_allclose(y[i, mask[i]], wanted[0], 1e-5, 1e-6)
+        for a, b in zip(states, after, strict=True):
+            np.testing.assert_allclose(a[i], b[0], 1e-5, 1e-6)
+    # Masking says of each cell whether it is masked, which is no mask of steps.
+    with pytest.raises(ValueError, match="a flag for each sample and time step"):
+        Sequential([Masking(input_shape=(None, 6, 2)), ConvLSTM1D(2, 3)])
+
+
+def test_models_go_through_files():
     model = Sequential([
-        Masking(input_shape=(None, 6, 2)), ConvLSTM1D(2, 3, return_sequences=True),
-        Bidirectional(ConvLSTM1D(3, 2), merge_mode="concat"), Flatten(), Dense(1),
+        ConvLSTM1D(2, 3, return_sequences=True, input_shape=(None, 6, 2)),
+        Bidirectional(ConvLSTM1D(3, 2, name="film")), Flatten(), Dense(1),
     ])  # fmt: skip
-    assert model.layers[2].output_shape == (None, 3, 6)
+    assert [layer.output_shape for layer in model.layers[:2]] == [(None, None, 4, 2), (None, 3, 6)]
     again = model_from_json(model.to_json())
     again.set_weights(model.get_weights())
-    longer = np.concatenate([X1, np.zeros_like(X1)], 1)
-    # All cells of a step must be masked for the step to be, which Masking says cell by cell.
-    with pytest.raises(ValueError, match="a flag for each sample and time step"):
-        model.predict(longer)
+    np.testing.assert_array_equal(again.predict(X1), model.predict(X1))
 
 
 def test_one_convolution_for_all_steps_and_one_in_the_loop():
     layer = ConvLSTM2D(2, 3, padding="same")
     _, output, _, _ = build_call(layer, [X2])
-    outside = [n for n in toposort([output]) if n.op.name == "conv"]
+    names = [n.op.name for n in toposort([output])]
+    assert (names.count("conv"), names.count("scan")) == (1, 1)
     (loop,) = [n for n in toposort([output]) if n.op.name == "scan"]
-    assert len(outside) == 1
-    assert str(loop).count("conv") >= 0
+    inner = [n.op.name for n in loop.attrs["body"].nodes]
+    assert inner.count("conv") == 1
 
 
 def test_states_go_from_batch_to_batch():
@@ -130,7 +140,6 @@ def test_dropout(arguments):
     else:
         np.testing.assert_array_equal(dropped[:, 0], plain[:, 0])
         assert np.unique(dropped[:, 1]).size > 4
-    np.testing.assert_array_equal(dropped, layer(x, training=True) if False else dropped)
 
 
 def test_images_of_any_size():
@@ -201,12 +210,6 @@ def test_it_learns_where_a_dot_goes():
         x[np.arange(16), t, (start + (2 * down - 1) * t) % 8] = 1
     model = Sequential([ConvLSTM1D(4, 3, padding="same", input_shape=(3, 8, 1)),
                         layers.GlobalMaxPooling1D(), Dense(1, activation="sigmoid")])  # fmt: skip
-    model.compile(layers_optimizer(), "binary_crossentropy", metrics=["acc"])
+    model.compile(Adam(0.05), "binary_crossentropy", metrics=["acc"])
     history = model.fit(x, down, epochs=60, batch_size=16, verbose=0)
     assert history.history["acc"][-1] == 1
-
-
-def layers_optimizer():
-    from kgraph.optimizers import Adam
-
-    return Adam(0.05)
