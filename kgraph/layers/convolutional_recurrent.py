@@ -119,10 +119,11 @@ class ConvLSTM(BuiltInRNN):
         return [self.shape_of_output(sequence)] * 2
 
     def shape_of_output(self, sequence: Shape) -> Shape:
+        cell: Any = self.cell
         step = (sequence[0], *sequence[2:])
         if None in step[1:]:
-            return self.cell.compute_output_shape(step)[1:]
-        return self.cell.state_on(step)
+            return cell.compute_output_shape(step)[1:]
+        return cell.state_on(step)
 
 
 class ConvLSTM1D(ConvLSTM):
