@@ -17,7 +17,7 @@ from layer_harness import single
 
 from kgraph import ops
 from kgraph.ir import Graph, input_node
-from kgraph.layers import Input, deserialize, serialize
+from kgraph.layers import GroupQueryAttention, Input, deserialize, serialize
 from kgraph.layers.structure import is_node, leaves_of
 from kgraph.models import Model
 from kgraph.optimizers import SGD
@@ -35,30 +35,38 @@ NOT_IN_KERAS = {
     "ThresholdedReLU", "MaxoutDense", "Highway", "LocallyConnected1D", "LocallyConnected2D",
     "ConvLSTM1DCell", "ConvLSTM2DCell", "ConvLSTM3DCell",
 }  # fmt: skip
-# Other configurations (Lambda) or another order of weights (SpectralNormalization): see their tests.
-OTHERWISE = {"Lambda", "SpectralNormalization"}
+# Compared in their own tests: another configuration, another order of weights, and stacks, most of
+# which Keras 3 on JAX does not run.
+OTHERWISE = {"Lambda", "SpectralNormalization", "StackedRNNCells"}
 NOISE = {
     "Dropout", "SpatialDropout1D", "SpatialDropout2D", "SpatialDropout3D", "GaussianNoise",
     "GaussianDropout", "AlphaDropout",
 }  # fmt: skip
 WITHOUT_GRADIENTS = {"CategoryEncoding", "Discretization"}
-KINDS = [kind for kind in MAKERS if kind.__name__ not in NOT_IN_KERAS | NOISE | WITHOUT_GRADIENTS]
+LEFT_OUT = NOT_IN_KERAS | OTHERWISE | NOISE | WITHOUT_GRADIENTS
+KINDS = [kind for kind in MAKERS if kind.__name__ not in LEFT_OUT]
+WITH_MANY_ARGUMENTS = (
+    "Dense", "EinsumDense", "BatchNormalization", "GroupNormalization", "Conv1D", "Conv2D",
+    "Conv1DTranspose", "SeparableConv2D", "MaxPooling2D", "ZeroPadding2D", "LSTM", "GRU",
+    "MultiHeadAttention",
+)  # fmt: skip
 RATE, ROWS, STEPS = 0.1, 3, 3
 # Arguments that are called otherwise in Keras 3, or that it does not have.
 RENAMED = {("LeakyReLU", "alpha"): "negative_slope", ("Embedding", "batch_input_shape"): None}
 MODULES = ("layers", "initializers", "regularizers", "constraints")
 
 
-def without_dropout(config):
-    """The configuration with all rates of dropout at zero."""
+# No noise, no masked loss; and Keras 3 on JAX fails where values are not as wide as keys.
+FIXED = {"dropout": 0.0, "recurrent_dropout": 0.0, "mask_zero": False, "value_dim": None}
+
+
+def fixed(config):
+    """The configuration with what cannot be compared set to one value."""
     if isinstance(config, list):
-        return [without_dropout(c) for c in config]
+        return [fixed(c) for c in config]
     if not isinstance(config, dict):
         return config
-    return {
-        k: 0.0 if k in ("dropout", "recurrent_dropout") else without_dropout(v)
-        for k, v in config.items()
-    }
+    return {k: FIXED[k] if k in FIXED else fixed(v) for k, v in config.items()}
 
 
 def in_keras_3(config):
@@ -81,12 +89,13 @@ def in_keras_3(config):
 
 
 def in_both(config):
-    """The configuration without what Keras 3 forgets (SimpleRNN's seed) or writes out always."""
+    """The configuration without what Keras 3 forgets (SimpleRNN's seed) or always fills in."""
     if isinstance(config, list):
         return [in_both(c) for c in config]
     if not isinstance(config, dict):
         return config
-    return {k: in_both(v) for k, v in config.items() if k not in ("seed", "backward_layer")}
+    left_out = ("seed", "backward_layer", "attention_axes", "zero_output_for_mask")
+    return {k: in_both(v) for k, v in config.items() if k not in left_out}
 
 
 class Case:
@@ -95,7 +104,9 @@ class Case:
     def __init__(self, kind, number):
         rng = np.random.default_rng([KINDS.index(kind), number])
         drawn = draw_layer(rng, kind)
-        self.config = without_dropout(json.loads(json.dumps(serialize(drawn.layer))))
+        self.config = fixed(json.loads(json.dumps(serialize(drawn.layer))))
+        if kind is GroupQueryAttention:  # Keras 3.15 counts it twice: of the output too
+            self.config["config"]["activity_regularizer"] = None
         self.layer = deserialize(self.config)
         self.graph = layer_graph(self.layer, drawn.types, training=True)
         self.arrays = feed(self.graph, rng, batch=ROWS, kind="normal")
@@ -106,7 +117,8 @@ class Case:
         shapes = [a.shape for a in self.arrays]
         self.other.build(*arguments_of(self.layer, shapes))
         self.other.set_weights(self.layer.get_weights())
-        self.start = self.layer.get_weights()
+        if hasattr(self.other, "finalize_state"):  # Normalization
+            self.other.finalize_state()
         self.outputs = [n for name, n in self.graph.outputs if name[0] == "y"]
         shapes = [y.type.bind(dict.fromkeys(self.graph.symbols, ROWS)).shape for y in self.outputs]
         self.targets = [rng.normal(size=s).astype("float32") for s in shapes]
@@ -114,6 +126,7 @@ class Case:
     def here(self):
         """Outputs, then gradients of the trainable weights and of the inputs that are floats."""
         losses = [n for name, n in self.graph.outputs if name[0] != "y"]
+        losses += [w.regularizer(w) for w in self.layer.trainable_weights if w.regularizer]
         targets = [input_node(y.shape, y.dtype, f"t{i}") for i, y in enumerate(self.outputs)]
         pairs = zip(self.outputs, targets, strict=True)
         loss = sum([ops.mean(ops.square(y - t)) for y, t in pairs] + losses)
@@ -206,10 +219,10 @@ def test_like_keras(kind):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)
-def test_more_draws_like_keras(kind):
-    for number in range(1, 3):
-        check(kind, number)
+@pytest.mark.parametrize("kind", WITH_MANY_ARGUMENTS)
+@pytest.mark.parametrize("number", [1, 2])
+def test_more_draws_like_keras(kind, number):
+    check(next(k for k in KINDS if k.__name__ == kind), number)
 
 
 def test_every_layer_is_compared_or_named():
