@@ -96,8 +96,23 @@ class TensorType:
         return self.dtype in FLOATS
 
     def bind(self, binding: Mapping[str, int]) -> TensorType:
-        """Gives every symbol its number."""
-        return TensorType(tuple(evaluate(d, binding) for d in self.shape), self.dtype)
+        """Gives every symbol its number.
+
+        Raises:
+            InferenceError: a size becomes negative.
+        """
+        sizes = tuple(evaluate(d, binding) for d in self.shape)
+        if any(n < 0 for n in sizes):
+            numbers = ", ".join(f"{name} = {n}" for name, n in binding.items())
+            raise InferenceError(
+                explain(
+                    "Computed output size would be negative",
+                    expected=f"inputs that are large enough for a tensor of type {self}",
+                    got=f"{sizes}, because {numbers}",
+                    hint="windows do not fit: use padding='same', smaller windows or more cells",
+                )
+            )
+        return TensorType(sizes, self.dtype)
 
     def with_dtype(self, dtype: str) -> TensorType:
         """The same shape with another dtype."""

@@ -41,6 +41,14 @@ from kgraph.layers.convolutional import (
     SeparableConvolution1D,
     SeparableConvolution2D,
 )
+from kgraph.layers.convolutional_recurrent import (
+    ConvLSTM1D,
+    ConvLSTM1DCell,
+    ConvLSTM2D,
+    ConvLSTM2DCell,
+    ConvLSTM3D,
+    ConvLSTM3DCell,
+)
 from kgraph.layers.core import Activation, ActivityRegularization, Dense, Identity, Masking
 from kgraph.layers.dropout import Dropout, SpatialDropout1D, SpatialDropout2D, SpatialDropout3D
 from kgraph.layers.einsum_dense import EinsumDense
@@ -169,6 +177,12 @@ __all__ = [
     "Conv2DTranspose",
     "Conv3D",
     "Conv3DTranspose",
+    "ConvLSTM1D",
+    "ConvLSTM1DCell",
+    "ConvLSTM2D",
+    "ConvLSTM2DCell",
+    "ConvLSTM3D",
+    "ConvLSTM3DCell",
     "Convolution1D",
     "Convolution1DTranspose",
     "Convolution2D",

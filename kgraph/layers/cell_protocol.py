@@ -32,7 +32,7 @@ class ZeroStart:
             batch_size: number of rows, a number or symbolic.
             dtype: default the cell's.
         """
-        return zero_states(self, batch_size, dtype or self.dtype)
+        return zero_states(state_shapes(self), batch_size, dtype or self.dtype)
 
 
 def check_cell(cell: Any) -> None:
@@ -138,6 +138,6 @@ def own_initial_states(cell: Any, batch: Any, dtype: str) -> list[Any] | None:
     return None if states is None else as_list(states)
 
 
-def zero_states(cell: Any, batch: Any, dtype: str) -> list[Any]:
-    """Zeros for every state of the cell."""
-    return [as_node(ops.full((batch, *s), 0, dtype)) for s in state_shapes(cell)]
+def zero_states(shapes: Sequence[Shape], batch: Any, dtype: str) -> list[Any]:
+    """Zeros for states of these shapes, which are without the batch."""
+    return [as_node(ops.full((batch, *s), 0, dtype)) for s in shapes]

@@ -120,7 +120,8 @@ class WindowLayer(Layer):
 
     def channels_last(self, inputs: Any) -> Any:
         """The input with its channels at the end."""
-        return ops.moveaxis(inputs, 1, -1) if self.data_format == "channels_first" else inputs
+        first = self.data_format == "channels_first"
+        return ops.moveaxis(inputs, -self.rank - 1, -1) if first else inputs
 
     def biased(self, sums: Any) -> Any:
         """Adds the bias, if there is one."""

@@ -92,10 +92,14 @@ class RecurrentCell(ZeroStart, Layer):
                     hint="give the size of the last axis to Input, or to input_shape",
                 )
             )
+        self.make_weights((size,), (self.units,))
+
+    def make_weights(self, rows: tuple[int, ...], recurrent_rows: tuple[int, ...]) -> None:
+        """Adds the weights; the arguments say what is before the columns of both kernels."""
         width = self.count * self.units
-        self.kernel = self._weight("kernel", (size, width), self.kernel_initializer)
+        self.kernel = self._weight("kernel", (*rows, width), self.kernel_initializer)
         self.recurrent_kernel = self._weight(
-            "recurrent_kernel", (self.units, width), self._tiled(self.recurrent_initializer)
+            "recurrent_kernel", (*recurrent_rows, width), self._tiled(self.recurrent_initializer)
         )
         self.bias = None
         if self.use_bias:
@@ -197,13 +201,13 @@ class RecurrentCell(ZeroStart, Layer):
         return None if self.bias is None else self.arranged(self.bias)
 
     def by_gate(self, z: Any) -> Any:
-        """(batch, gates * units) as (gates, batch, units).
+        """(batch, ..., gates * units) as (gates, batch, ..., units).
 
         A view, but what is computed of it is contiguous, and so is each gate of that; an
         activation along the last axis sees one gate.
         """
-        batch, width = z.shape
-        return ops.transpose(ops.reshape(z, (batch, width // self.units, self.units)), (1, 0, 2))
+        *lead, width = z.shape
+        return ops.moveaxis(ops.reshape(z, (*lead, width // self.units, self.units)), -2, 0)
 
     def recur(self, state: Any, kernel: Any, training: bool | None) -> Any:
         """The product of a state with a recurrent kernel, with a dropout mask for each gate."""

@@ -103,19 +103,28 @@ class RNN(StateKeeper, Layer):
         step = (sequence[0], *sequence[2:])
         build_cell(self.cell, self._weight_scope or self.name, step, constants)
         if self.stateful:
-            self.make_states(sequence[0], state_shapes(self.cell))
+            self.make_states(sequence[0], self.shapes_of_states(sequence))
         self.sequence_spec = InputSpec(
             ndim=len(sequence), axes={i: d for i, d in enumerate(sequence) if i > 1}
         )
         self.built = True
 
+    def shapes_of_states(self, sequence: Shape) -> list[Shape]:
+        """The shapes of the states without the batch, for inputs of this shape."""
+        return state_shapes(self.cell)
+
+    def shape_of_output(self, sequence: Shape) -> Shape:
+        """The shape of a step's output without the batch, for inputs of this shape."""
+        return output_shape(self.cell)
+
     def compute_output_shape(self, input_shape: Any) -> Any:
-        batch, time = (input_shape if is_shape(input_shape) else input_shape[0])[:2]
-        size = output_shape(self.cell)
+        sequence = input_shape if is_shape(input_shape) else input_shape[0]
+        batch, time, *_ = sequence
+        size = self.shape_of_output(sequence)
         output = (batch, time, *size) if self.return_sequences else (batch, *size)
         if not self.return_state:
             return output
-        return [output, *((batch, *s) for s in state_shapes(self.cell))]
+        return [output, *((batch, *s) for s in self.shapes_of_states(sequence))]
 
     def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
         mask = mask[0] if isinstance(mask, (list, tuple)) else mask
@@ -184,14 +193,14 @@ class RNN(StateKeeper, Layer):
 
     def _states_before(self, x: Any, given: Sequence[Any]) -> tuple[list[Node], bool]:
         """The states before the first step, and whether they are zeros."""
-        shapes, batch = state_shapes(self.cell), x.shape[0]
+        shapes, batch = self.shapes_of_states(x.shape), x.shape[0]
         states: Sequence[Any] = given
         if not given and self.stateful:
             states = self.states_for(batch)
         elif not given:
             own = own_initial_states(self.cell, batch, x.dtype)
             if own is None:
-                return zero_states(self.cell, batch, x.dtype), True
+                return zero_states(shapes, batch, x.dtype), True
             states = own
         return check_states(self.name, states, shapes, batch, x.dtype), False
 
@@ -223,7 +232,8 @@ class RNN(StateKeeper, Layer):
         """
         rows = batch_size.shape[0] if hasattr(batch_size, "shape") else batch_size
         own = own_initial_states(self.cell, rows, self.dtype)
-        return zero_states(self.cell, rows, self.dtype) if own is None else own
+        shapes = state_shapes(self.cell)
+        return zero_states(shapes, rows, self.dtype) if own is None else own
 
     # -- configuration -------------------------------------------------------------------------
     def get_config(self) -> dict[str, Any]:

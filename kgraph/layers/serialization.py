@@ -8,6 +8,7 @@ from kgraph.layers import (
     advanced_activations,
     attention,
     convolutional,
+    convolutional_recurrent,
     core,
     dropout,
     einsum_dense,
@@ -35,9 +36,9 @@ from kgraph.layers.lookup import NAMES, REGISTRY, deserialize, serialize
 __all__ = ["NAMES", "REGISTRY", "deserialize", "serialize"]
 
 _MODULES: tuple[types.ModuleType, ...] = (
-    advanced_activations, attention, convolutional, core, dropout, einsum_dense, embeddings,
-    encoding, input_module, lambda_layer, legacy, local, merge, noise, normalization, pooling,
-    preprocessing, recurrent, reshaping, resizing, wrappers,
+    advanced_activations, attention, convolutional, convolutional_recurrent, core, dropout,
+    einsum_dense, embeddings, encoding, input_module, lambda_layer, legacy, local, merge, noise,
+    normalization, pooling, preprocessing, recurrent, reshaping, resizing, wrappers,
 )  # fmt: skip
 
 # Class name, or another name that Keras has for it -> class; `kgraph.models` adds Model and

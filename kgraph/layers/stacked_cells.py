@@ -103,7 +103,7 @@ class StackedRNNCells(Layer):
         own = [own_initial_states(cell, batch_size, dtype) for cell in self.cells]
         if all(states is None for states in own):
             return None
-        zeros = [zero_states(cell, batch_size, dtype) for cell in self.cells]
+        zeros = [zero_states(state_shapes(cell), batch_size, dtype) for cell in self.cells]
         made = [z if states is None else states for states, z in zip(own, zeros, strict=True)]
         return [state for i in self._order() for state in made[i]]
 

@@ -11,6 +11,12 @@ from kgraph.layers import (
     LSTM,
     RNN,
     Bidirectional,
+    ConvLSTM1D,
+    ConvLSTM1DCell,
+    ConvLSTM2D,
+    ConvLSTM2DCell,
+    ConvLSTM3D,
+    ConvLSTM3DCell,
     Dense,
     GRUCell,
     Layer,
@@ -20,6 +26,7 @@ from kgraph.layers import (
     StackedRNNCells,
     TimeDistributed,
 )
+from kgraph.layers.conv_cells import ConvLSTMCell
 from kgraph.testing.choices import Choices
 from kgraph.testing.pool import BATCH
 
@@ -67,6 +74,29 @@ def _around(kind: Any) -> Make:
     return make
 
 
+def _convolutional(kind: Any, rank: int) -> Make:
+    def make(c: Choices) -> tuple[Layer, list[TensorType]]:
+        given = {
+            **_cell_arguments(c, kind),
+            "kernel_size": tuple(c.among((2, 1, 3)) for _ in range(rank)),
+            "padding": c.among(("valid", "same")),
+            "data_format": "channels_first" if c.chance(25) else "channels_last",
+            "dilation_rate" if c.chance(25) else "strides": c.among((1, 2)),
+        }
+        filters = given.pop("units")
+        if issubclass(kind, ConvLSTMCell):
+            layer: Any = RNN(kind(filters, **given), **_loop_arguments(c))
+        else:
+            layer = kind(filters, **given, **_loop_arguments(c))
+        sizes = [n + c.below(2) for n in layer.cell.windows().extents]
+        channels = c.among((2, 1))
+        first = given["data_format"] == "channels_first"
+        image = (channels, *sizes) if first else (*sizes, channels)
+        return layer, [TensorType((BATCH, c.among((2, 1)), *image), "float32")]
+
+    return make
+
+
 def _stack(c: Choices) -> tuple[Layer, list[TensorType]]:
     kinds: list[Any] = [c.among((SimpleRNNCell, GRUCell, LSTMCell)) for _ in range(c.between(1, 2))]
     cells = [kind(**_cell_arguments(c, kind)) for kind in kinds]
@@ -95,6 +125,12 @@ RECURRENT_MAKERS: dict[type[Layer], Make] = {
     GRUCell: _around(GRUCell),
     LSTMCell: _around(LSTMCell),
     StackedRNNCells: _stack,
+    ConvLSTM1D: _convolutional(ConvLSTM1D, 1),
+    ConvLSTM1DCell: _convolutional(ConvLSTM1DCell, 1),
+    ConvLSTM2D: _convolutional(ConvLSTM2D, 2),
+    ConvLSTM2DCell: _convolutional(ConvLSTM2DCell, 2),
+    ConvLSTM3D: _convolutional(ConvLSTM3D, 3),
+    ConvLSTM3DCell: _convolutional(ConvLSTM3DCell, 3),
     Bidirectional: _bidirectional,
     TimeDistributed: _time_distributed,
 }

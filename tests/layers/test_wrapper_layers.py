@@ -3,9 +3,10 @@
 import keras
 import numpy as np
 import pytest
-from layer_harness import check_config, check_like_keras, mask_values, random
+from layer_harness import build_call, check_config, check_like_keras, mask_values, random
 
 from kgraph import layers
+from kgraph.ir.graph import toposort
 from kgraph.layers import (
     GRU,
     LSTM,
@@ -175,6 +176,58 @@ def test_masks_go_to_each_step():
     model = Sequential([Embedding(9, 4, mask_zero=True), TimeDistributed(Dense(3)), LSTM(2)])
     ids = np.array([[1, 2, 0, 0]])
     np.testing.assert_allclose(model.predict(ids), model.predict(ids[:, :2]), 1e-5, 1e-6)
+
+
+FILM = random(2, 3, 6, 5, 2)
+
+
+@pytest.mark.parametrize(
+    ("kind", "arguments"),
+    [
+        ("Conv2D", {"filters": 3, "kernel_size": 3, "strides": 2, "activation": "relu"}),
+        ("Conv2D", {"filters": 2, "kernel_size": (3, 2), "data_format": "channels_first"}),
+        ("SeparableConv2D", {"filters": 3, "kernel_size": 2, "padding": "same"}),
+        ("MaxPooling2D", {}),
+    ],
+)
+def test_convolutions_of_each_picture_like_keras(kind, arguments):
+    layer = TimeDistributed(getattr(layers, kind)(**arguments))
+    other = keras.layers.TimeDistributed(getattr(keras.layers, kind)(**arguments))
+    assert layer.compute_output_shape(FILM.shape) == tuple(other.compute_output_shape(FILM.shape))
+    check_like_keras(layer, other, FILM)
+    check_config(layer)
+    # The pictures are one large batch: no loop.
+    names = [n.op.name for n in toposort([build_call(layer, [FILM])[1]])]
+    assert names.count("scan") == 0
+    assert names.count("conv") <= 1
+
+
+@pytest.mark.parametrize(("mode", "sequences"), [("concat", True), ("mul", False)])
+def test_films_in_both_directions_like_keras(mode, sequences):
+    arguments = {"filters": 2, "kernel_size": 2, "padding": "same", "return_sequences": sequences}
+    layer = Bidirectional(layers.ConvLSTM2D(**arguments), mode)
+    other = keras.layers.Bidirectional(keras.layers.ConvLSTM2D(**arguments), mode)
+    x = FILM[:, :, :3, :2]
+    assert layer.compute_output_shape(x.shape) == tuple(other.compute_output_shape(x.shape))
+    check_like_keras(layer, other, x)
+    check_config(layer)
+
+
+def test_a_network_of_films():
+    model = Sequential([
+        TimeDistributed(layers.Conv2D(4, 3, activation="relu"), input_shape=(None, 6, 5, 2)),
+        TimeDistributed(layers.GlobalAveragePooling2D()), Bidirectional(GRU(3)), Dense(1),
+    ])  # fmt: skip
+    assert [layer.output_shape for layer in model.layers] == [
+        (None, None, 4, 3, 4), (None, None, 4), (None, 6), (None, 1)
+    ]  # fmt: skip
+    model.compile("sgd", "mse")
+    first = model.train_on_batch(FILM, random(2, 1))
+    for _ in range(20):
+        last = model.train_on_batch(FILM, random(2, 1))
+    assert last < first
+    for rows, time in ((0, 3), (1, 1), (3, 0)):
+        assert model.predict(random(rows, time, 6, 5, 2), verbose=0).shape == (rows, 1)
 
 
 def test_wrapper_configuration_and_errors():
