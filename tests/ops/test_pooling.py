@@ -38,10 +38,14 @@ def jax_max(x, size, strides, padding):
     return jax.lax.reduce_window(x, -jnp.inf, jax.lax.max, *window)
 
 
-def jax_average(x, size, strides, padding):
+def jax_sum(x, size, strides, padding):
     window = (1, *size, 1), (1, *strides, 1), padding
-    count = jax.lax.reduce_window(jnp.ones_like(x), 0.0, jax.lax.add, *window)
-    return jax.lax.reduce_window(x, 0.0, jax.lax.add, *window) / count
+    return jax.lax.reduce_window(x, 0.0, jax.lax.add, *window)
+
+
+def jax_average(x, size, strides, padding):
+    window = size, strides, padding
+    return jax_sum(x, *window) / jax_sum(jnp.ones_like(x), *window)
 
 
 @pytest.mark.parametrize(("shape", "size", "strides", "padding"), CASES, ids=IDS)
@@ -83,6 +87,15 @@ def test_second_derivatives_are_jax_s(size, strides, padding):
         return jax.grad(total)(x) ** 2
 
     check_agree(mine, theirs, x)
+
+
+@pytest.mark.parametrize(("shape", "size", "strides", "padding"), CASES[:3], ids=IDS[:3])
+def test_sum_is_jax_s(shape, size, strides, padding):
+    check_agree(
+        lambda x: ops.sum_pool(x, size, strides, padding.lower()),
+        lambda x: jax_sum(x, size, strides, padding),
+        RNG.normal(size=shape),
+    )
 
 
 def test_third_derivatives_come_back_to_the_second():
