@@ -26,16 +26,18 @@ Call = tuple[Callable[..., Any], tuple[Any, ...]]
 
 def bound_call(step: Step, arrays: Sequence[np.ndarray]) -> Call:
     """The kernel of a step for its types, and its arguments: the arrays, or views of them."""
-    kernel = step.op.specialize(
+    return _call(_kernel_of(step), arrays)
+
+
+def _kernel_of(step: Step) -> Callable[..., Any]:
+    return step.op.specialize(
         [o.type for o in step.inputs], [o.type for o in step.outputs], step.attrs
     )
-    return _call(kernel, arrays)
 
 
 def _call(kernel: Callable[..., Any], arrays: Sequence[np.ndarray]) -> Call:
     if isinstance(kernel, Prepared):
-        run, *views = kernel.run, *kernel.views(*arrays)
-        return run, tuple(views)
+        return kernel.run, tuple(kernel.views(*arrays))
     return kernel, tuple(arrays)
 
 
@@ -103,9 +105,7 @@ class LoopFunction:
         """The call of a kernel in the body; arguments that move are variables of the loop."""
         count = len(inner.inputs)
         operands = (*inner.inputs, *inner.outputs, *inner.scratch)
-        kernel = inner.op.specialize(
-            [o.type for o in inner.inputs], [o.type for o in inner.outputs], inner.attrs
-        )
+        kernel = _kernel_of(inner)
         written = [self._carry_of(o) in self._written for o in inner.inputs]
         new = [*written, *[True] * (len(operands) - count)]
         self._written.update(i for i in map(self._carry_of, inner.outputs) if i is not None)

@@ -146,7 +146,10 @@ class Mean(Metric):
         1.5
     """
 
-    def increments(self, values: Any, sample_weight: Any = None) -> dict[str, Any]:  # type: ignore[override]  # one operand
+    # Of one operand, where other metrics compare two.
+    def increments(  # type: ignore[override]
+        self, values: Any, sample_weight: Any = None
+    ) -> dict[str, Any]:
         return mean_increments(values, sample_weight)
 
     def value(self, sums: Sums) -> Any:
@@ -161,7 +164,10 @@ class Sum(Metric):
         6.0
     """
 
-    def increments(self, values: Any, sample_weight: Any = None) -> dict[str, Any]:  # type: ignore[override]  # one operand
+    # Of one operand, where other metrics compare two.
+    def increments(  # type: ignore[override]
+        self, values: Any, sample_weight: Any = None
+    ) -> dict[str, Any]:
         values = tensor(values)
         if sample_weight is not None:
             values = values * cast(match_rank(tensor(sample_weight), values), str(values.dtype))
