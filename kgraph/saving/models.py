@@ -88,9 +88,12 @@ def _write(file: Any, model: Any, include_optimizer: bool) -> None:
 
 
 def _random_state(model: Any) -> dict[str, Any]:
-    """The step counter, and the stream of each layer that draws."""
+    """The step counter, and the class and the stream of each layer that draws.
+
+    Not the layer's name: a cell is in no configuration by name, so a copy has another.
+    """
     layers = [layer for layer in model.flattened_layers() if hasattr(layer, "stream")]
-    streams = [[layer.name, layer.stream] for layer in layers]
+    streams = [[type(layer).__name__, layer.stream] for layer in layers]
     return {"step": int(model.rng_step), "streams": streams}
 
 
@@ -200,8 +203,8 @@ def _restore_random(file: Any, model: Any) -> None:
         return
     state = read_json(text)
     layers = [layer for layer in model.flattened_layers() if hasattr(layer, "stream")]
-    names, streams = zip(*state["streams"], strict=True) if state["streams"] else ((), ())
-    if list(names) != [layer.name for layer in layers]:
+    kinds, streams = zip(*state["streams"], strict=True) if state["streams"] else ((), ())
+    if list(kinds) != [type(layer).__name__ for layer in layers]:
         warnings.warn(
             "The layers that draw random numbers are not those of the file: dropout draws others.",
             stacklevel=7,

@@ -16,6 +16,7 @@ from saving_process import data, train
 from kgraph import ops
 from kgraph.activations import hard_sigmoid_3
 from kgraph.layers import (
+    LSTM,
     BatchNormalization,
     Dense,
     Dropout,
@@ -23,6 +24,7 @@ from kgraph.layers import (
     Input,
     Lambda,
     Layer,
+    Reshape,
 )
 from kgraph.losses import MeanSquaredError
 from kgraph.models import Model, Sequential, load_model, save_model
@@ -153,6 +155,18 @@ def test_training_goes_on_bit_for_bit_in_another_process(tmp_path):
         with np.load(tmp_path / f"{name}.npz") as found:
             stored = [found[f"arr_{i}"] for i in range(len(found))]
         assert equal(stored, state(model)), name
+
+
+def test_dropout_inside_of_a_recurrent_layer_goes_on():
+    """The cell has a name of its own, which no configuration holds."""
+    lstm = LSTM(3, dropout=0.2, recurrent_dropout=0.2)
+    model = Sequential([Reshape((5, 1), input_shape=(5,)), lstm, Dense(2)])
+    model.compile("sgd", "mse")
+    train(model, 1)
+    other = again(model)
+    train(model, 2)
+    train(other, 2)
+    assert equal(state(model), state(other))
 
 
 def test_changing_the_learning_rate_and_saving_again_keeps_everything():
