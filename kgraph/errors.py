@@ -24,7 +24,16 @@ class VerifyError(KGraphError, ValueError):
 
 
 class ParseError(KGraphError, ValueError):
-    """A text or JSON form of a graph cannot be read."""
+    """A text or JSON form of a graph cannot be read.
+
+    Args:
+        message: what is wrong, and where.
+        fault: of which kind: "syntax", "version", "structure", "type" or "values".
+    """
+
+    def __init__(self, message: str, fault: str = "structure") -> None:
+        super().__init__(message)
+        self.fault = fault
 
 
 class GradientError(KGraphError, ValueError):

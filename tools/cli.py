@@ -3,16 +3,30 @@
 from __future__ import annotations
 
 import argparse
+import difflib
+import importlib
 import os
+import platform
 import sys
+import tempfile
+import traceback
 from collections.abc import Sequence
+from typing import Any, NoReturn
+
+import numpy as np
 
 import kgraph
-from kgraph.tools import bench, demo, draw, passes
-from kgraph.tools.complaints import USAGE
+from kgraph.errors import KGraphError, MemoryBudgetError, explain
+from kgraph.tools.complaints import INTERRUPTED, USAGE, CommandError, report
+from kgraph.tools.terminal import Terminal, log, talking, verbosity
 
-COMMANDS = (draw, demo, bench, passes)
-INTERRUPTED = 130
+# Command -> its file in this folder; only the one that is called is imported.
+COMMANDS = {
+    "viz": "draw",
+    "demo": "demo",
+    "bench": "bench",
+    "passes": "passes",
+}
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -22,25 +36,21 @@ def main(argv: Sequence[str] | None = None) -> int:
         argv: arguments after the program's name; default those of the process.
 
     Returns:
-        The exit code: 0 ok, 2 usage, 3 a program is missing, 4 bad input, 130 interrupted.
+        The exit code: 0 ok, 1 the answer is no, 2 usage, 3 something is not installed, 4 bad input,
+        5 the graph failed while it ran, 6 a limit, 7 an error of kgraph, 130 interrupted.
 
     Example:
         >>> main(["--version"])
         kgraph 0.1.0
         0
     """
-    parser = build_parser()
+    words = list(sys.argv[1:] if argv is None else argv)
     try:
-        args = parser.parse_args(argv)
-    except SystemExit as leaving:  # argparse has printed its message
-        return int(leaving.code or 0)
-    if args.run is None:
-        parser.print_help(sys.stderr)
-        return USAGE
-    try:
-        code = int(args.run(args))
+        code = _run(words)
         sys.stdout.flush()
         return code
+    except SystemExit as leaving:  # argparse has printed help or the version
+        return int(leaving.code or 0)
     except KeyboardInterrupt:
         return INTERRUPTED
     except BrokenPipeError:
@@ -49,15 +59,105 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 0
 
 
-def build_parser() -> argparse.ArgumentParser:
-    """The parser with all commands."""
-    parser = argparse.ArgumentParser(prog="kgraph", description="A graph compiler for Keras models")
+def _run(words: Sequence[str]) -> int:
+    try:
+        parser = build_parser([name for name in COMMANDS if name in words])
+        args = parser.parse_args(words)
+    except CommandError as complaint:
+        return report(complaint, "--json" in words)
+    if args.run is None:
+        parser.print_help(sys.stderr)
+        return USAGE
+    with talking(Terminal(args.verbosity, args.color, args.log_json)):
+        try:
+            code = int(args.run(args))
+            log("end", command=args.command, code=code)
+            return code
+        except BrokenPipeError:
+            raise
+        except Exception as error:
+            if verbosity() > 0:
+                traceback.print_exc()
+            return report(_complaint_of(error, words), getattr(args, "json", False))
+
+
+def _complaint_of(error: Exception, words: Sequence[str]) -> CommandError:
+    """The error of the catalogue; what no command expected is kgraph's own fault."""
+    if isinstance(error, CommandError):
+        return error
+    if isinstance(error, (MemoryBudgetError, MemoryError)):
+        return CommandError("E0601", str(error) or "not enough memory")
+    if isinstance(error, KGraphError):
+        return CommandError("E0411", str(error))
+    return CommandError("E0701", _saved(error, words))
+
+
+def _saved(error: Exception, words: Sequence[str]) -> str:
+    """Writes the traceback to a file of its own and says so."""
+    number, path = tempfile.mkstemp(prefix="kgraph-", suffix=".log")
+    with open(number, "w", encoding="utf-8") as file:
+        file.write(f"kgraph {' '.join(words)}\nkgraph {kgraph.__version__}, NumPy {np.__version__}")
+        file.write(f", Python {platform.python_version()}, {platform.platform()}\n\n")
+        traceback.print_exception(error, file=file)
+    summary = str(error).split("\n", 1)[0]
+    return explain(f"{type(error).__name__}: {summary}"[:300], where=path,
+                   hint="this is a fault of kgraph: please report it with that file")  # fmt: skip
+
+
+def build_parser(names: Sequence[str] = ()) -> argparse.ArgumentParser:
+    """The parser.
+
+    Args:
+        names: commands that it will know; default all.
+    """
+    parser = _Parser(prog="kgraph", description="A graph compiler for Keras models")
     parser.add_argument("--version", action="version", version=f"kgraph {kgraph.__version__}")
-    parser.set_defaults(run=None)
-    subparsers = parser.add_subparsers(title="commands", metavar="COMMAND")
-    for command in COMMANDS:
-        command.add_parser(subparsers)
+    loud = parser.add_mutually_exclusive_group()
+    loud.add_argument("-v", "--verbose", dest="verbosity", action="store_const", const=1,
+                      help="tracebacks of errors as well")  # fmt: skip
+    loud.add_argument("-q", "--quiet", dest="verbosity", action="store_const", const=-1,
+                      help="results and errors only")  # fmt: skip
+    parser.add_argument("--color", choices=("auto", "always", "never"), default="auto")
+    parser.add_argument("--log-json", metavar="FILE", help="append notes and errors to it")
+    parser.set_defaults(run=None, verbosity=0)
+    subparsers = parser.add_subparsers(title="commands", metavar="COMMAND", dest="command")
+    for name in names or COMMANDS:
+        importlib.import_module(f"kgraph.tools.{COMMANDS[name]}").add_parser(subparsers)
+    parser.commands = subparsers.choices
     return parser
+
+
+class _Parser(argparse.ArgumentParser):
+    """Raises its complaints, with the word that may have been meant."""
+
+    commands: Any = None
+
+    def parse_args(self, args: Any = None, namespace: Any = None) -> Any:
+        """As argparse, but knows the options of the command when it meets an unknown one."""
+        found, left = self.parse_known_args(args, namespace)
+        if left:
+            own = self.commands.get(found.command, self)
+            flags = [*own._option_string_actions, *self._option_string_actions]
+            self.error(f"unrecognized arguments: {' '.join(left)}{_meant(left[0], flags)}")
+        return found
+
+    def _check_value(self, action: argparse.Action, value: Any) -> None:
+        try:
+            super()._check_value(action, value)
+        except argparse.ArgumentError as error:
+            choices = COMMANDS if action.dest == "command" else action.choices
+            error.message += _meant(str(value), map(str, choices or ()))
+            raise
+
+    def error(self, message: str) -> NoReturn:
+        summary, _, meant = message.partition("\n  hint: ")
+        hint = meant or f"{self.prog} --help"
+        raise CommandError("E0101", explain(summary, hint=hint))
+
+
+def _meant(word: str, known: Any) -> str:
+    near = difflib.get_close_matches(word, list(known), 1, 0.5)
+    return f"\n  hint: did you mean {near[0]}?" if near else ""
 
 
 if __name__ == "__main__":

@@ -1,38 +1,66 @@
-"""What a command line calls a MODEL: a file of JSON, standard input, or an object in a module."""
+"""What a command line calls a MODEL: a file of JSON or HDF5, standard input, or a Python object."""
 
 from __future__ import annotations
 
+import argparse
 import importlib
+import importlib.util
 import os
+import re
 import sys
+import warnings
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from kgraph.errors import ParseError, explain
+import numpy as np
+
+from kgraph.errors import KGraphError, ParseError, explain
 from kgraph.ir.graph import Graph
-from kgraph.ir.serialize import load, loads
+from kgraph.ir.serialize import VERSION, load, loads
 from kgraph.ir.strict_json import read_json
+from kgraph.ir.variable import Variable
 from kgraph.models import Model, model_from_config
+from kgraph.saving.models import NO_TRAINING, load_model
+from kgraph.tools.complaints import CommandError
 
-HELP = "Keras model JSON or kgraph JSON (- is standard input), or py:MODULE:NAME"
+HELP = (
+    "Keras model JSON, kgraph JSON (- is standard input), a Keras .h5 file, or "
+    "py:MODULE:NAME or py:FILE.py:NAME"
+)
 _PREFIX = "py:"
+_HDF5 = b"\x89HDF\r\n\x1a\n"
+_CODES = {"syntax": "E0401", "version": "E0402", "structure": "E0411", "type": "E0412",
+          "values": "E0413"}  # fmt: skip
 
 
-def find_model(text: str) -> Any:
+def add_model(parser: argparse.ArgumentParser) -> None:
+    """Adds MODEL and `--weights` to a command."""
+    parser.add_argument("model", metavar="MODEL", help=HELP)
+    parser.add_argument(
+        "--weights", metavar="FILE", help="npz of `kgraph convert`, or .h5; default the model's"
+    )
+
+
+def find_model(text: str, weights: str | None = None) -> Any:
     """The model or graph that a text names.
 
     Args:
-        text: a file, whose content tells Keras model JSON from kgraph JSON; `-` for standard input;
-            or `py:module:name`, a model, a graph, or a function without arguments that makes one.
+        text: a file, whose content tells Keras model JSON, kgraph JSON and HDF5 apart; `-` for
+            standard input; or `py:module:name` or `py:file.py:name`, a model, a graph, or a
+            function without arguments that makes one.
+        weights: a file of weights to load.
 
     Returns:
         A `Model` or a `Graph`.
 
     Raises:
-        ParseError: it is none of these.
-        OSError: there is no such file.
+        CommandError: it is none of these, or the weights do not fit.
     """
-    return _import(text) if text.startswith(_PREFIX) else _read(text)
+    found = _import(text) if text.startswith(_PREFIX) else _read(text)
+    if weights is not None:
+        load_values(found, weights)
+    return found
 
 
 def graph_of(found: Any) -> Graph:
@@ -49,33 +77,131 @@ def graph_of(found: Any) -> Graph:
     return graph
 
 
+def named_states(found: Any) -> dict[str, Variable]:
+    """The variables of a model or graph by names that no two of them share.
+
+    Example:
+        >>> from kgraph.layers import Dense
+        >>> from kgraph.models import Sequential
+        >>> list(named_states(Sequential([Dense(1, input_dim=2, name="out")])))
+        ['out/kernel', 'out/bias']
+    """
+    states = list(found.states if isinstance(found, Graph) else found.weights)
+    names: dict[str, Variable] = {}
+    for state in states:
+        name, number = state.name, 1
+        while name in names:
+            name, number = f"{state.name}_{number}", number + 1
+        names[name] = state
+    return names
+
+
+def load_values(found: Any, path: str) -> None:
+    """Gives the variables of a model or graph the values of an `.npz` or `.h5` file.
+
+    Raises:
+        CommandError: the file cannot be read, or lacks or misfits a variable.
+    """
+    if path.endswith(".npz") or isinstance(found, Graph):
+        _load_arrays(named_states(found), path)
+        return
+    try:
+        found.load_weights(path)
+    except (KGraphError, OSError, ValueError) as error:
+        raise CommandError("E0413", f"{path}: {error}") from error
+
+
+def _load_arrays(states: Mapping[str, Variable], path: str) -> None:
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            arrays = dict(file.items())
+    except (OSError, ValueError, EOFError) as error:
+        raise CommandError("E0413", f"{path} cannot be read: {error}") from error
+    for name, state in states.items():
+        if name not in arrays:
+            held = ", ".join(list(arrays)[:8])
+            raise CommandError("E0413", explain(f"{path} has no values of {name}", got=held))
+        if arrays[name].shape != state.value.shape or arrays[name].dtype != state.value.dtype:
+            got = f"{arrays[name].dtype}{list(arrays[name].shape)}"
+            raise CommandError(
+                "E0413", explain(f"{path}: {name} does not fit", expected=state.type, got=got)
+            )
+    for name, state in states.items():
+        state.assign(arrays[name])
+
+
 def _read(path: str) -> Any:
-    data = sys.stdin.buffer.read() if path == "-" else Path(path).read_bytes()
+    try:
+        data = sys.stdin.buffer.read() if path == "-" else Path(path).read_bytes()
+    except OSError as error:
+        raise CommandError("E0401", f"{path}: {error}") from error
+    try:
+        return _read_hdf5(path) if data.startswith(_HDF5) else _read_json(path, data)
+    except ParseError as error:
+        raise CommandError(_CODES[error.fault], f"{path}: {error}") from error
+
+
+def _read_json(path: str, data: bytes) -> Any:
     document = read_json(data)
     if not isinstance(document, dict) or not {"kgraph", "class_name"} & set(document):
-        raise ParseError("neither kgraph JSON nor Keras model JSON")
+        hint = f"kgraph JSON of version {VERSION} or older, or model.to_json() of Keras"
+        raise ParseError(explain("neither kgraph JSON nor Keras model JSON", hint=hint), "version")
     if "kgraph" in document:
         return loads(data) if path == "-" else load(path)
+    return _made(lambda: model_from_config(document))
+
+
+def _read_hdf5(path: str) -> Any:
+    if path == "-":
+        raise ParseError("HDF5 is not read from standard input", "version")
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", re.escape(NO_TRAINING))
+        return _made(lambda: load_model(path))
+
+
+def _made(make: Callable[[], Any]) -> Any:
     try:
-        return model_from_config(document)
+        return make()
     except Exception as error:
         # The file may be anything, and a layer may say whatever it likes about its arguments.
         raise ParseError(f"the model cannot be built: {type(error).__name__}: {error}") from error
 
 
 def _import(text: str) -> Any:
-    module, _, name = text.removeprefix(_PREFIX).partition(":")
-    if not module or not name:
-        raise ParseError(explain("cannot read the name", expected="py:module:name", got=text))
-    if os.getcwd() not in sys.path:
-        sys.path.insert(0, os.getcwd())
+    place, _, name = text.removeprefix(_PREFIX).rpartition(":")
+    if not place or not name:
+        raise CommandError(
+            "E0421",
+            explain(f"{text}: cannot read the name", expected="py:module:name or py:file.py:name"),
+        )
     try:
-        found = importlib.import_module(module)
+        found: Any = _module(place)
         for part in name.split("."):
             found = getattr(found, part)
-        made = found if isinstance(found, (Model, Graph)) else found()  # type: ignore[operator]
+        made = found if isinstance(found, (Model, Graph)) else found()
     except Exception as error:
-        raise ParseError(f"the model cannot be made: {type(error).__name__}: {error}") from error
+        hint = "modules are looked for in this folder and in PYTHONPATH"
+        message = f"{text}: the model cannot be made: {type(error).__name__}: {error}"
+        raise CommandError("E0421", explain(message, hint=hint)) from error
     if not isinstance(made, (Model, Graph)):
-        raise ParseError(explain(f"{text} is no model", expected="a Model or a Graph", got=made))
+        raise CommandError(
+            "E0421",
+            explain(f"{text} is no model", expected="a Model or a Graph", got=repr(made)[:200]),
+        )
     return made
+
+
+def _module(place: str) -> Any:
+    """A module by its name, or a file run as one."""
+    if os.getcwd() not in sys.path:
+        sys.path.insert(0, os.getcwd())
+    if not place.endswith(".py"):
+        return importlib.import_module(place)
+    name = f"kgraph_model_{Path(place).stem}"
+    spec = importlib.util.spec_from_file_location(name, place)
+    if spec is None or spec.loader is None:
+        raise ImportError(f"{place} is no Python file")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module  # where pickles and dataclasses look for it
+    spec.loader.exec_module(module)
+    return module

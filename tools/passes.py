@@ -32,7 +32,7 @@ from kgraph.runtime.executable import compile
 from kgraph.testing.failures import expression
 from kgraph.tools.bisection import bisect, load_check
 from kgraph.tools.complaints import BAD_INPUT, USAGE, complain
-from kgraph.tools.models import HELP, find_model, graph_of
+from kgraph.tools.models import add_model, find_model, graph_of
 
 # Op of an output -> the loss that a model of such an output is trained with.
 LOSSES = {"softmax": "categorical_crossentropy", "sigmoid": "binary_crossentropy"}
@@ -47,7 +47,7 @@ def add_parser(subparsers: Any) -> None:
         description="Compiles a model and shows a line a pass: milliseconds, nodes, flops and "
         "bytes before -> after, and the rules that fired.",
     )
-    parser.add_argument("model", metavar="MODEL", help=HELP)
+    add_model(parser)
     parser.add_argument(
         "--training", action="store_true", help="the training step instead of the prediction"
     )
@@ -93,7 +93,7 @@ class _UsageError(Exception):
 
 
 def _show(args: argparse.Namespace) -> int:
-    found = find_model(args.model)
+    found = find_model(args.model, args.weights)
     try:
         pipeline = default_pipeline()  # after the model's module, which may add passes of its own
     except ValueError as error:

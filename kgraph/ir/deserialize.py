@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from kgraph.errors import KGraphError, ParseError, VerifyError, explain
+from kgraph.errors import InferenceError, KGraphError, ParseError, VerifyError, explain
 from kgraph.ir.arrays import element_count, from_base64, from_numbers
 from kgraph.ir.attributes import Constant
 from kgraph.ir.body import Body
@@ -49,12 +49,26 @@ ReadArray = Callable[[TensorType, str], np.ndarray]
 class _FaultError(Exception):
     """A fault at `path` below the value that is being read."""
 
+    kind = "structure"
+
     def __init__(self, message: str, *path: object) -> None:
         super().__init__(message)
         self.message, self.path = message, path
 
     def under(self, *prefix: object) -> _FaultError:
-        return _FaultError(self.message, *prefix, *self.path)
+        return type(self)(self.message, *prefix, *self.path)
+
+
+class _VersionFaultError(_FaultError):
+    kind = "version"
+
+
+class _TypeFaultError(_FaultError):
+    kind = "type"
+
+
+class _ValuesFaultError(_FaultError):
+    kind = "values"
 
 
 def read_graph(text: str | bytes, arrays: Mapping[str, ReadArray]) -> Graph:
@@ -72,7 +86,8 @@ def read_graph(text: str | bytes, arrays: Mapping[str, ReadArray]) -> Graph:
         graph = _Reader(document, arrays).graph()
         verify(graph)
     except _FaultError as bad:
-        raise ParseError(explain(bad.message, where=pointer(bad.path) or "/")) from bad.__cause__
+        message = explain(bad.message, where=pointer(bad.path) or "/")
+        raise ParseError(message, bad.kind) from bad.__cause__
     except VerifyError as error:
         raise ParseError(f"the document is not a valid graph: {error}") from None
     return graph
@@ -89,7 +104,7 @@ def read_arrays(path: str | os.PathLike[str]) -> dict[str, ReadArray]:
     try:
         members = zipfile.ZipFile(path).namelist()
     except (zipfile.BadZipFile, OSError) as error:
-        raise ParseError(explain(f"cannot read {Path(path).name}", got=error)) from None
+        raise ParseError(explain(f"cannot read {Path(path).name}", got=error), "values") from None
 
     def read(type_: TensorType, name: str) -> np.ndarray:
         with zipfile.ZipFile(path) as file:
@@ -127,7 +142,7 @@ class _Reader:
         version = document["kgraph"]
         if type(version) is not int or version not in VERSIONS:
             known = ", ".join(map(str, VERSIONS))
-            raise _FaultError(
+            raise _VersionFaultError(
                 f"version {version!r} is not one that this kgraph reads ({known})", "kgraph"
             )
         self.document, self.arrays = document, arrays
@@ -194,7 +209,7 @@ class _Reader:
         node = self.make(op, inputs, data, expected)
         if node.types != expected:
             got = ", ".join(map(str, node.types))
-            raise _FaultError(f"the stored type is not the op's, which is {got}", "types")
+            raise _TypeFaultError(f"the stored type is not the op's, which is {got}", "types")
         return node
 
     def operands(self, numbers: list[Any]) -> tuple[Node, ...]:
@@ -293,8 +308,11 @@ class _Reader:
             return from_base64(_kind(data["base64"], str, "base64"), type_)
         name = data.get("npz")
         if not isinstance(name, str) or name not in self.arrays:
-            raise _FaultError("its array is not in the .npz beside the document", "npz")
-        return self.arrays[name](type_, name)
+            raise _ValuesFaultError("its array is not in the .npz beside the document", "npz")
+        try:
+            return self.arrays[name](type_, name)
+        except (ValueError, OSError) as error:
+            raise _ValuesFaultError(str(error), "npz") from error
 
     def find(self, number: Any) -> Node:
         if type(number) is not int or number < 0:
@@ -322,6 +340,8 @@ def _located(function: Callable[[Any], Any], value: Any, *path: object) -> Any:
         return function(value)
     except _FaultError as bad:
         raise bad.under(*path) from bad.__cause__
+    except InferenceError as error:
+        raise _TypeFaultError(str(error), *path) from error
     except (KGraphError, ValueError, OSError) as error:
         raise _FaultError(str(error), *path) from error
     except Exception as error:

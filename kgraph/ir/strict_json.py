@@ -71,7 +71,7 @@ def read_json(text: str | bytes) -> Any:
     )
     if faults:
         path, message = _locate(document)
-        raise ParseError(explain(message, where=pointer(path)))
+        raise ParseError(explain(message, where=pointer(path)), "syntax")
     return document
 
 
@@ -82,12 +82,12 @@ def _decode(text: str | bytes, **hooks: Callable[..., Any]) -> Any:
             text = text.decode("utf-8")
         return json.loads(text, **hooks)  # type: ignore[arg-type]  # each hook has its own name
     except UnicodeDecodeError as error:
-        raise ParseError(f"not JSON: byte {error.start} is not UTF-8") from None
+        raise ParseError(f"not JSON: byte {error.start} is not UTF-8", "syntax") from None
     except json.JSONDecodeError as error:
-        place = f"line {error.lineno}, column {error.colno}"
-        raise ParseError(explain(f"not JSON: {error.msg}", where=place)) from None
+        place = f"line {error.lineno}, column {error.colno}, character {error.pos}"
+        raise ParseError(explain(f"not JSON: {error.msg}", where=place), "syntax") from None
     except RecursionError:
-        raise ParseError("JSON is nested too deeply") from None
+        raise ParseError("JSON is nested too deeply", "syntax") from None
 
 
 def pointer(path: Iterable[object]) -> str:

@@ -176,7 +176,8 @@ def _fall_back(view: View, target: Path, summary: str, hint: str, rankdir: str) 
 
 
 def _complain(message: str, code: int) -> int:
-    print(f"kgraph: error: {message}", file=sys.stderr)
+    error = {USAGE: "E0101", MISSING_PROGRAM: "E0201"}[code]
+    print(f"kgraph: error[{error}]: {message}", file=sys.stderr)
     return code
 
 
