@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import contextvars
 import json
-import os
 import sys
 import time
 from collections.abc import Iterable, Iterator
@@ -80,8 +79,8 @@ def has_color(stream: TextIO) -> bool:
     asked = _CURRENT.get().color
     if asked != "auto":
         return asked == "always"
-    plain = os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb"
-    return stream.isatty() and not plain
+    known = Console(file=stream)  # it reads the variable, and what the terminal is
+    return known.is_terminal and not known.no_color and known.color_system is not None
 
 
 def paint(text: str, style: str) -> str:
