@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from kgraph.callbacks.base import Callback
@@ -41,6 +42,14 @@ class SwapEMAWeights(Callback):
                 f"Received: {self.model.optimizer!r}"
             )
         return found
+
+    def get_state(self) -> dict[str, Any]:
+        """Whether weights and averages stand in each other's place."""
+        return {"swapped": self.averages.swapped}
+
+    def set_state(self, state: Mapping[str, Any]) -> None:
+        """Takes what `get_state` returned."""
+        self.averages.swapped = state["swapped"]
 
     def _begin(self) -> None:
         self._measuring = not self.averages.swapped

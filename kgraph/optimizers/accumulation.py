@@ -50,6 +50,10 @@ class Accumulation:
         """The sums, in the order of the weights."""
         return list(self._of.values())
 
+    def kept_for(self, weight: Variable) -> Variable | None:
+        """The sum that belongs to a weight, None if it has none."""
+        return self._of.get(weight)
+
     def build(self, weights: Sequence[Variable], prefix: str) -> None:
         """Makes the sums of weights that have none yet."""
         for weight in weights:

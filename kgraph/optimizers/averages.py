@@ -50,6 +50,10 @@ class Averages:
         """The averages, in the order of the weights."""
         return list(self._of.values())
 
+    def kept_for(self, weight: Variable) -> Variable | None:
+        """The average that belongs to a weight, None if it has none."""
+        return self._of.get(weight)
+
     def build(self, weights: Sequence[Variable], prefix: str) -> None:
         """Makes the averages of weights that have none yet; they start as the weights."""
         for weight in weights:

@@ -347,6 +347,18 @@ class Optimizer:
         """The slots of each weight by name; those of small weights are windows on one vector."""
         return types.MappingProxyType(self._slots)
 
+    def arrays_of(self, weight: Variable) -> Slots:
+        """What is kept for a weight by name: its slots, its average, the sum of its gradients.
+
+        Args:
+            weight: one that has been trained; there is nothing for others.
+        """
+        found = dict(self._slots.get(weight, {}))
+        for name, kept in (("average", self.averages), ("gradient_sum", self._accumulation)):
+            own = None if kept is None else kept.kept_for(weight)
+            found.update({} if own is None else {name: own})
+        return found
+
     @property
     def weights(self) -> list[Variable]:
         """The counter, then each slot of all weights, in Keras 2's order; averages come last."""

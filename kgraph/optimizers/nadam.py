@@ -48,7 +48,7 @@ class Nadam(Optimizer):
         super().__init__(learning_rate, **options)
         self.beta_1, self.beta_2, self.schedule_decay = beta_1, beta_2, schedule_decay
         self.epsilon = config.epsilon() if epsilon is None else epsilon
-        self.m_schedule = self._scalar("m_schedule", np.float64(1.0))
+        self.m_schedule = self._scalar("m_schedule", np.ones((), "float64"))
 
     @property
     def slot_names(self) -> tuple[str, ...]:

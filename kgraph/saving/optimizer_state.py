@@ -1,7 +1,8 @@
-"""The state of an optimizer in a file: its counter and its slots, one array a weight and slot.
+"""The state of an optimizer in a file: what all weights share, then one array a weight and slot.
 
-Written under Keras 2.3's names and in its order; read from every Keras. Slots that several weights
-share are written weight by weight and read into their windows.
+Written under Keras 2.3's names and in its order; read from every Keras. Moving averages and sums of
+gradients, which Keras 2.3 has not, come last. Slots that several weights share are written weight
+by weight and read into their windows.
 """
 
 from __future__ import annotations
@@ -10,74 +11,78 @@ import warnings
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
-
 from kgraph.errors import FileFormatError, explain
 from kgraph.ir.variable import Variable
 from kgraph.saving import hdf5
+from kgraph.saving.optimizer_names import name_of, scalar_of, slot_of
 
-# Slots under the names that Keras 2.3 gives them, where these differ.
-_KERAS_2 = {"SGD": {"momentum": "moment"}}
 # What Keras 2.3 keeps although it does not use it: class -> (slot, whether of the weight's shape).
 _UNUSED = {"SGD": ("momentum", True), "Adam": ("vhat", False)}
-# Names of slots in files of all Kerases -> ours.
-_OURS = {
-    "SGD": {"momentum": "momentum", "m": "momentum"},
-    "Adam": {"m": "m", "v": "v", "vhat": "vhat", "momentum": "m", "velocity": "v",
-             "velocity_hat": "vhat"},
-    "RMSprop": {"accumulator": "accumulator", "rms": "accumulator", "velocity": "accumulator",
-                "momentum": "momentum", "mean": "mean", "mg": "mean", "average_gradient": "mean"},
-}  # fmt: skip
-_COUNTERS = ("iterations", "iteration", "iter")
-_RATES = ("learning_rate", "lr")
+# Attribute of the group that says that weights and averages stand in each other's place.
+_SWAPPED = "kgraph_swapped"
 STALE = (
     "Error in loading the saved optimizer state. As a result, your model is starting with a "
     "freshly initialized optimizer."
 )
+Named = list[tuple[str, Any]]
 
 
 def write_state(group: Any, optimizer: Any, weights: Sequence[Variable]) -> None:
-    """Writes the counter and the slots of an optimizer that has made a step.
+    """Writes the state of an optimizer that has made a step.
 
     Args:
         group: of the file; gets a group `optimizer_weights`.
         optimizer: whose state.
         weights: the weights that it trains, in order.
     """
-    if not any(weight in optimizer.slots for weight in weights):
+    trained = [weight for weight in weights if weight in optimizer.slots]
+    if not trained:
         return
     inner = group.create_group("optimizer_weights")
     kind = type(optimizer).__name__
     names = [f"{kind}/iterations:0"]
     inner.create_dataset(names[0], data=optimizer.iterations.value.astype("int64"))
-    for slot in optimizer.slot_names:
-        for i, weight in enumerate(weights):
-            own = optimizer.slots.get(weight)
-            names.append(_name(kind, slot, i))
-            _write_array(inner, names[-1], weight, None if own is None else own[slot].value)
+    for state in optimizer.states:
+        names.append(f"{kind}/{_last(state)}:0")
+        inner.create_dataset(names[-1], data=state.value)
+    kept = list(optimizer.arrays_of(trained[0]))
+    slots = optimizer.slot_names
+    for slot in kept[: len(slots)]:
+        names += _write_arrays(inner, optimizer, slot, weights)
     unused, full = _UNUSED.get(kind, (None, False))
-    if unused is not None and unused not in optimizer.slot_names:
+    if unused is not None and unused not in slots:
         for i, weight in enumerate(weights):
-            names.append(_name(kind, unused, i))
+            names.append(name_of(kind, unused, i))
             shape = weight.value.shape if full else (1,)
             inner.create_dataset(names[-1], shape, weight.dtype)  # zeros, which take no room
+    for slot in kept[len(slots) :]:
+        names += _write_arrays(inner, optimizer, slot, weights)
     hdf5.write_names(inner, "weight_names", names)
+    if optimizer.averages is not None and optimizer.averages.swapped:
+        inner.attrs[_SWAPPED] = b"yes"
 
 
-def _name(kind: str, slot: str, index: int) -> str:
-    return f"training/{kind}/{_KERAS_2.get(kind, {}).get(slot, slot)}_{index}:0"
+def _last(variable: Variable) -> str:
+    return variable.name.rpartition("/")[2]
 
 
-def _write_array(group: Any, name: str, weight: Variable, value: np.ndarray | None) -> None:
-    """A slot; that of a weight that no step has changed is zeros, which take no room."""
-    if value is None:
-        group.create_dataset(name, weight.value.shape, weight.dtype)
-    else:
-        group.create_dataset(name, data=value)
+def _write_arrays(group: Any, optimizer: Any, slot: str, weights: Sequence[Variable]) -> list[str]:
+    """A slot of all weights; that of a weight that no step has changed is what it starts with."""
+    names = [name_of(type(optimizer).__name__, slot, i) for i in range(len(weights))]
+    start = optimizer.slot_starts.get(slot, 0.0)
+    for name, weight in zip(names, weights, strict=True):
+        own = optimizer.arrays_of(weight)
+        if slot in own:
+            group.create_dataset(name, data=own[slot].value)
+        elif slot == "average":
+            group.create_dataset(name, data=weight.value)
+        else:  # one number, which takes no room
+            group.create_dataset(name, weight.value.shape, weight.dtype, fillvalue=start)
+    return names
 
 
 def read_state(group: Any, optimizer: Any, weights: Sequence[Variable]) -> None:
-    """Reads the counter and the slots that any Keras wrote; warns if they do not fit.
+    """Reads the state that any Keras wrote; warns if it does not fit.
 
     Args:
         group: `optimizer_weights` of a file.
@@ -98,26 +103,21 @@ def read_state(group: Any, optimizer: Any, weights: Sequence[Variable]) -> None:
     values = [hdf5.read_array(data) for _, data in found]
     for (variable, _), value in zip(found, values, strict=True):
         variable.assign(value)
+    if optimizer.averages is not None:
+        optimizer.averages.swapped = hdf5.read_text(group, _SWAPPED) == "yes"
 
 
 def _place(
-    optimizer: Any, weights: Sequence[Variable], arrays: Sequence[tuple[str, Any]]
+    optimizer: Any, weights: Sequence[Variable], arrays: Named
 ) -> list[tuple[Variable, Any]]:
     """Pairs the optimizer's variables with arrays of their shapes."""
-    pairs: list[tuple[Variable, Any]] = []
-    rest = []
-    for name, data in arrays:
-        last = name.rpartition("/")[2]
-        if last in _COUNTERS and not data.shape:
-            pairs.append((optimizer.iterations, data))
-        elif last in _RATES and not data.shape:
-            pairs.append((optimizer.learning_rate, data))
-        else:
-            rest.append((name, data))
-    slots = optimizer.slot_names
-    for slot, found in zip(slots, _by_slot(optimizer, rest, len(weights)), strict=True):
-        own = [optimizer.slots[weight][slot] for weight in weights]
-        shapes, stored = [v.value.shape for v in own], [data.shape for data in found]
+    pairs, rest = _place_scalars(optimizer, arrays)
+    own: dict[str, list[Variable]] = {}
+    for weight in weights:
+        for slot, variable in optimizer.arrays_of(weight).items():
+            own.setdefault(slot, []).append(variable)
+    for slot, found in _by_slot(optimizer, list(own), rest, len(weights)).items():
+        shapes, stored = [v.value.shape for v in own[slot]], [data.shape for data in found]
         if shapes != stored:
             raise FileFormatError(
                 explain(
@@ -126,33 +126,47 @@ def _place(
                     got=f"{len(stored)} arrays of shapes {stored}"[:300],
                 )
             )
-        pairs += zip(own, found, strict=True)
+        pairs += zip(own[slot], found, strict=True)
     return pairs
 
 
-def _by_slot(optimizer: Any, arrays: Sequence[tuple[str, Any]], count: int) -> list[list[Any]]:
-    """The arrays of each slot: by what their names say, else one slot after the other."""
-    kinds = [_slot_of(type(optimizer).__name__, name) for name, _ in arrays]
-    if None in kinds:  # before Keras 2.3 all are called "Variable"
-        parts = range(len(optimizer.slot_names))
-        return [[data for _, data in arrays[k * count : (k + 1) * count]] for k in parts]
-    return [
-        [data for kind, (_, data) in zip(kinds, arrays, strict=True) if kind == slot]
-        for slot in optimizer.slot_names
-    ]
+def _place_scalars(optimizer: Any, arrays: Named) -> tuple[list[tuple[Variable, Any]], Named]:
+    """The numbers that all weights share by their names, and the arrays that are left.
 
-
-def _slot_of(kind: str, name: str) -> str | None:
-    """Our name of the slot that a path in a file speaks of: .../m_0, .../kernel/m, Adam/m/..., or
-    adam/dense_kernel_momentum.
+    A number without a telling name is the next in the order of Keras 2.3; where slots have no names
+    either, only before these, for a weight may be a number. What a file has not stays as it is:
+    Keras 2.2 keeps no counter for some classes, and not Nadam's product.
     """
-    ours = {
-        **_OURS.get(kind, {}),
-        **{theirs: own for own, theirs in _KERAS_2.get(kind, {}).items()},
-    }
-    parts = name.split("/")
-    base, _, number = parts[-1].rpartition("_")
-    # Longer words first: "velocity_hat" before "hat" or "velocity".
-    ends = [w for w in sorted(ours, key=len, reverse=True) if parts[-1].endswith(f"_{w}")]
-    words = [base if number.isdigit() else parts[-1], *parts[1:2], *ends[:1]]
-    return next((ours[w] for w in words if w in ours), None)
+    kind, slots = type(optimizer).__name__, optimizer.slot_names
+    words = [slot_of(kind, slots, name) for name, _ in arrays]
+    telling = any(words)
+    own = {"iterations": optimizer.iterations, **{_last(v): v for v in optimizer.states}}
+    known = [name for name, data in arrays if not data.shape and scalar_of(name) in own]
+    waiting = {n: v for n, v in own.items() if n not in map(scalar_of, known)}
+    pairs: list[tuple[Variable, Any]] = []
+    rest: Named = []
+    for (name, data), slot in zip(arrays, words, strict=True):
+        word = scalar_of(name)
+        if data.shape:
+            rest.append((name, data))
+        elif word in own:
+            pairs.append((own[word], data))
+        elif word == "learning_rate":
+            rate = optimizer.learning_rate
+            pairs += [(rate, data)] if isinstance(rate, Variable) else []
+        elif waiting and slot is None and (telling or not rest):
+            pairs.append((waiting.pop(next(iter(waiting))), data))
+        else:
+            rest.append((name, data))
+    return pairs, rest
+
+
+def _by_slot(optimizer: Any, slots: Sequence[str], arrays: Named, count: int) -> dict[str, Any]:
+    """The arrays of each slot: by what their names say, else one slot after the other."""
+    kind = type(optimizer).__name__
+    kinds = [slot_of(kind, optimizer.slot_names, name) for name, _ in arrays]
+    if None in kinds:  # before Keras 2.3 all are called "Variable"
+        values = [data for _, data in arrays]
+        return {s: values[k * count : (k + 1) * count] for k, s in enumerate(slots)}
+    pairs = list(zip(kinds, arrays, strict=True))
+    return {slot: [data for kind, (_, data) in pairs if kind == slot] for slot in slots}
