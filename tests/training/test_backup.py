@@ -2,64 +2,101 @@
 
 from __future__ import annotations
 
-import os
+import contextlib
+import multiprocessing
+import multiprocessing.forkserver
 import random
 import signal
-import subprocess
-import sys
 import time
-from pathlib import Path
 
 import numpy as np
 import pytest
+from resumed_run import train
 
 from kgraph.callbacks import BackupAndRestore, Callback, EarlyStopping
 from kgraph.layers import Dense, Dropout
-from kgraph.models import Sequential
+from kgraph.models import Sequential, load_model
 from kgraph.optimizers import SGD, Adam
 
-ROOT = Path(__file__).resolve().parents[2]
-SCRIPT = Path(__file__).with_name("resumed_run.py")
+KILLS = 20
 
 
-def start(folder, pause=0.0):
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    command = [sys.executable, str(SCRIPT), str(folder), str(pause)]
-    return subprocess.Popen(command, env=environment)
+@pytest.fixture(scope="module")
+def start():
+    """Starts runs; they are forked from a process that has imported everything."""
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["resumed_run"])
+
+    def begin(folder, pause=0.0):
+        reader, writer = context.Pipe(duplex=False)
+        process = context.Process(target=train, args=(str(folder), writer, pause))
+        process.start()
+        writer.close()
+        return process, reader
+
+    yield begin
+    multiprocessing.forkserver._forkserver._stop()  # it would outlive the module
 
 
-def until_backup(process, path, before):
-    """Waits until a new backup is there or the process has ended."""
-    while process.poll() is None:
-        if path.exists() and path.stat().st_mtime_ns != before:
-            return path.stat().st_mtime_ns
-        time.sleep(0.002)
-    return before
+def wait_for(reader, word, times):
+    """Reads what the run says of itself until it has said it so often, or has ended."""
+    with contextlib.suppress(EOFError):
+        while times:
+            times -= reader.recv() == word
 
 
-def test_a_process_that_is_killed_anywhere_goes_on_with_the_same_bits(tmp_path):
+def kill_somewhere(start, folder, moments, number):
+    """Starts the run and kills it: at its start, among its batches, or while it writes a file."""
+    process, reader = start(folder, pause=0.004)
+    place = ("batch", "file", "file", None)[number % 4]
+    if place:
+        wait_for(reader, place, moments.randrange(1, 6))
+    time.sleep(moments.uniform(0.0, 0.008 if place else 0.4))
+    process.kill()
+    process.join()
+    reader.close()
+    return process.exitcode
+
+
+def load_all(folder, seen):
+    """Loads every file under its own name that the run has written since the last time."""
+    for path in folder.glob("*.h5"):
+        if seen.get(path) == (stamp := path.stat().st_mtime_ns):
+            continue
+        seen[path] = stamp
+        if path.name.startswith("epoch"):
+            load_model(folder / "best.h5").load_weights(path)
+        else:
+            assert int(load_model(path).optimizer.iterations) > 0
+    for path in (folder / "backup").glob("*.npz"):
+        with np.load(path) as file:
+            assert all(file[name].size >= 0 for name in file.files)
+
+
+def test_a_process_that_is_killed_anywhere_goes_on_with_the_same_bits(tmp_path, start):
     whole, killed = tmp_path / "whole", tmp_path / "killed"
     whole.mkdir()
     killed.mkdir()
-    reference, moments, kills, seen = start(whole), random.Random(1), 0, 0
-    backup = killed / "backup" / "training.npz"
-    for _ in range(3):
-        process = start(killed, pause=0.01)
-        seen = until_backup(process, backup, seen)
-        time.sleep(moments.uniform(0.0, 0.2))
-        if process.poll() is None:
-            process.send_signal(signal.SIGKILL)
-            kills += 1
-        process.wait()
-    last = start(killed)
-    assert last.wait() == 0
-    assert reference.wait() == 0
-    assert kills >= 2
+    reference, moments, seen = start(whole)[0], random.Random(1), {}
+    for number in range(KILLS):
+        ended = kill_somewhere(start, killed, moments, number)
+        assert ended == -signal.SIGKILL, "the run was over before"
+        load_all(killed, seen)
+    assert list(killed.glob(".*.partial")), "no kill came while a file was written"
+    for process in (reference, start(killed)[0]):
+        process.join()
+        assert process.exitcode == 0
     expected, found = np.load(whole / "weights.npz"), np.load(killed / "weights.npz")
-    assert len(expected["loss"]) == len(found["loss"])
     for name in expected.files:
         np.testing.assert_array_equal(found[name], expected[name], err_msg=name)
-    assert not backup.exists()
+    files = sorted(path.name for path in whole.glob("*.h5"))
+    assert sorted(path.name for path in killed.glob("*.h5")) == files
+    for name in ("last.h5", "best.h5"):
+        ours, theirs = load_model(killed / name), load_model(whole / name)
+        for model, other in ((ours, theirs), (ours.optimizer, theirs.optimizer)):
+            for a, b in zip(model.get_weights(), other.get_weights(), strict=True):
+                np.testing.assert_array_equal(a, b)
+    assert not (killed / "backup" / "training.npz").exists()
 
 
 class Stop(Callback):

@@ -10,9 +10,9 @@ import urllib.parse
 import numpy as np
 import pytest
 
-from kgraph.callbacks import CSVLogger, Logs, ModelCheckpoint, RemoteMonitor
+from kgraph.callbacks import CSVLogger, LambdaCallback, Logs, ModelCheckpoint, RemoteMonitor
 from kgraph.layers import Dense
-from kgraph.models import Sequential
+from kgraph.models import Sequential, load_model
 from kgraph.optimizers import SGD
 
 X, Y = np.arange(10.0).reshape(10, 1) / 10, np.zeros((10, 1))
@@ -51,11 +51,18 @@ def test_checkpoints_of_every_epoch(tmp_path, capsys):
     assert f"Epoch 00002: saving model to {seen[0]}\n" in capsys.readouterr().out
 
 
-def test_whole_models_are_saved_by_save(tmp_path):
-    calls, trained = [], model()
-    trained.save = lambda path, overwrite: calls.append((path, overwrite))
-    fit([ModelCheckpoint(tmp_path / "m{epoch}.keras")], trained, epochs=2)
-    assert calls == [(str(tmp_path / f"m{n}.keras"), True) for n in (1, 2)]
+def test_whole_models_are_files_that_load(tmp_path):
+    trained, weights = model(), []
+    each, best = tmp_path / "m{epoch}.h5", tmp_path / "best.h5"
+    keep = LambdaCallback(on_epoch_end=lambda *_: weights.append(trained.get_weights()[0].item()))
+    writers = [ModelCheckpoint(each), ModelCheckpoint(best, save_best_only=True)]
+    fit([keep, *writers], trained, epochs=2)
+    loaded = [load_model(tmp_path / f"{name}.h5") for name in ("m1", "m2", "best")]
+    assert [m.get_weights()[0].item() for m in loaded] == [*weights, weights[-1]]
+    assert [int(m.optimizer.iterations) for m in loaded] == [2, 4, 4]
+    assert len(list(tmp_path.iterdir())) == 3
+    with pytest.raises(FileExistsError):
+        fit([ModelCheckpoint(tmp_path / "m1.h5" / "inside.h5")], trained)
 
 
 def feed(callback, values, name="val_loss"):
