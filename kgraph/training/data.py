@@ -5,7 +5,7 @@ Everything is cast once, before the first batch; an array of the right dtype is 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -35,8 +35,21 @@ def as_arrays(
     return [fit_type(a, n, t, kind) for a, n, t in zip(found, names, types, strict=True)]
 
 
-def pick(data: Any, names: Sequence[str], kind: str) -> list[np.ndarray]:
-    """One array a name, without a look at shapes."""
+def pick(
+    data: Any,
+    names: Sequence[str],
+    kind: str,
+    read: Callable[[Any, str], Any] | None = None,
+) -> list[Any]:
+    """One array a name, without a look at shapes.
+
+    Args:
+        data: an array, a list of arrays, or a dict by name.
+        names: names of the inputs or targets.
+        kind: "input" or "target", for messages.
+        read: makes an array of a value; default `as_array`.
+    """
+    read = read or as_array
     if not names:
         if data is None or (hasattr(data, "__len__") and len(data) == 0):
             return []
@@ -45,23 +58,24 @@ def pick(data: Any, names: Sequence[str], kind: str) -> list[np.ndarray]:
         )
     if data is None:
         data = {}
-    if isinstance(data, Mapping):
+    if isinstance(data, Mapping) and not is_array(data):
         for name in names:
             if name not in data:
                 raise ValueError(
                     f'No data provided for "{name}". Need data for each key in: {list(names)}'
                 )
         check_keys(kind, data, names)
-        return [as_array(data[name], kind) for name in names]
+        return [read(data[name], kind) for name in names]
     if isinstance(data, (list, tuple)):
-        return _from_list(list(data), names, kind)
-    array = as_array(data, kind)
+        _check_list(data, names, kind)
+        return [read(entry, kind) for entry in data]
+    array = read(data, kind)
     if len(names) > 1:
         raise _wrong_count([array], names, kind)
     return [array]
 
 
-def _from_list(data: list[Any], names: Sequence[str], kind: str) -> list[np.ndarray]:
+def _check_list(data: Sequence[Any], names: Sequence[str], kind: str) -> None:
     if not all(is_array(entry) for entry in data):
         raise ValueError(
             f"Error when checking model {kind}: you are passing a list as input to your model, "
@@ -70,7 +84,6 @@ def _from_list(data: list[Any], names: Sequence[str], kind: str) -> list[np.ndar
         )
     if len(data) != len(names):
         raise _wrong_count(data, names, kind)
-    return [as_array(entry, kind) for entry in data]
 
 
 def _wrong_count(data: Sequence[Any], names: Sequence[str], kind: str) -> ValueError:
@@ -83,12 +96,14 @@ def _wrong_count(data: Sequence[Any], names: Sequence[str], kind: str) -> ValueE
 
 
 def is_array(value: Any) -> bool:
-    """Whether a value has a shape and a dtype, or is a pandas object or a sparse matrix."""
-    return any(hasattr(value, name) for name in ("__array__", "toarray"))
+    """Whether a value is an array, a tensor, a pandas object, a sparse matrix or rows of a file."""
+    if hasattr(value, "__array__") or hasattr(value, "toarray"):
+        return True
+    return hasattr(value, "shape") and hasattr(value, "dtype")
 
 
 def as_array(value: Any, kind: str) -> np.ndarray:
-    """One array, from pandas objects and SciPy's sparse matrices too.
+    """One array, from tensors, pandas objects, SciPy's sparse matrices and files' rows too.
 
     Raises:
         TypeError: it is no array.
@@ -97,7 +112,9 @@ def as_array(value: Any, kind: str) -> np.ndarray:
         return value
     if not is_array(value):
         raise TypeError(f"Error when checking model {kind}: {ONE_ARRAY}{str(value)[:200]}...")
-    return value.toarray() if hasattr(value, "toarray") else np.asarray(value)
+    if hasattr(value, "toarray"):
+        return value.toarray()
+    return np.asarray(value if hasattr(value, "__array__") else value[:])
 
 
 def fit_type(array: np.ndarray, name: str, type_: TensorType, kind: str) -> np.ndarray:
@@ -156,9 +173,9 @@ def data_type(shape: Sequence[int], like: Sequence[int | Dim], dtype: str) -> Te
 
 
 def check_counts(
-    inputs: Sequence[np.ndarray],
-    targets: Sequence[np.ndarray],
-    weights: Sequence[np.ndarray | None],
+    inputs: Sequence[Any],
+    targets: Sequence[Any],
+    weights: Sequence[Any],
 ) -> int:
     """The number of samples, which all arrays must share.
 
@@ -169,7 +186,7 @@ def check_counts(
     named = (("input", "x", inputs), ("target", "y", targets), ("sample_weight", "w", given))
     counts = []
     for kind, letter, arrays in named:
-        sizes = {len(a) for a in arrays}
+        sizes = {a.shape[0] for a in arrays}
         if len(sizes) > 1:
             raise ValueError(
                 f"All {kind} arrays ({letter}) should have the same number of samples. "

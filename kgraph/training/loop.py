@@ -5,33 +5,42 @@ A batch costs one `take` (or one copy, where rows are not shuffled) an input and
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import functools
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
-
-from kgraph.training.program import Step
 
 
 class Batches:
     """Arrays, cut into batches for a compiled step.
 
     Args:
-        step: the compiled step; its inputs take the arrays in this order.
+        step: the compiled `Step`; its inputs take the arrays in this order.
         arrays: one an input, of its dtype, all of one length.
         batch_size: samples in all batches but the last.
         steady: whether nobody writes a weight between the batches, so that what follows from
             weights alone is computed once, now.
+        shuffle: whether an epoch has an order of its own; "batch" keeps batches together.
 
     Attributes:
         samples: length of the arrays.
+        counted: whether progress counts samples, rather than steps.
         bounds: first row and the row after the last of each batch.
     """
 
+    counted = True
+
     def __init__(
-        self, step: Step, arrays: Sequence[np.ndarray], batch_size: int, steady: bool = False
+        self,
+        step: Any,
+        arrays: Sequence[np.ndarray],
+        batch_size: int,
+        steady: bool = False,
+        shuffle: bool | str = False,
     ) -> None:
         self.samples = len(arrays[0]) if arrays else 0
+        self._batch_size, self._shuffle = batch_size, shuffle
         starts = range(0, self.samples, batch_size)
         self.bounds = [(i, min(i + batch_size, self.samples)) for i in starts]
         self._lock, self._steady = step.lock, steady
@@ -48,6 +57,37 @@ class Batches:
 
     def __len__(self) -> int:
         return len(self.bounds)
+
+    def order(self) -> np.ndarray | None:
+        """Draws the order of an epoch's rows; None for as they are."""
+        return epoch_order(self.samples, self._batch_size, self._shuffle)
+
+    @property
+    def steps(self) -> int:
+        """Batches in an epoch."""
+        return len(self.bounds)
+
+    def ready(self) -> bool:
+        """Whether an epoch can begin: arrays never run out."""
+        return True
+
+    def skip(self, epochs: int) -> None:
+        """Leaves out epochs, which does not change arrays."""
+
+    def pieces(
+        self, first: int = 0, order: np.ndarray | None = None, bare: bool = False
+    ) -> Iterator[tuple[int, int, Callable[[], Any]]]:
+        """The number, the samples and the run of each batch of an epoch; a run returns the plan.
+
+        Args:
+            first: number of batches that are left out.
+            order: what `order` returned.
+            bare: whether NumPy's warnings are silenced by the caller.
+        """
+        run = self.run_bare if bare else self.run
+        for index in range(first, len(self.bounds)):
+            start, stop = self.bounds[index]
+            yield index, stop - start, functools.partial(run, index, order)
 
     def run(self, index: int, order: np.ndarray | None = None) -> Any:
         """Runs one batch.

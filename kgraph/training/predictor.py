@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import functools
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -12,13 +14,25 @@ from kgraph.callbacks import Callback, CallbackList
 from kgraph.callbacks.progress import ProgressBar
 from kgraph.ir import Graph, Node
 from kgraph.runtime.executable import compile as compile_graph
+from kgraph.training import old_names
 from kgraph.training.compilation import as_list
-from kgraph.training.data import as_array, as_arrays, check_counts
-from kgraph.training.program import Step
+from kgraph.training.data import as_array, as_arrays, check_counts, is_array
+from kgraph.training.feeding import (
+    Batching,
+    check_no_batches,
+    count_of,
+    first_batches,
+    input_columns,
+    open_stream,
+    values_of,
+)
+from kgraph.training.loop import Batches
+from kgraph.training.old_names import renamed
+from kgraph.training.program import Data, Step
 from kgraph.training.running import choose_batch_size, run_predict
-
-# Arguments of `fit`, `evaluate` and `predict` in Keras that change nothing about the result here.
-FIT_HINTS = ("max_queue_size", "workers", "use_multiprocessing")
+from kgraph.training.sources import Reading, Rows, Stream, StreamBatches, is_stream
+from kgraph.training.sources.rows import reads_rows
+from kgraph.training.sources.unpacking import unpack_inputs
 
 
 class Predictor:
@@ -42,13 +56,17 @@ class Predictor:
         """The keys under which the inputs are fed."""
         raise NotImplementedError
 
+    @renamed(old_names.MEASURE)
     def predict(
         self,
         x: Any,
         batch_size: int | None = None,
         verbose: Any = 0,
+        steps: int | None = None,
         callbacks: Callback | Sequence[Callback] | None = None,
-        **hints: Any,
+        max_queue_size: int | None = None,
+        workers: int | None = None,
+        use_multiprocessing: bool | None = None,
     ) -> Any:
         """The model's outputs, with dropout off and batch normalisation by its moving statistics.
 
@@ -56,8 +74,11 @@ class Predictor:
             x: inputs, as for `fit`.
             batch_size: samples in a step; default 32.
             verbose: 0 silent, 1 a progress bar.
+            steps: batches that are predicted; default all, a generator needs it.
             callbacks: get the `on_predict_` hooks.
-            **hints: `max_queue_size`, `workers` and `use_multiprocessing` are ignored.
+            max_queue_size: as for `fit`.
+            workers: as for `fit`.
+            use_multiprocessing: as for `fit`.
 
         Returns:
             An array with one row a sample, or a list of them for several outputs.
@@ -70,21 +91,57 @@ class Predictor:
             >>> model.predict(np.array([[1.0, 2.0], [3.0, 4.0]])).tolist()
             [[3.0], [7.0]]
         """
-        check_hints(hints, FIT_HINTS)
-        arrays, step = self._input_arrays(x), self._predict_step()
+        if is_stream(x) or steps is not None or any(map(reads_rows, values_of(x))):
+            reading = Reading(workers, use_multiprocessing, max_queue_size)
+            data = self._predict_stream(x, reading, batch_size, count_of("steps", steps))
+            with closing(data):
+                return self._predict_all(data, batch_size, as_verbosity(verbose), callbacks)
+        arrays = self._input_arrays(x)
         size = choose_batch_size(batch_size, self.inputs[0].shape[0])
         if len(arrays[0]) <= size and not verbose and not callbacks:
-            return self._predict_batch(step, arrays)
-        verbose = as_verbosity(verbose)
-        samples = len(arrays[0])
-        params = run_params(1, samples, size, verbose)
-        called = CallbackList(callback_list(callbacks), self, params)
-        bar = ProgressBar(samples, verbose) if verbose == 1 else None
-        with step.lock:
-            results = run_predict(step, arrays, size, called, bar)
+            return self._predict_batch(self._predict_step(), arrays)
+        data = Data(arrays, [], [], len(arrays[0]))
+        return self._predict_all(data, batch_size, as_verbosity(verbose), callbacks)
+
+    def _predict_stream(
+        self, x: Any, reading: Reading, batch_size: int | None, steps: int | None
+    ) -> Data | Stream:
+        """Data other than all rows of arrays: batches, rows of files, some rows."""
+        check_no_batches(x, batch_size=batch_size)
+        stream = open_stream(x, reading, steps, "steps")
+        self._build_for(stream)
+        if isinstance(stream, Stream):
+            return stream
+        size = choose_batch_size(batch_size, self.inputs[0].shape[0])
+        columns = input_columns(x, self.input_names)
+        if columns is not None:
+            return Stream(Rows(first_batches(columns, Batching(size, steps)), size, False))
+        arrays = self._input_arrays(x)
+        return first_batches(Data(arrays, [], [], len(arrays[0])), Batching(size, steps))
+
+    def _predict_all(
+        self, data: Data | Stream, batch_size: int | None, verbose: int, callbacks: Any
+    ) -> Any:
+        """The outputs for all batches."""
+        size = choose_batch_size(batch_size, self.inputs[0].shape[0])
+        params = run_params(1, data, size, verbose)
+        called, bar = CallbackList(callback_list(callbacks), self, params), make_bar(params)
+        step = self._predict_step()
+        if isinstance(data, Data):
+            steady = not called.watches_batches("predict")
+            with step.lock:
+                batches = Batches(step, data.inputs, size, steady)
+                results = run_predict(batches, data.samples, called, bar)
+        else:
+            results = run_predict(StreamBatches(data, self._predict_run), None, called, bar)
         if bar is not None:
             bar.finish({})
         return results[0] if len(results) == 1 else results
+
+    def _predict_run(self, batch: Any) -> tuple[Callable[[], Any], int]:
+        """What runs a batch of a stream, and the number of its samples."""
+        arrays = self._input_arrays(unpack_inputs(batch))
+        return functools.partial(self._predict_step().outputs, arrays), len(arrays[0])
 
     def predict_classes(self, x: Any, batch_size: int | None = None, verbose: int = 0) -> Any:
         """The classes that a model with one output predicts.
@@ -162,9 +219,13 @@ class Predictor:
 
     def _build_for(self, x: Any) -> None:
         """Gives a model without an input shape that of the data."""
-        if self.graph is None and x is not None:
-            first = as_array(x[0] if isinstance(x, (list, tuple)) and x else x, "input")
-            self.build((None, *(first.shape[1:] or (1,))))
+        if self.graph is not None or x is None:
+            return
+        if isinstance(x, Stream):
+            x = unpack_inputs(x.example())
+        values = values_of(x)
+        first = values[0] if values and is_array(values[0]) else as_array(x, "input")
+        self.build((None, *(first.shape[1:] or (1,))))
 
     def _input_arrays(self, x: Any) -> list[np.ndarray]:
         self._build_for(x)
@@ -181,8 +242,7 @@ class Predictor:
         return self._predictor[1]
 
     def _predict_batch(self, step: Step, arrays: list[np.ndarray]) -> Any:
-        with step.lock:
-            results = [output.copy() for output in step.run(arrays).outputs]
+        results = step.outputs(arrays)
         return results[0] if len(results) == 1 else results
 
 
@@ -211,19 +271,39 @@ def callback_list(callbacks: Any) -> list[Any]:
 
 def run_params(
     epochs: int,
-    samples: int,
+    data: Data | Stream,
     batch_size: int,
     verbose: int,
     names: Sequence[str] = (),
     validates: bool = False,
 ) -> dict[str, Any]:
-    """What callbacks are told about a run."""
+    """What callbacks are told about a run; None for what only the data's end will tell."""
+    streamed = isinstance(data, Stream)
     return {
-        "batch_size": batch_size,
+        "batch_size": None if streamed else batch_size,
         "epochs": epochs,
-        "steps": -(-samples // batch_size),
-        "samples": samples,
+        "steps": data.steps if isinstance(data, Stream) else -(-data.samples // batch_size),
+        "samples": data.samples,
         "verbose": verbose,
         "do_validation": validates,
         "metrics": [*names, *(f"val_{name}" for name in names if validates)],
     }
+
+
+def make_bar(params: Mapping[str, Any]) -> ProgressBar | None:
+    """The bar of `evaluate` and `predict`, which counts samples where they are known."""
+    if params["verbose"] != 1:
+        return None
+    samples = params["samples"]
+    return ProgressBar(params["steps"] if samples is None else samples, 1)
+
+
+@contextlib.contextmanager
+def closing(*data: Any) -> Iterator[None]:
+    """Ends what makes the batches of streams, also after an error."""
+    try:
+        yield
+    finally:
+        for given in data:
+            if isinstance(given, Stream):
+                given.close()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -16,6 +17,9 @@ from kgraph.runtime.binding import bind_shapes
 from kgraph.runtime.executable import Executable, compile
 from kgraph.training.compilation import Compilation
 from kgraph.training.data import as_arrays, check_counts
+from kgraph.training.loop import Batches
+from kgraph.training.sources import Stream, StreamBatches
+from kgraph.training.sources.unpacking import unpack
 from kgraph.training.step import (
     NO_LOSS,
     Forward,
@@ -34,6 +38,7 @@ from kgraph.training.targets import (
 from kgraph.training.totals import Totals
 
 _MOST_SHAPES = 64
+AnyBatches = Batches | StreamBatches
 
 
 @dataclass
@@ -106,6 +111,11 @@ class Step:
             plan.run(plan.feed(arrays))
         return plan
 
+    def outputs(self, arrays: Sequence[np.ndarray]) -> list[np.ndarray]:
+        """The outputs for one batch, copied."""
+        with self.lock:
+            return [output.copy() for output in self.run(arrays).outputs]
+
 
 class Program:
     """Everything that belongs to one `compile` of one model.
@@ -160,6 +170,36 @@ class Program:
         """The same data with class weights."""
         weights = with_class_weights(data.weights, class_weight, self.compiled.heads, data.targets)
         return Data(data.inputs, data.targets, weights, data.samples)
+
+    def read(self, batch: Any, class_weight: Any = None) -> Data:
+        """A batch of a stream, checked and cast."""
+        return self.data(*unpack(batch), class_weight)
+
+    def batches(
+        self,
+        kind: str,
+        data: Data | Stream,
+        batch_size: int,
+        shuffle: bool | str = False,
+        class_weight: Any = None,
+    ) -> AnyBatches:
+        """Data, as runs of a step of a kind.
+
+        Args:
+            kind: "train" or "evaluate".
+            data: arrays or a stream.
+            batch_size: samples in a batch of arrays.
+            shuffle: whether arrays get a new order in each epoch.
+            class_weight: weights of a stream's classes.
+        """
+        if isinstance(data, Data):
+            return Batches(self.step(kind, data), data.arrays, batch_size, shuffle=shuffle)
+
+        def run_of(batch: Any) -> tuple[Callable[[], Any], int]:
+            found = self.read(batch, class_weight)
+            return functools.partial(self.step(kind, found).run, found.arrays), found.samples
+
+        return StreamBatches(data, run_of)
 
     def step(self, kind: str, data: Data) -> Step:
         """The compiled step of a kind for data like these, built when it is first needed.

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import time
-from collections.abc import Container
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,26 +14,13 @@ import numpy as np
 from kgraph.callbacks import CallbackList, Logs, ProgbarLogger
 from kgraph.callbacks.progress import ProgressBar
 from kgraph.ir import Dim, Variable
-from kgraph.training.loop import Batches, epoch_order
-from kgraph.training.program import Data, Program, Step
+from kgraph.training.epochs import Epochs, Position, whole_number
+from kgraph.training.loop import Batches
+from kgraph.training.program import AnyBatches, Data, Program, Step
+from kgraph.training.sources import Stream
 from kgraph.training.totals import Totals
 
 DEFAULT_BATCH = 32
-
-
-@dataclass
-class Position:
-    """Where a run of `fit` is; a callback may set it before the first epoch.
-
-    Attributes:
-        epoch: the epoch that is under way or comes next, from 0.
-        batch: how many of its batches are done.
-        before: NumPy's random state before the epoch's rows were shuffled, None if they were not.
-    """
-
-    epoch: int
-    batch: int = 0
-    before: Any = None
 
 
 @dataclass
@@ -42,39 +30,41 @@ class Fit:
     Args:
         model: only its `stop_training` is used.
         program: the compiled steps.
-        train: training data.
-        validation: validation data or None.
+        train: training data, or a stream of batches.
+        validation: likewise, or None.
         batch_size: samples in a batch.
         validation_batch_size: the same for validation.
         shuffle: True, False or "batch".
+        epochs: which epochs run.
+        class_weight: weights of a stream's classes; those of data are in its sample weights.
         callbacks: all callbacks.
-        frequency: validation runs each so many epochs, or after the epochs listed (from 1).
         position: where the run is.
     """
 
     model: Any
     program: Program
-    train: Data
-    validation: Data | None
+    train: Data | Stream
+    validation: Data | Stream | None
     batch_size: int
     validation_batch_size: int
     shuffle: bool | str
-    callbacks: CallbackList
-    frequency: int | Container[int] = 1
+    epochs: Epochs
+    class_weight: Any = None
+    callbacks: CallbackList = field(default_factory=CallbackList)
     position: Position = field(default_factory=lambda: Position(0))
 
-    def run(self, first: int, epochs: int) -> None:
-        """Runs the epochs from `first` (counted from 0) up to `epochs`."""
-        train = Batches(self.program.step("train", self.train), self.train.arrays, self.batch_size)
-        check = None
+    def run(self) -> None:
+        """Runs the epochs."""
+        make, check = self.program.batches, None
+        train = make("train", self.train, self.batch_size, self.shuffle, self.class_weight)
         if self.validation is not None:
-            step = self.program.step("evaluate", self.validation)
-            check = Batches(step, self.validation.arrays, self.validation_batch_size)
-        self.position = Position(first)
+            check = make("evaluate", self.validation, self.validation_batch_size)
+        self.position = Position(self.epochs.first)
         self.callbacks.call("on_train_begin", Logs())
+        train.skip(self.position.epoch - self.epochs.first)
         logs = Logs()
-        for epoch in range(self.position.epoch, epochs):
-            if self.model.stop_training:
+        for epoch in range(self.position.epoch, self.epochs.last):
+            if self.model.stop_training or not train.ready():
                 break
             logs = Logs()
             self.callbacks.call("on_epoch_begin", epoch, logs)
@@ -82,7 +72,7 @@ class Fit:
                 self.totals.reset()
             whole = self._batches(train)
             logs.update(self.totals.results())
-            if check is not None and whole and due(epoch, self.frequency):
+            if check is not None and whole and self.epochs.checked(epoch) and check.ready():
                 measured = run_test(self.program, check, self.callbacks)
                 logs.update({f"val_{name}": value for name, value in measured.items()})
             self.position = Position(epoch + 1)
@@ -96,32 +86,40 @@ class Fit:
         """The running totals of training."""
         return self.program.totals["train"]
 
+    @functools.cached_property
+    def _step(self) -> Step:
+        """The step of training, that of an example where the batches are not known before."""
+        data = self.train
+        if isinstance(data, Stream):
+            data = self.program.read(data.example(), self.class_weight)
+        return self.program.step("train", data)
+
     @property
     def variables(self) -> list[Variable]:
         """All that training reads and writes, and the model's other weights."""
-        graph = self.program.step("train", self.train).executable.graph
+        graph = self._step.executable.graph
         own = [*self.model.weights, *self.program.compiled.optimizer.weights]
         found = [*own, self.program.rng_step, *self.totals.variables, *graph.states]
         return list(dict.fromkeys(found))
 
-    def _order(self, samples: int) -> np.ndarray | None:
-        """The rows of the epoch; those of an epoch that goes on are drawn again."""
+    def _order(self, batches: AnyBatches) -> np.ndarray | None:
+        """The order of the epoch; that of an epoch that goes on is drawn again."""
         place = self.position
         if place.before is None:
             place.before = np.random.get_state()
-            return epoch_order(samples, self.batch_size, self.shuffle)
+            return batches.order()
         now = np.random.get_state()
         np.random.set_state(place.before)
-        order = epoch_order(samples, self.batch_size, self.shuffle)
+        order = batches.order()
         np.random.set_state(now)
         return order
 
-    def _batches(self, batches: Batches) -> bool:
+    def _batches(self, batches: AnyBatches) -> bool:
         """Runs an epoch's batches; False if training was stopped before the last."""
-        order = self._order(batches.samples)
+        order = self._order(batches)
         bar = find_bar(self.callbacks)
-        if self.callbacks.watches_batches("train"):
-            return self._watched(batches, order, bar)
+        if not isinstance(batches, Batches) or self.callbacks.watches_batches("train"):
+            return self._each(batches, order, bar)
         results, clock = self.totals.results, time.perf_counter
         if bar is None or not bar.live:
             with np.errstate(all="ignore"):
@@ -134,44 +132,75 @@ class Fit:
                 bar.refresh(batches.bounds[index][1], results())
         return True
 
-    def _watched(self, batches: Batches, order: np.ndarray | None, bar: ProgressBar | None) -> bool:
-        """The same with batch hooks: losses in the logs are the batch's, metrics the epoch's."""
-        totals = self.totals
-        names = ["loss", *(h.log for h in self.program.compiled.heads if h.log is not None)]
-        seen, sums = totals.snapshot(names)
-        for index in range(self.position.batch, len(batches)):
-            start, stop = batches.bounds[index]
-            logs = Logs(batch=index, size=stop - start)
-            self.callbacks.call("on_train_batch_begin", index, logs)
-            batches.run(index, order)
-            logs.update(totals.results())
-            old, (seen, sums) = (seen, sums), totals.snapshot(names)
-            for name, now, before in zip(names, sums, old[1], strict=True):
-                logs[name] = (now - before) / (seen - old[0])
-            self.position.batch = index + 1
-            self.callbacks.call("on_train_batch_end", index, logs)
-            if bar is not None and time.perf_counter() >= bar.due:
-                bar.refresh(stop, totals.results())
+    def _each(self, batches: AnyBatches, order: np.ndarray | None, bar: ProgressBar | None) -> bool:
+        """The same batch by batch, with hooks and with a user's code between the batches."""
+        watched, place = self.callbacks.watches_batches("train"), self.position
+        progress, batch_logs = Progress(bar, batches, place.batch), BatchLogs(self)
+        for index, size, run in batches.pieces(place.batch, order):
+            logs = Logs(batch=index, size=size)
+            if watched:
+                self.callbacks.call("on_train_batch_begin", index, logs)
+            run()
+            place.batch = index + 1
+            if watched:
+                logs.update(batch_logs.read())
+                self.callbacks.call("on_train_batch_end", index, logs)
+            progress.add(size, self.totals.results)
             if self.model.stop_training:
-                return stop == batches.samples
+                return index + 1 == batches.steps
+        progress.end()
         return True
 
 
-def due(epoch: int, frequency: int | Container[int]) -> bool:
-    """Whether an epoch, counted from 0, is followed by validation.
+class BatchLogs:
+    """The logs of single batches: losses are the batch's, metrics the epoch's."""
 
-    Example:
-        >>> [due(e, 2) for e in range(4)], due(4, [1, 5])
-        ([False, True, False, True], True)
+    def __init__(self, run: Fit) -> None:
+        heads = run.program.compiled.heads
+        self._totals = run.totals
+        self._names = ["loss", *(h.log for h in heads if h.log is not None)]
+        self._seen, self._sums = self._totals.snapshot(self._names)
+
+    def read(self) -> dict[str, Any]:
+        """Those of the batches since the last call."""
+        logs, before, seen = self._totals.results(), self._sums, self._seen
+        self._seen, self._sums = self._totals.snapshot(self._names)
+        for name, now, old in zip(self._names, self._sums, before, strict=True):
+            logs[name] = (now - old) / (self._seen - seen)
+        return logs
+
+
+class Progress:
+    """How far an epoch is, shown by a bar if there is one.
+
+    Args:
+        bar: the bar or None.
+        batches: what is run; says whether samples or steps are counted.
+        done: batches that were run before.
     """
-    if isinstance(frequency, int):
-        return (epoch + 1) % frequency == 0
-    return epoch + 1 in frequency
+
+    def __init__(self, bar: ProgressBar | None, batches: AnyBatches, done: int = 0) -> None:
+        self._bar, self._counted = bar, batches.counted
+        self._seen = done
+        if self._counted and done and isinstance(batches, Batches):
+            self._seen = batches.bounds[done - 1][1]
+
+    def add(self, size: int, read: Callable[[], Mapping[str, float]]) -> None:
+        """Shows that a batch is done; its values are read only where they are shown."""
+        self._seen += size if self._counted else 1
+        bar = self._bar
+        if bar is not None and time.perf_counter() >= bar.due:
+            bar.refresh(self._seen, read())
+
+    def end(self) -> None:
+        """Takes what was seen for the whole, where that was unknown or more."""
+        if self._bar is not None:
+            self._bar.target = self._seen
 
 
 def run_test(
     program: Program,
-    batches: Batches,
+    batches: AnyBatches,
     callbacks: CallbackList,
     bar: ProgressBar | None = None,
 ) -> dict[str, float]:
@@ -186,14 +215,14 @@ def run_test(
 
 
 def run_batches(
-    batches: Batches,
+    batches: AnyBatches,
     callbacks: CallbackList,
     mode: str,
     read: Any,
     bar: ProgressBar | None = None,
     take: Any = None,
 ) -> None:
-    """Runs all batches in their order.
+    """Runs all batches of an epoch in their order.
 
     Args:
         batches: what to run.
@@ -201,54 +230,77 @@ def run_batches(
         mode: "test" or "predict".
         read: gives the logs of a batch.
         bar: progress to show, or None.
-        take: function of (plan, first row, row after the last), called after each batch, or None.
+        take: function of (what the run returned, number of samples), called after each batch.
     """
-    watched = callbacks.watches_batches(mode)
+    watched, progress = callbacks.watches_batches(mode), Progress(bar, batches)
     # A user's code between the batches sees NumPy's warnings.
-    run = batches.run if watched else batches.run_bare
-    with contextlib.nullcontext() if watched else np.errstate(all="ignore"):
-        for index, (start, stop) in enumerate(batches.bounds):
-            size = stop - start
+    bare = isinstance(batches, Batches) and not watched
+    order = batches.order()
+    with np.errstate(all="ignore") if bare else contextlib.nullcontext():
+        for index, size, run in batches.pieces(0, order, bare):
             if watched:
                 callbacks.call(f"on_{mode}_batch_begin", index, Logs(batch=index, size=size))
-            plan = run(index)
+            result = run()
             if take is not None:
-                take(plan, start, stop)
+                take(result, size)
             if watched:
                 logs = Logs({"batch": index, "size": size, **read()})
                 callbacks.call(f"on_{mode}_batch_end", index, logs)
-            if bar is not None and bar.live and time.perf_counter() >= bar.due:
-                bar.refresh(stop, {})
+            progress.add(size, dict)
+    progress.end()
 
 
 def run_predict(
-    step: Step,
-    arrays: list[np.ndarray],
-    batch_size: int,
-    callbacks: CallbackList,
-    bar: ProgressBar | None,
+    batches: AnyBatches, samples: int | None, callbacks: CallbackList, bar: ProgressBar | None
 ) -> list[np.ndarray]:
     """The outputs for all rows, each batch written straight into its place.
+
+    Args:
+        batches: their runs return plans, or lists of outputs of their own.
+        samples: the number of rows, None where it is unknown.
+        callbacks: get the hooks.
+        bar: progress to show, or None.
 
     Raises:
         ValueError: an output does not have one row a sample.
     """
-    results: list[np.ndarray] = []
-
-    def take(plan: Any, start: int, stop: int) -> None:
-        if not results:
-            results.extend(
-                np.empty((len(arrays[0]), *out.shape[1:]), out.dtype) for out in plan.outputs
-            )
-        for result, output in zip(results, plan.outputs):
-            result[start:stop] = output
-
     callbacks.call("on_predict_begin", Logs())
-    steady = not callbacks.watches_batches("predict")
-    batches = Batches(step, arrays, batch_size, steady)
-    run_batches(batches, callbacks, "predict", dict, bar, take)
+    rows = Rows(samples)
+    run_batches(batches, callbacks, "predict", dict, bar, rows.take)
     callbacks.call("on_predict_end", Logs())
-    return results
+    return rows.results()
+
+
+class Rows:
+    """The outputs of batches, one array an output.
+
+    Args:
+        samples: the number of rows, None where it is unknown.
+    """
+
+    def __init__(self, samples: int | None) -> None:
+        self._samples, self._start = samples, 0
+        self._whole: list[np.ndarray] = []
+        self._parts: list[list[np.ndarray]] = []
+
+    def take(self, outputs: Any, size: int) -> None:
+        """Takes the outputs of the next batch, copied where they are a plan's."""
+        outputs = getattr(outputs, "outputs", outputs)
+        if self._samples is None:
+            self._parts.append(outputs)
+            return
+        if not self._whole:
+            shapes = [(self._samples, *out.shape[1:]) for out in outputs]
+            self._whole = [np.empty(s, out.dtype) for s, out in zip(shapes, outputs, strict=True)]
+        for whole, out in zip(self._whole, outputs, strict=True):
+            whole[self._start : self._start + size] = out
+        self._start += size
+
+    def results(self) -> list[np.ndarray]:
+        """One array an output."""
+        if self._samples is None:
+            return [np.concatenate(parts) for parts in zip(*self._parts, strict=True)]
+        return self._whole
 
 
 def choose_batch_size(given: int | None, batch: int | Dim) -> int:
@@ -256,23 +308,6 @@ def choose_batch_size(given: int | None, batch: int | Dim) -> int:
     if given is None:
         return batch if isinstance(batch, int) else DEFAULT_BATCH
     return whole_number("batch_size", given, least=1)
-
-
-def whole_number(name: str, value: Any, least: int = 0) -> int:
-    """A count that the user gave, such as 32 or `64 / 2`.
-
-    Raises:
-        ValueError: it is no whole number, or too small.
-
-    Example:
-        >>> whole_number("epochs", 64 / 2)
-        32
-    """
-    if not isinstance(value, (int, float, np.number)) or value != int(value):
-        raise ValueError(f"`{name}` must be a whole number. Received: {value!r}")
-    if value < least:
-        raise ValueError(f"`{name}` must be at least {least}. Received: {value}")
-    return int(value)
 
 
 def find_bar(callbacks: CallbackList) -> ProgressBar | None:

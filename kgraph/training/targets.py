@@ -47,10 +47,15 @@ def target_arrays(data: Any, heads: Sequence[Head], outputs: Sequence[Node]) -> 
         ValueError: the targets do not fit.
     """
     names = [head.name for head in heads]
-    if isinstance(data, (list, tuple)) and len(data) == len(outputs) > len(heads):
-        data = [data[head.index] for head in heads]
-    found = pick(data, names, "target")
+    found = pick(of_heads(data, heads, outputs), names, "target")
     return [fit_target(a, h, outputs[h.index]) for a, h in zip(found, heads, strict=True)]
+
+
+def of_heads(data: Any, heads: Sequence[Head], outputs: Sequence[Node]) -> Any:
+    """Data that may be a list with one entry an output, as one with one entry a head."""
+    if isinstance(data, (list, tuple)) and len(data) == len(outputs) > len(heads):
+        return [data[head.index] for head in heads]
+    return data
 
 
 def fit_target(array: np.ndarray, head: Head, output: Node) -> np.ndarray:

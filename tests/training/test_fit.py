@@ -204,7 +204,7 @@ def test_initial_epoch_and_epochs_count_from_zero():
     assert history.epoch == [3, 4]
     with pytest.raises(TypeError, match=r"Unrecognized keyword arguments: \{'foo': 1\}"):
         linear().fit(x, y, foo=1)
-    assert linear().fit(x, y, nb_epoch=2, verbose=0, workers=2).epoch == [0, 1]
+    assert linear().fit(x, y, epochs=2, verbose=0, workers=2).epoch == [0, 1]
 
 
 def test_models_with_a_fixed_batch_size():
