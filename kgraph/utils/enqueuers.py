@@ -25,9 +25,9 @@ _END = object()
 _own: Any = None
 
 
-def _keep(sequence: Any) -> None:
+def _keep(sequence: bytes) -> None:
     global _own
-    _own = sequence
+    _own = pickle.loads(sequence)
 
 
 def _own_item(index: int) -> Any:
@@ -148,13 +148,30 @@ class OrderedEnqueuer(_Enqueuer):
         super().__init__(use_multiprocessing)
         self.sequence, self.shuffle = sequence, shuffle
         self._indexes: Iterator[int] = iter(())
+        self._pickle = b""
+
+    def begin(self, indexes: Iterable[int]) -> None:
+        """Prepares batches of these numbers from now on; for callers with an order of their own.
+
+        Args:
+            indexes: the batches of a round.
+        """
+        if self.is_running():
+            self._renew()
+        else:
+            self._open_pool()
+        self._indexes = iter(indexes)
+        self._fill()
 
     def _open(self) -> None:
         endless = getattr(self.sequence, "num_batches", 0) is None
         self._indexes = itertools.count() if endless else iter(self._order())
+        self._open_pool()
+
+    def _open_pool(self) -> None:
         if self.use_multiprocessing:
             try:
-                pickle.dumps(self.sequence)
+                self._pickle = pickle.dumps(self.sequence)
             except Exception as error:  # a __getstate__ may raise anything
                 warnings.warn(
                     f"threads are used: the sequence has no pickle: {error}", stacklevel=4
@@ -167,8 +184,14 @@ class OrderedEnqueuer(_Enqueuer):
             self._workers,
             mp_context=multiprocessing.get_context("spawn"),
             initializer=_keep,
-            initargs=(self.sequence,),
+            initargs=(self._pickle,),
         )
+
+    def _renew(self) -> None:
+        """New processes, if the sequence has changed, because they have copies of it."""
+        if self.use_multiprocessing and pickle.dumps(self.sequence) != self._pickle:
+            self.stop()
+            self._open_pool()
 
     def _order(self) -> list[int]:
         order = list(range(len(self.sequence)))
@@ -185,11 +208,8 @@ class OrderedEnqueuer(_Enqueuer):
         return self._pool.submit(self.sequence.__getitem__, index)
 
     def _next_round(self) -> bool:
-        # Worker processes have copies of the sequence, which on_epoch_end does not reach.
-        self.stop()
         getattr(self.sequence, "on_epoch_end", lambda: None)()
-        self._open()
-        self._fill()
+        self.begin(self._order())
         if not self._futures:
             self.stop()
             raise ValueError(explain("the sequence is empty", expected="a length of at least 1"))

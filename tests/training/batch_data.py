@@ -1,10 +1,11 @@
-"""Data sets and callbacks of the tests of generators; a module, so that processes can import it."""
+"""Data sets of the tests of generators, in a module that processes can import."""
 
 from __future__ import annotations
 
+import os
+
 import numpy as np
 
-from kgraph.callbacks import Callback
 from kgraph.utils import PyDataset, Sequence
 
 RNG = np.random.default_rng(5)
@@ -34,6 +35,20 @@ class Parts(Sequence):
         self.ends += 1
 
 
+class Told(Parts):
+    """Batches that say which process made them, and how many epochs had ended for it."""
+
+    def __getitem__(self, index):
+        return np.array([[os.getpid(), self.ends, index]])
+
+
+class Constant(Told):
+    """The same, without anything that changes between epochs."""
+
+    def on_epoch_end(self):
+        """Changes nothing."""
+
+
 class Endless(PyDataset):
     """The same batch without an end."""
 
@@ -54,57 +69,3 @@ def once(size=4, *extra):
     for start in range(0, len(X), size):
         rows = slice(start, start + size)
         yield (X[rows], Y[rows], *[e[rows] for e in extra])
-
-
-class Diary(Callback):
-    """Writes down the hooks that are called."""
-
-    def __init__(self):
-        super().__init__()
-        self.lines, self.logs = [], []
-
-    def _note(self, word, logs):
-        self.lines.append(word)
-        self.logs.append((word, dict(logs or {})))
-
-    def on_train_begin(self, logs=None):
-        self._note("train(", logs)
-
-    def on_train_end(self, logs=None):
-        self._note(")train", logs)
-
-    def on_epoch_begin(self, epoch, logs=None):
-        self._note(f"epoch{epoch}(", logs)
-
-    def on_epoch_end(self, epoch, logs=None):
-        self._note(f")epoch{epoch}", logs)
-
-    def on_train_batch_begin(self, batch, logs=None):
-        self._note(f"b{batch}(", logs)
-
-    def on_train_batch_end(self, batch, logs=None):
-        self._note(f")b{batch}", logs)
-
-    def on_test_begin(self, logs=None):
-        self._note("test(", logs)
-
-    def on_test_end(self, logs=None):
-        self._note(")test", logs)
-
-    def on_test_batch_begin(self, batch, logs=None):
-        self._note(f"t{batch}(", logs)
-
-    def on_test_batch_end(self, batch, logs=None):
-        self._note(f")t{batch}", logs)
-
-    def on_predict_begin(self, logs=None):
-        self._note("predict(", logs)
-
-    def on_predict_end(self, logs=None):
-        self._note(")predict", logs)
-
-    def on_predict_batch_begin(self, batch, logs=None):
-        self._note(f"p{batch}(", logs)
-
-    def on_predict_batch_end(self, batch, logs=None):
-        self._note(f")p{batch}", logs)

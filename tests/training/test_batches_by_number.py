@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import multiprocessing
+import os
 import threading
 
 import numpy as np
 import pytest
-from batch_data import Diary, Endless, Parts, X, Y
+from batch_data import Constant, Endless, Parts, Told, X, Y
 from fit_models import linear
 
 from kgraph.callbacks import LambdaCallback
 from kgraph.optimizers import SGD
 from kgraph.preprocessing.image import ImageDataGenerator
+from kgraph.training.sources.sequences import Batched
 from kgraph.utils import PyDataset
 
 
@@ -26,9 +28,7 @@ def running():
     return threads + multiprocessing.active_children()
 
 
-@pytest.mark.parametrize(
-    "options", [{"workers": 0}, {}, {"workers": 2}, {"workers": 2, "use_multiprocessing": True}]
-)
+@pytest.mark.parametrize("options", [{"workers": 0}, {}, {"workers": 2}])
 def test_a_sequence_trains_as_arrays_do(options):
     model, other, parts = same_start(), same_start(), Parts(5)
     found = model.fit(
@@ -39,6 +39,29 @@ def test_a_sequence_trains_as_arrays_do(options):
     )
     assert found.history == expected.history
     assert parts.ends == 2
+    assert not running()
+
+
+def test_batches_from_processes():
+    model, other, parts = same_start(), same_start(), Parts(4)
+    options = {"workers": 2, "use_multiprocessing": True}
+    found = model.fit(parts, epochs=1, shuffle=False, verbose=0, **options)
+    assert found.history == other.fit(X, Y, 4, shuffle=False, verbose=0).history
+    assert parts.asked == []  # but in the other processes
+    assert not running()
+
+
+def test_processes_stay_while_the_data_set_does_not_change():
+    source = Batched(Constant(4), False, 1, True, 10)
+    rounds = [np.concatenate(list(source.round(None))) for _ in range(2)]
+    assert (rounds[0] == rounds[1]).all()
+    assert rounds[0][0, 0] != os.getpid()
+    source.close()
+    assert not running()
+    source = Batched(Told(6), False, 1, True, 10)
+    rounds = [np.concatenate(list(source.round(None))) for _ in range(2)]
+    assert [r[:, 1].tolist() for r in rounds] == [[0, 0], [1, 1]]
+    source.close()
     assert not running()
 
 
@@ -166,8 +189,8 @@ def test_a_data_set_may_grow_between_epochs():
             super().on_epoch_end()
             self.size = 3
 
-    parts, diary = Growing(6), Diary()
-    linear().fit(parts, epochs=2, shuffle=False, verbose=0, callbacks=[diary])
+    parts = Growing(6)
+    linear().fit(parts, epochs=2, shuffle=False, verbose=0)
     assert parts.asked == [0, 1, 0, 1, 2, 3]
 
 

@@ -8,7 +8,8 @@ import threading
 
 import numpy as np
 import pytest
-from batch_data import Diary, Parts, X, Y, forever, once
+from batch_data import Parts, X, Y, forever, once
+from call_diary import Diary
 from fit_models import linear, two_outputs, two_outputs_data
 
 from kgraph.callbacks import LambdaCallback
@@ -343,7 +344,7 @@ def test_names_of_keras_1():
     assert caught[0].filename == __file__
     assert len(history.history["val_loss"]) == 2
     assert model.optimizer.iterations.value == 6
-    with pytest.warns(UserWarning, match="Keras 2 API") as caught:
+    with pytest.warns(UserWarning, match=r"Keras 2 API|counts batches") as caught:
         model.evaluate_generator(once(), val_samples=3)
     assert "`val_samples` counted samples in Keras 1, `steps` counts batches: 3 batches" in str(
         caught[0].message

@@ -11,8 +11,8 @@ import numpy as np
 class Source:
     """Batches as users hand them over: `x`, `(x,)`, `(x, y)` or `(x, y, sample_weight)`.
 
-    A round is once through the data. What runs in a round (threads, processes) ends with it, also
-    where its iterator is closed before its end.
+    A round is once through the data. Threads and processes that make batches end where a round's
+    iterator is closed before its end, and with `close`.
 
     Attributes:
         size: batches in a round, None where only its end tells.
@@ -36,6 +36,9 @@ class Source:
             first: number of batches at its start that are left out.
         """
         raise NotImplementedError
+
+    def close(self) -> None:
+        """Ends threads and processes."""
 
     def example(self) -> Any:
         """A batch that the rounds do not miss, None where there is none."""

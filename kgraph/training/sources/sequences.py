@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import numpy as np
@@ -12,39 +12,24 @@ from kgraph.training.sources.base import Source
 from kgraph.utils.enqueuers import OrderedEnqueuer
 
 
-class Reordered:
-    """A part of a data set's batches in an order of their own; goes to worker processes.
+class InRounds(OrderedEnqueuer):
+    """Workers that wait between two rounds, each of which has the batches that it is told.
 
     Args:
         dataset: gives batches by number.
-        numbers: which, in their order.
+        workers: threads or processes.
+        use_multiprocessing: processes instead of threads.
+        max_queue_size: batches that are made in advance.
     """
 
-    def __init__(self, dataset: Any, numbers: list[int]) -> None:
-        self.dataset, self.numbers = dataset, numbers
+    def __init__(
+        self, dataset: Any, workers: int, use_multiprocessing: bool, max_queue_size: int
+    ) -> None:
+        super().__init__(dataset, use_multiprocessing)
+        self._workers, self._size = workers, max(1, max_queue_size)
 
-    def __len__(self) -> int:
-        return len(self.numbers)
-
-    def __getitem__(self, index: int) -> Any:
-        return self.dataset[self.numbers[index]]
-
-
-class Endless:
-    """A data set without an end, from a batch on.
-
-    Args:
-        dataset: gives batches by number.
-        first: the number of the first batch.
-    """
-
-    num_batches = None
-
-    def __init__(self, dataset: Any, first: int) -> None:
-        self.dataset, self.first = dataset, first
-
-    def __getitem__(self, index: int) -> Any:
-        return self.dataset[self.first + index]
+    def _next_round(self) -> bool:
+        return False
 
 
 class Batched(Source):
@@ -74,8 +59,9 @@ class Batched(Source):
         max_queue_size: int,
     ) -> None:
         self.dataset, self.shuffle = dataset, shuffle
-        self._workers, self._queue = workers, max_queue_size
-        self._processes = use_multiprocessing
+        self._enqueuer: InRounds | None = None
+        if workers:
+            self._enqueuer = InRounds(dataset, workers, use_multiprocessing, max_queue_size)
         self.size = self._count()
 
     def _count(self) -> int | None:
@@ -95,21 +81,20 @@ class Batched(Source):
     def example(self) -> Any:
         return self.dataset[0]
 
+    def close(self) -> None:
+        if self._enqueuer is not None:
+            self._enqueuer.stop()
+
     def _batches(self, order: np.ndarray | None, first: int) -> Iterator[Any]:
-        numbers = range(self.size or 0) if order is None else order.tolist()
-        if self._workers == 0:
-            endless = order is None and self.size is None
-            for number in itertools.count(first) if endless else numbers[first:]:
-                yield self.dataset[number]
-            return
-        part: Any = Endless(self.dataset, first)
+        numbers: Iterable[int] = itertools.count(first)
         if self.size is not None:
-            part = Reordered(self.dataset, list(numbers[first:]))
-            if not len(part):
-                return
-        enqueuer = OrderedEnqueuer(part, self._processes)
-        enqueuer.start(min(self._workers, len(part)) if self.size else self._workers, self._queue)
+            numbers = list(range(self.size) if order is None else order.tolist())[first:]
+        if self._enqueuer is None:
+            yield from (self.dataset[number] for number in numbers)
+            return
+        self._enqueuer.begin(numbers)
         try:
-            yield from itertools.islice(enqueuer.get(), None if self.size is None else len(part))
-        finally:
-            enqueuer.stop()
+            yield from self._enqueuer.get()
+        except BaseException:
+            self._enqueuer.stop()
+            raise

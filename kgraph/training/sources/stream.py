@@ -112,6 +112,7 @@ class Stream:
         running, self._round = self._round, None
         if running is not None:
             running.close()  # type: ignore[attr-defined]
+        self.source.close()
 
     def _begin(self, order: np.ndarray | None, first: int) -> None:
         self._round, self._taken = self.source.round(order, first), first
