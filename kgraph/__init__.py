@@ -16,6 +16,7 @@ if _os.path.exists(_os.path.join(_ROOT, "pyproject.toml")):
 
 _MODULES = (
     "activations",
+    "backend",
     "callbacks",
     "config",
     "constraints",

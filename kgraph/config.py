@@ -33,6 +33,10 @@ stats: bool = os.environ.get("KGRAPH_STATS", "0") != "0"
 home: str = os.environ.get("KGRAPH_HOME", "~/.kgraph")
 keras_home: str = os.environ.get("KERAS_HOME", "~/.keras")
 
+# Keras's learning phase, which layers that are called take for good: 0, 1, or None for the phase of
+# the model that they end up in. `kgraph.backend.set_learning_phase` sets it.
+learning_phase: int | None = None
+
 # Plans kept per executable and executables kept per traced function.
 plan_cache_size: int = 16
 

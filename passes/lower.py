@@ -48,11 +48,13 @@ def inline(
     """
     given = dict(env or {})
     walk = _Inlining(context, given, dict(masks or {}), here(), solve_symbols(given))
+    order = toposort(roots, stop=walk.values)
+    tapped = {t for n in order if n.op is LAYER_CALL for t in n.attrs["call"].taps}.union(taps)
     with calling(context):
-        for node in toposort(roots, stop=walk.values):
+        for node in order:
             if node not in walk.values:
                 walk.visit(node)
-                if node in taps:
+                if node in tapped:
                     walk.values[node] = identity(walk.values[node], tag=fresh_uid())
     return tuple(walk.values[r] for r in roots), tuple(walk.masks.get(r) for r in roots)
 

@@ -81,6 +81,9 @@ def function(
     inputs: Node | Sequence[Node],
     outputs: Any,
     updates: Iterable[tuple[Variable, Any]] = (),
+    *,
+    training: bool = False,
+    stateful: bool = True,
 ) -> Function:
     """Compiles nodes to a function of arrays.
 
@@ -90,6 +93,8 @@ def function(
         outputs: a node, or nodes in nested tuples, lists and dictionaries.
         updates: (variable, new value) pairs that each call carries out; new values are computed
             from the old ones.
+        training: whether dropout and batch statistics are on.
+        stateful: whether layers also update their states, as they do when a model runs.
 
     Returns:
         A function of one array an input, by position or name, that returns arrays in the
@@ -111,12 +116,12 @@ def function(
         raise ValueError("function: an input stands twice in `inputs`")
     leaves, structure = flatten(outputs)
     pairs = [(v, as_node(value, v.dtype)) for v, value in updates]
-    context = CallContext(training=False)
+    context = CallContext(training)
     roots, _ = inline([*map(as_node, leaves), *[n for _, n in pairs]], context, env)
     _check_connected(roots, env)
     named = tuple(zip(structure.paths("out"), roots, strict=False))
     own = [(v, n) for (v, _), n in zip(pairs, roots[len(leaves) :], strict=True)]
-    steps = merge_updates([*own, *context.updates])
+    steps = merge_updates([*own, *(context.updates if stateful else ())])
     return Function(Graph(tuple(env.values()), named, steps, Stage.CORE), structure)
 
 

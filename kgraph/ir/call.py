@@ -31,6 +31,13 @@ class LayerCall(Protocol):
     def mask_types(self) -> tuple[TensorType | None, ...]:
         """Types of the outputs' masks, None where there is none."""
 
+    @property
+    def taps(self) -> tuple[Node, ...]:
+        """Tensors before the call that lowering must keep apart from what they lower to.
+
+        A gradient with respect to one does not count the users of a tensor that lowers to the same.
+        """
+
     def invoke(
         self, inputs: tuple[Node, ...], masks: tuple[Node | None, ...], context: CallContext
     ) -> tuple[tuple[Node, ...], tuple[Node | None, ...]]:

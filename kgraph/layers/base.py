@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from kgraph import regularizers
+from kgraph import config, regularizers
 from kgraph.errors import explain
 from kgraph.ir.call import layer_call
 from kgraph.ir.context import CallContext, calling, current_context
@@ -182,6 +182,7 @@ class Layer(CallHistory, Configurable, EffectOwner, WeightOwner):
         args, kwargs = self._order_arguments(args, kwargs)
         if current_context() is not None:
             return self._call_in_place(args, kwargs)
+        kwargs = self._in_fixed_phase(kwargs)
         if leaves_of((args, kwargs), is_node):
             return self._record_call(args, kwargs)
         return call_eagerly(self, args, kwargs)
@@ -199,6 +200,13 @@ class Layer(CallHistory, Configurable, EffectOwner, WeightOwner):
                 raise TypeError(f"Layer {self.name} was called without inputs.")
             args, kwargs = (kwargs[named[0]],), {k: v for k, v in kwargs.items() if k != named[0]}
         return args, kwargs
+
+    def _in_fixed_phase(self, kwargs: dict[str, Any]) -> dict[str, Any]:
+        """The named arguments with the phase that `set_learning_phase` has fixed, if any."""
+        if config.learning_phase is None or kwargs.get("training") is not None:
+            return kwargs
+        takes = "training" in call_parameters(type(self).call)
+        return {**kwargs, "training": bool(config.learning_phase)} if takes else kwargs
 
     def _record_call(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """Makes the `layer_call` node of a call."""

@@ -4,10 +4,50 @@ from __future__ import annotations
 
 import itertools
 import math
+from collections.abc import Sequence
 from typing import Any, ClassVar
 
 from kgraph import ops
 from kgraph.layers.conv_base import Shape, WindowLayer
+
+
+def convolve_locally(
+    x: Any,
+    kernel: Any,
+    size: Sequence[int],
+    strides: Sequence[int],
+    counts: Sequence[int],
+    channels_last: bool,
+) -> Any:
+    """The convolution with a kernel for each place.
+
+    Args:
+        x: (batch, *spatial sizes, channels).
+        kernel: (places, cells of a window * channels, filters).
+        size: of a window.
+        strides: cells from one window to the next.
+        counts: places along each axis.
+        channels_last: whether a row of the kernel is (cell, channel); else (channel, cell), as
+            Keras has it with channels first.
+
+    Returns:
+        (batch, *counts, filters).
+
+    Example:
+        >>> import numpy as np
+        >>> x, kernel = np.ones((1, 3, 2)), np.ones((2, 4, 5))
+        >>> convolve_locally(x, kernel, (2,), (1,), (2,), True).shape
+        (1, 2, 5)
+    """
+    batch, *_, channels = x.shape
+    seen = []
+    for tap in itertools.product(*map(range, size)):
+        cuts = [slice(t, t + (n - 1) * s + 1, s) for t, n, s in zip(tap, counts, strides)]
+        seen.append(x[(slice(None), *cuts)])
+    rows = ops.stack(seen, -2 if channels_last else -1)
+    rows = ops.reshape(rows, (batch, math.prod(counts), len(seen) * channels))
+    sums = ops.matmul(ops.swapaxes(rows, 0, 1), kernel)
+    return ops.reshape(ops.swapaxes(sums, 0, 1), (batch, *counts, kernel.shape[-1]))
 
 
 class LocallyConnected(WindowLayer):
@@ -80,18 +120,9 @@ class LocallyConnected(WindowLayer):
 
     def call(self, inputs: Any) -> Any:
         x = self.channels_last(inputs)
-        batch, *sizes, channels = x.shape
-        counts = self.output_sizes(sizes)
-        seen = []
-        for tap in itertools.product(*map(range, self.kernel_size)):
-            cuts = [slice(t, t + (n - 1) * s + 1, s) for t, n, s in zip(tap, counts, self.strides)]
-            seen.append(x[(slice(None), *cuts)])
-        # A row of Keras's kernel is (cell, channel); with channels first it is (channel, cell).
-        axis = -1 if self.data_format == "channels_first" else -2
-        cells = len(seen) * channels
-        rows = ops.reshape(ops.stack(seen, axis), (batch, math.prod(counts), cells))
-        sums = ops.matmul(ops.swapaxes(rows, 0, 1), self.kernel)
-        sums = ops.reshape(ops.swapaxes(sums, 0, 1), (batch, *counts, self.filters))
+        counts = self.output_sizes(x.shape[1:-1])
+        last = self.data_format == "channels_last"
+        sums = convolve_locally(x, self.kernel, self.kernel_size, self.strides, counts, last)
         return self.finish(self.biased(sums))
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:

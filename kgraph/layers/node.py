@@ -7,7 +7,7 @@ keeps only the list of its records, for Keras's `input`, `output`, `get_input_at
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, NoReturn
+from typing import Any, ClassVar, NoReturn
 
 from kgraph.ir.call import LAYER_CALL, mask_of
 from kgraph.ir.context import CallContext
@@ -53,6 +53,7 @@ class Call:
     types: tuple[TensorType, ...]
     mask_types: tuple[TensorType | None, ...]
     index: int
+    taps: ClassVar[tuple[Node, ...]] = ()
 
     def invoke(
         self, inputs: tuple[Node, ...], masks: tuple[Node | None, ...], context: CallContext

@@ -11,7 +11,7 @@ from kgraph.config import floatx
 from kgraph.ir.context import current_context
 from kgraph.ir.dim import Dim
 from kgraph.ir.leaves import RNG_STEP
-from kgraph.ir.node import build
+from kgraph.ir.node import Node, build
 from kgraph.ir.op import Op
 from kgraph.ops.draws import (
     random_bernoulli,
@@ -32,18 +32,25 @@ def draw(op: Op, shape: Any, dtype: str | None, seed: int | None, **parameters: 
     run; else it is an array. Without a seed, one is taken from NumPy's global generator.
     """
     sizes = as_shape(shape)
+    if current_context() is not None or any(isinstance(d, Dim) for d in sizes):
+        return draw_in_each_run(op, sizes, dtype, seed, **parameters)
+    attrs = _attributes(sizes, dtype, seed)
+    return op(np.array(0, np.int64), **attrs, **parameters)
+
+
+def draw_in_each_run(
+    op: Op, shape: Any, dtype: str | None, seed: int | None, **parameters: float
+) -> Node:
+    """A node that draws anew in each run, at a call site of its own; see `draw`."""
     context = current_context()
-    attrs = {
-        "shape": sizes,
-        "dtype": dtype or floatx(),
-        "seed": int(np.random.randint(0, 2**31 - 1)) if seed is None else seed,
-        **parameters,
-    }
-    if context is not None:
-        return build(op, (build(RNG_STEP),), {**attrs, "site": context.next_site()})
-    if any(isinstance(d, Dim) for d in sizes):
-        return build(op, (build(RNG_STEP),), {**attrs, "site": next(_SITES)})
-    return op(np.array(0, np.int64), **attrs)
+    site = next(_SITES) if context is None else context.next_site()
+    attrs = {**_attributes(as_shape(shape), dtype, seed), **parameters, "site": site}
+    return build(op, (build(RNG_STEP),), attrs)
+
+
+def _attributes(sizes: Any, dtype: str | None, seed: int | None) -> dict[str, Any]:
+    chosen = int(np.random.randint(0, 2**31 - 1)) if seed is None else seed
+    return {"shape": sizes, "dtype": dtype or floatx(), "seed": chosen}
 
 
 def uniform(
