@@ -263,11 +263,13 @@ def depthwise_conv2d(
     )
 
 
-def _depthwise(name: str, x: Any, kernel: Any, *arguments: Any) -> Any:
+def _depthwise(
+    name: str, x: Any, kernel: Any, strides: Any, padding: str, data_format: Any, dilation: Any
+) -> Any:
     kernel = tensor(kernel)
     *size, channels, multiplier = kernel.shape
     flat = ops.reshape(kernel, (*size, 1, channels * multiplier))
-    return _conv(name, x, flat, *arguments, groups=channels)
+    return _conv(name, x, flat, strides, padding, data_format, dilation, channels)
 
 
 def separable_conv1d(

@@ -15,6 +15,7 @@ import numpy as np
 from kgraph import ops
 from kgraph.errors import explain
 from kgraph.ir import Dim, Node, as_array, size
+from kgraph.ir.dim import floor_divide
 from kgraph.ir.leaves import CONST, SIZE, const_value
 
 
@@ -63,7 +64,11 @@ class Sizes(tuple[Any, ...]):
     __rmul__ = __mul__  # type: ignore[assignment]
 
     def __floordiv__(self, other: Any) -> Any:
-        return self._with(other, operator.floordiv)
+        return self._with(other, _divided)
+
+
+def _divided(a: Any, b: Any) -> Any:
+    return floor_divide(a, b) if isinstance(b, int) else a // b
 
 
 def is_size(value: Any) -> bool:

@@ -14,6 +14,7 @@ import math
 import operator
 import re
 from collections.abc import Iterable, Mapping
+from numbers import Integral
 
 from kgraph.errors import ParseError, UndecidableError
 
@@ -61,9 +62,13 @@ class Dim:
         return Dim(((((name, 1),), 1),))
 
     def __add__(self, other: int | Dim) -> int | Dim:
+        if not isinstance(other, (Integral, Dim)):
+            return NotImplemented  # a tensor, which knows what to do with a size
         return _collect([*self.terms, *_terms(other)])
 
     def __sub__(self, other: int | Dim) -> int | Dim:
+        if not isinstance(other, (Integral, Dim)):
+            return NotImplemented
         return self + (other * -1)
 
     def __rsub__(self, other: int) -> int | Dim:
@@ -73,7 +78,7 @@ class Dim:
         return self * -1
 
     def __mul__(self, other: int | Dim) -> int | Dim:
-        if not isinstance(other, (int, Dim)):
+        if not isinstance(other, (Integral, Dim)):
             return NotImplemented
         right = _terms(other)
         return _collect([(_times(m, n), a * b) for m, a in self.terms for n, b in right])

@@ -15,6 +15,7 @@ import numpy as np
 
 from kgraph.errors import InferenceError, ParseError
 from kgraph.ir.attributes import Constant
+from kgraph.ir.dim import Dim
 from kgraph.ir.node import API, Node, build
 from kgraph.ir.types import FLOATS, TensorType, canonical_dtype, promote
 
@@ -248,7 +249,7 @@ def as_node(value: Any, like: str | None = None) -> Node:
     """Returns nodes as they are and makes constants of everything else.
 
     Args:
-        value: a node, or what a constant can hold.
+        value: a node, what a constant can hold, or a symbolic size.
         like: dtype that Python numbers take.
 
     Returns:
@@ -262,6 +263,8 @@ def as_node(value: Any, like: str | None = None) -> Node:
         return value
     if type(value) in (bool, int, float):
         return _scalar(value, repr(value), like)
+    if isinstance(value, Dim):
+        return build(OPS["size"], (), {"dim": value})
     return build(OPS["const"], (), {"value": Constant(as_array(value, like))})
 
 
