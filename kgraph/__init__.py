@@ -18,6 +18,7 @@ _MODULES = (
     "activations",
     "backend",
     "callbacks",
+    "compat",
     "config",
     "constraints",
     "datasets",

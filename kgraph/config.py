@@ -29,6 +29,10 @@ check: str = os.environ.get("KGRAPH_CHECK", "")
 # Measure the time of every rule; what rules looked at and fired is counted anyway.
 stats: bool = os.environ.get("KGRAPH_STATS", "0") != "0"
 
+# Whether two numbers after a layer's `filters` are the rows and columns of a kernel, as Keras 1 and
+# 2 read them; otherwise they are a kernel and a stride. `kgraph.compat.install` sets it.
+rows_and_columns: bool = False
+
 # The folder that downloads are kept in, and Keras's, whose files are used where they are there.
 home: str = os.environ.get("KGRAPH_HOME", "~/.kgraph")
 keras_home: str = os.environ.get("KERAS_HOME", "~/.keras")

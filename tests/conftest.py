@@ -2,15 +2,29 @@
 
 import gc
 import os
+import sys
 import tracemalloc
 
 import pytest
+
+from kgraph import compat
 
 # Threads of OpenBLAS spin while they wait for each other: where another process holds one of two
 # cores, a small matrix product takes twenty times as long. One thread is enough for these tests.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 # Real Keras, where it is the oracle, runs on JAX.
 os.environ.setdefault("KERAS_BACKEND", "jax")
+
+
+@pytest.fixture
+def no_keras():
+    """Takes a real Keras that other tests imported out of the process for one test."""
+    modules = {k: v for k, v in sys.modules.items() if k.partition(".")[0] == "keras"}
+    for name in modules:
+        del sys.modules[name]
+    yield
+    compat.uninstall()
+    sys.modules.update(modules)
 
 
 @pytest.fixture

@@ -26,6 +26,7 @@ COMMANDS = {
     "demo": "demo",
     "bench": "bench",
     "passes": "passes",
+    "run": "run",
 }
 
 

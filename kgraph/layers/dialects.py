@@ -52,7 +52,7 @@ _EMBEDDING_1 = {
 }
 _PRELU_1 = {"init": "alpha_initializer"}
 # Classes of Keras 2 that are another class here with these arguments.
-_RENAMED: dict[str, tuple[str, dict[str, Any]]] = {
+RENAMED: dict[str, tuple[str, dict[str, Any]]] = {
     "CuDNNLSTM": ("LSTM", {"recurrent_activation": "sigmoid"}),
     "CuDNNGRU": ("GRU", {"recurrent_activation": "sigmoid", "reset_after": True}),
 }
@@ -75,9 +75,9 @@ def renamed(name: str, config: Mapping[str, Any]) -> tuple[str, Mapping[str, Any
         >>> renamed("CuDNNLSTM", {"units": 3})
         ('LSTM', {'recurrent_activation': 'sigmoid', 'units': 3})
     """
-    if name not in _RENAMED:
+    if name not in RENAMED:
         return name, config
-    new, fixed = _RENAMED[name]
+    new, fixed = RENAMED[name]
     return new, {**fixed, **config}
 
 

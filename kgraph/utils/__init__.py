@@ -23,6 +23,9 @@ _HOME = {
     "timeseries_dataset_from_array": "kgraph.utils.timeseries_dataset_utils",
     "to_categorical": "kgraph.utils.np_utils",
     "normalize": "kgraph.utils.np_utils",
+    "clear_session": "kgraph.utils.layer_utils",
+    "get_source_inputs": "kgraph.utils.layer_utils",
+    "multi_gpu_model": "kgraph.utils.layer_utils",
     "print_summary": "kgraph.models.summary",
     "get_file": "kgraph.utils.file_utils",
     "validate_file": "kgraph.utils.file_utils",
@@ -38,6 +41,7 @@ _MODULES = (
     "file_utils",
     "generic_utils",
     "io_utils",
+    "layer_utils",
     "np_utils",
     "rng_utils",
 )

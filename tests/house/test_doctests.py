@@ -20,6 +20,7 @@ def names():
                 yield ".".join(parts if top == "kgraph" else ["kgraph", *parts])
 
 
+@pytest.mark.usefixtures("no_keras")
 @pytest.mark.parametrize("name", list(names()))
 def test_examples(name, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)

@@ -36,6 +36,7 @@ def test_it_names_every_file(folder):
         assert path.name == "__init__.py" or f"`{path.name}`" in text, path.name
 
 
+@pytest.mark.usefixtures("no_keras")
 @pytest.mark.parametrize("folder", ["", *FOLDERS])
 def test_examples_run(folder, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
