@@ -120,7 +120,7 @@ def AtrousConvolution1D(*args: Any, atrous_rate: int = 1, **kwargs: Any) -> Conv
         >>> AtrousConvolution1D(4, 3, atrous_rate=2).dilation_rate
         (2,)
     """
-    return Conv1D(*args, dilation_rate=atrous_rate, **kwargs)
+    return Conv1D(*args, **{**kwargs, "dilation_rate": atrous_rate})
 
 
 def AtrousConvolution2D(*args: Any, atrous_rate: Any = (1, 1), **kwargs: Any) -> Conv2D:
@@ -138,7 +138,7 @@ def AtrousConvolution2D(*args: Any, atrous_rate: Any = (1, 1), **kwargs: Any) ->
     """
     if len(args) == 3:
         args = (args[0], args[1:])
-    return Conv2D(*args, dilation_rate=atrous_rate, **kwargs)
+    return Conv2D(*args, **{**kwargs, "dilation_rate": atrous_rate})
 
 
 def CuDNNLSTM(units: int, **kwargs: Any) -> LSTM:
