@@ -13,7 +13,7 @@ _ENGINE = "kgraph.layers.base kgraph.layers.input kgraph.models kgraph.utils.lay
 # Path -> homes. The old paths of layers give every layer: versions moved layers between them.
 HOMES: dict[str, str] = {
     "activations": "kgraph.activations",
-    "backend": "kgraph.backend kgraph.config",
+    "backend": "kgraph.backend",
     "callbacks": "kgraph.callbacks",
     "config": "kgraph.config",
     "constraints": "kgraph.constraints",
