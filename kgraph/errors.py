@@ -52,6 +52,10 @@ class MemoryBudgetError(KGraphError, ValueError):
     """No choice of what to compute twice makes a run fit the memory that was allowed."""
 
 
+class NotFiniteError(KGraphError, FloatingPointError):
+    """A step that is watched came to NaN or infinity."""
+
+
 class FileFormatError(KGraphError, ValueError):
     """A file is damaged, or is not of the format that it should be."""
 

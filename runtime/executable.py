@@ -222,13 +222,13 @@ def compile(
     """
     if graph.stage is Stage.LAYERS:
         graph = lower(graph)
-    graph = _count_runs(graph, rng_step)
+    graph = count_runs(graph, rng_step)
     if graph.stage is Stage.FUSED:
         return Executable(graph, None, memory_budget)
     return Executable(*optimize(graph, pipeline), memory_budget)
 
 
-def _count_runs(graph: Graph, counter: Variable | None) -> Graph:
+def count_runs(graph: Graph, counter: Variable | None) -> Graph:
     """Gives random ops a counter variable that grows by one with every run."""
     leaf = build(RNG_STEP)
     if leaf not in graph.nodes:

@@ -44,12 +44,20 @@ def interpret(
     with np.errstate(all="ignore"):
         for node in graph.nodes:
             if node not in values:
-                values[node] = _evaluate(node, values, sizes, step)
+                values[node] = evaluate(node, values, sizes, step)
     outputs = tuple(np.array(values[n]) for _, n in graph.outputs)
     return outputs, {v: np.array(values[n]) for v, n in graph.updates}
 
 
-def _evaluate(node: Node, values: Mapping[Node, Any], sizes: Mapping[str, int], step: int) -> Any:
+def evaluate(node: Node, values: Mapping[Node, Any], sizes: Mapping[str, int], step: int) -> Any:
+    """The value of a node, from those of its operands.
+
+    Args:
+        node: what to compute.
+        values: those of its operands.
+        sizes: numbers of symbols.
+        step: what random ops take as their counter.
+    """
     if isinstance(node, Variable):
         return node.value
     if node.op.name == "rng_step":

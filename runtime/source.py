@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from kgraph.errors import explain
+from kgraph.ir.node import Node
 from kgraph.runtime.plan import Operand, Step
 
 _NUMBERS = itertools.count(1)
@@ -66,9 +67,14 @@ class Listing:
         if step is None:
             return
         shapes = ", ".join(str(o.type) for o in step.inputs)
-        layer = step.node.origin.scope
-        text = f"while running {step.op.name}({shapes})" + (f" of layer {layer}" if layer else "")
-        error.add_note(explain(text, where=step.node.origin.where))
+        error.add_note(while_running(f"{step.op.name}({shapes})", step.node))
+
+
+def while_running(call: str, node: Node) -> str:
+    """The note of an error: what was being computed, in which layer, for which line of the user."""
+    layer = node.origin.scope
+    text = f"while running {call}" + (f" of layer {layer}" if layer else "")
+    return explain(text, where=node.origin.where)
 
 
 def definition(name: str, parameters: Iterable[str], body: Sequence[Line]) -> list[Line]:

@@ -53,6 +53,7 @@ class Compilation:
         trainable: the weights that training changes, as they were when `compile` was called.
         flags: each layer with whether it was trainable then.
         memory_budget: what a training step may take, in bytes or as a part.
+        run_eagerly: whether steps are interpreted and every value is looked at.
     """
 
     optimizer: Optimizer
@@ -60,6 +61,7 @@ class Compilation:
     trainable: tuple[Variable, ...]
     flags: tuple[tuple[Any, bool], ...] = ()
     memory_budget: int | float | None = None
+    run_eagerly: bool = False
 
     @property
     def names(self) -> list[str]:

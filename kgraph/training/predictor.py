@@ -13,6 +13,8 @@ import numpy as np
 from kgraph.callbacks import Callback, CallbackList
 from kgraph.callbacks.progress import ProgressBar
 from kgraph.ir import Graph, Node
+from kgraph.passes.lower import lower
+from kgraph.runtime.executable import Executable, count_runs
 from kgraph.runtime.executable import compile as compile_graph
 from kgraph.training import old_names
 from kgraph.training.compilation import as_list
@@ -39,6 +41,7 @@ class Predictor:
     """The part of a model that predicts; the properties are what the model provides."""
 
     build: Callable[..., None]
+    run_eagerly = False
     _predictor: tuple[Graph, Step] | None = None
 
     @property
@@ -238,12 +241,19 @@ class Predictor:
         graph = self.graph
         assert graph is not None, "`_input_arrays` refuses a model without a graph"
         if self._predictor is None or self._predictor[0] is not graph:
-            self._predictor = (graph, Step(compile_graph(graph)))
+            self._predictor = (graph, make_step(graph, self.run_eagerly))
         return self._predictor[1]
 
     def _predict_batch(self, step: Step, arrays: list[np.ndarray]) -> Any:
         results = step.outputs(arrays)
         return results[0] if len(results) == 1 else results
+
+
+def make_step(graph: Graph, watched: bool) -> Step:
+    """A graph as a step, compiled or watched."""
+    if watched:
+        return Step(Executable(count_runs(lower(graph), None)), watched=True)
+    return Step(compile_graph(graph))
 
 
 def check_hints(given: dict[str, Any], known: Sequence[str]) -> None:

@@ -14,7 +14,8 @@ from kgraph import config
 from kgraph.ir import Graph, Node, TensorType, Variable
 from kgraph.ir.collecting import without_collection
 from kgraph.runtime.binding import bind_shapes
-from kgraph.runtime.executable import Executable, compile
+from kgraph.runtime.executable import Executable, compile, count_runs
+from kgraph.runtime.watched import WatchedPlan
 from kgraph.training.compilation import Compilation
 from kgraph.training.data import as_arrays, check_counts
 from kgraph.training.loop import Batches
@@ -83,14 +84,20 @@ class Step:
     Args:
         executable: what to run.
         lock: shared by steps that write the same variables; default one of its own.
+        watched: whether plans are interpreted node by node, with a look at every value.
 
     Attributes:
         lock: held by whoever fills the plans' inputs and reads their outputs. Two threads that
             filled one plan would exchange its ids after they were checked.
     """
 
-    def __init__(self, executable: Executable, lock: threading.RLock | None = None) -> None:
-        self.executable = executable
+    def __init__(
+        self,
+        executable: Executable,
+        lock: threading.RLock | None = None,
+        watched: bool = False,
+    ) -> None:
+        self.executable, self._watched = executable, watched
         self.lock = lock or threading.RLock()
         self._plans: dict[tuple[tuple[int, ...], ...], Any] = {}
 
@@ -100,9 +107,13 @@ class Step:
         if found is None:
             if len(self._plans) >= config.plan_cache_size:
                 self._plans.clear()
-            inputs = self.executable.graph.inputs
-            found = self._plans[shapes] = self.executable.bind(bind_shapes(inputs, shapes))
+            found = self._plans[shapes] = self._make_plan(shapes)
         return found
+
+    def _make_plan(self, shapes: tuple[tuple[int, ...], ...]) -> Any:
+        graph = self.executable.graph
+        binding = bind_shapes(graph.inputs, shapes)
+        return WatchedPlan(graph, binding) if self._watched else self.executable.bind(binding)
 
     def run(self, arrays: Sequence[np.ndarray]) -> Any:
         """Runs on one batch; returns the plan, which holds the outputs until the next run."""
@@ -215,7 +226,8 @@ class Program:
                 self._found.clear()
             signature = self._signature(data)
             if (kind, signature) not in self._steps:
-                self._steps[kind, signature] = Step(self._build(kind, signature), self._lock)
+                made = self._build(kind, signature), self._lock, self.compiled.run_eagerly
+                self._steps[kind, signature] = Step(*made)
             found = self._found[key] = self._steps[kind, signature]
         return found
 
@@ -232,6 +244,8 @@ class Program:
             self._sources[kind] = forward(self._model, training=False)
         make: Callable[..., Graph] = training_graph if kind == "train" else evaluation_graph
         graph = make(self._sources[kind], self.compiled, signature, self.totals[kind])
+        if self.compiled.run_eagerly:
+            return Executable(count_runs(graph, self.rng_step))
         # Only a step that goes forth and back has values that wait long enough to be dropped.
         budget = self.compiled.memory_budget if kind == "train" else None
         return compile(graph, rng_step=self.rng_step, memory_budget=budget)

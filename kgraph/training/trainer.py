@@ -29,11 +29,7 @@ DISCREPANCY = (
     "`model.trainable` without calling `model.compile` after ?"
 )
 # Arguments of other versions of Keras that change nothing about the result here.
-COMPILE_HINTS = ("run_eagerly", "steps_per_execution", "jit_compile", "auto_scale_loss")
-NOT_EAGER = (
-    "`run_eagerly=True` is not supported: a step is always compiled. To look at every value, run "
-    "`kgraph.runtime.interp.interpret` on `model.executable(x, y).graph`."
-)
+COMPILE_HINTS = ("steps_per_execution", "jit_compile", "auto_scale_loss")
 
 
 class Trainer(OnBatch, Generators):
@@ -73,6 +69,7 @@ class Trainer(OnBatch, Generators):
         weighted_metrics: Any = None,
         *,
         memory_budget: int | float | None = None,
+        run_eagerly: bool = False,
         **hints: Any,
     ) -> None:
         """Says how the model is trained; the trained weights are those trainable now.
@@ -88,12 +85,15 @@ class Trainer(OnBatch, Generators):
             memory_budget: what a training step may take for intermediate values: bytes as an int,
                 or as a float up to 1.0 a part of what it takes without a budget. Activations are
                 computed twice to keep to it, to the same bits.
+            run_eagerly: whether steps are interpreted node by node, which takes many times as
+                long; a NaN or infinity then raises `NotFiniteError`, which names its layer, op,
+                operands and the user's line, before any variable is changed.
             **hints: `jit_compile`, `steps_per_execution`, `auto_scale_loss` change nothing about
-                the results and are ignored; `run_eagerly` may only be False.
+                the results and are ignored.
 
         Raises:
-            ValueError: a name is unknown, a list has the wrong length, there is no loss, the budget
-                is no amount of memory, or `run_eagerly` is asked for.
+            ValueError: a name is unknown, a list has the wrong length, there is no loss, or the
+                budget is no amount of memory.
             TypeError: an argument is unknown.
 
         Example:
@@ -106,8 +106,6 @@ class Trainer(OnBatch, Generators):
             ['loss', 'mae']
         """
         check_hints(hints, COMPILE_HINTS)
-        if hints.get("run_eagerly"):
-            raise ValueError(NOT_EAGER)
         if looks_like_weights(metrics):  # Keras 3 has the weights before the metrics
             metrics, loss_weights = loss_weights, metrics
         self.optimizer = optimizers.get(optimizer)
@@ -116,8 +114,8 @@ class Trainer(OnBatch, Generators):
         self.sample_weight_mode = sample_weight_mode
         if memory_budget is not None:
             check_budget(memory_budget)
-        self.memory_budget = memory_budget
-        self._program = None
+        self.memory_budget, self.run_eagerly = memory_budget, bool(run_eagerly)
+        self._predictor = self._program = None
         if self.graph is not None:
             self._program = self._make_program()
 
@@ -127,8 +125,9 @@ class Trainer(OnBatch, Generators):
             self.output_names, self.loss, self.loss_weights, self.metrics, self.weighted_metrics
         )
         flags = tuple((layer, layer.trainable) for layer in self.flattened_layers())
+        weights = tuple(self.trainable_weights)
         compiled = Compilation(
-            self.optimizer, heads, tuple(self.trainable_weights), flags, self.memory_budget
+            self.optimizer, heads, weights, flags, self.memory_budget, self.run_eagerly
         )
         return Program(self, compiled, self.rng_step)
 

@@ -165,13 +165,13 @@ def writers_do_not_wait() -> None:
 @mutant("random-counter-stands-still", "runtime/test_executable.py", "layers/test_core_layers.py",
         "fuzz/test_differential.py")  # fmt: skip
 def random_counter_stands_still() -> None:
-    original = executable._count_runs
+    original = executable.count_runs
 
     def count_runs(graph: Any, counter: Any) -> Any:
         counted = original(graph, counter)
         return dataclasses.replace(counted, updates=graph.updates)
 
-    executable._count_runs = count_runs
+    executable.count_runs = count_runs
 
 
 @mutant("batch-of-one-broadcasts", "runtime/test_plan.py", "fuzz/test_differential.py",

@@ -21,7 +21,7 @@ from kgraph.passes.min_cut import cheapest_cut
 from kgraph.passes.rematerialize import _Rewriter
 from kgraph.runtime.autodiff import grad
 from kgraph.runtime.emit import Plan
-from kgraph.runtime.executable import _count_runs
+from kgraph.runtime.executable import count_runs
 from kgraph.runtime.plan import make_plan
 from kgraph.testing.choices import seeds
 from kgraph.testing.drawn_graphs import draw_graph
@@ -83,7 +83,7 @@ def every_choice(graph, binding):
 @pytest.mark.parametrize("name", sorted(ZOO))
 def test_every_choice_gives_the_bits_of_the_plain_step(name):
     model, (inputs, targets) = ZOO[name].model(), ZOO[name].arrays(33)
-    core = _count_runs(training_core(model, inputs, targets), None)
+    core = count_runs(training_core(model, inputs, targets), None)
     graph, _ = optimize(core)
     binding, arrays = dict.fromkeys(graph.symbols, 33), [*inputs, *targets]
     plain = run_twice(graph, arrays, binding)
@@ -128,7 +128,7 @@ def test_without_fuel_the_first_computation_serves(monkeypatch):
 def test_estimates_are_the_planner_s():
     for name, specimen in ZOO.items():
         model, (inputs, targets) = specimen.model(), specimen.arrays(64)
-        core = _count_runs(training_core(model, inputs, targets), None)
+        core = count_runs(training_core(model, inputs, targets), None)
         graph, _ = optimize(core)
         binding = dict.fromkeys(graph.symbols, 64)
         peak, bound = Liveness(graph, binding).peak, make_plan(graph, binding).lower_bound

@@ -21,7 +21,7 @@ from kgraph.ir.leaves import LEAVES
 from kgraph.passes.pipeline import optimize
 from kgraph.runtime.budget import plan_within
 from kgraph.runtime.copying import COPY
-from kgraph.runtime.executable import _count_runs
+from kgraph.runtime.executable import count_runs
 from kgraph.runtime.plan import make_plan
 from kgraph.runtime.schedule import shares_storage
 from kgraph.testing.choices import seeds
@@ -152,7 +152,7 @@ def test_a_plan_that_reads_something_else_shrinks(graph, batch):
 def test_steps_and_predictions_of_the_zoo(name):
     specimen = ZOO[name]
     model, (inputs, targets) = specimen.model(), specimen.arrays(9)
-    step = _count_runs(training_core(model, inputs, targets), None)
+    step = count_runs(training_core(model, inputs, targets), None)
     for core in (step, inference_core(model)):
         for graph in (core, optimize(core)[0]):
             check_plan(make_plan(graph, dict.fromkeys(graph.symbols, 9)))
@@ -162,7 +162,7 @@ def test_steps_and_predictions_of_the_zoo(name):
 def test_rematerialized_steps(name):
     specimen = ZOO[name]
     model, (inputs, targets) = specimen.model(), specimen.arrays(64)
-    graph, _ = optimize(_count_runs(training_core(model, inputs, targets), None))
+    graph, _ = optimize(count_runs(training_core(model, inputs, targets), None))
     binding = dict.fromkeys(graph.symbols, 64)
     data = plan_within(graph, binding, 0.85)
     assert len(data.steps) > len(make_plan(graph, binding).steps)

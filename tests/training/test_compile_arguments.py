@@ -101,8 +101,6 @@ def test_arguments_of_compile_that_do_not_fit():
     with pytest.raises(TypeError, match="Unrecognized keyword arguments"):
         model.compile("sgd", "mse", foo=1)
     model.compile("sgd", "mse", jit_compile=True, run_eagerly=False, steps_per_execution=4)
-    with pytest.raises(ValueError, match="interpret"):
-        model.compile("sgd", "mse", run_eagerly=True)
     # Keras 3 has loss_weights in the third place.
     model.compile("sgd", "mse", [1.0, 0.5], ["mae"])
     assert (model.loss_weights, model.metrics) == ([1.0, 0.5], ["mae"])
