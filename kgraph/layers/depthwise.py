@@ -20,8 +20,8 @@ class ByChannel(WindowLayer):
             ops.reshape(kernel, (*size, 1, channels * multiplier)),
             self.strides,
             self.padding,
-            self.dilation_rate,
-            channels,
+            dilation_rate=self.dilation_rate,
+            groups=channels,
         )
 
 

@@ -151,7 +151,7 @@ def _encode(layer: Any, inputs: Any, depth: int, count_weights: Any) -> Any:
     if layer.output_mode == "one_hot":
         if ids.ndim > 1 and ids.shape[-1] == 1:
             ids = ops.squeeze(ids, -1)
-        return ops.one_hot(ids, depth, layer.dtype)
+        return ops.one_hot(ids, depth, dtype=layer.dtype)
     if ids.ndim < 2:
         raise ValueError(
             explain(
@@ -161,7 +161,7 @@ def _encode(layer: Any, inputs: Any, depth: int, count_weights: Any) -> Any:
                 hint='use output_mode="one_hot" for one id a sample',
             )
         )
-    rows = ops.one_hot(ids, depth, layer.dtype)
+    rows = ops.one_hot(ids, depth, dtype=layer.dtype)
     if layer.output_mode == "multi_hot":
         return ops.max(rows, axis=-2)
     if count_weights is not None:

@@ -11,6 +11,18 @@ from kgraph.ops.average_pool import (
     sum_pool,
     sum_pool_grad,
 )
+from kgraph.ops.bits import (
+    bitwise_and,
+    bitwise_not,
+    bitwise_or,
+    bitwise_xor,
+    gcd,
+    lcm,
+    left_shift,
+    nextafter,
+    right_shift,
+    signbit,
+)
 from kgraph.ops.brackets import (
     getitem,
 )
@@ -41,6 +53,7 @@ from kgraph.ops.crossentropy import (
     sparse_softmax_cross_entropy,
 )
 from kgraph.ops.cumulative import (
+    cumprod,
     cumsum,
 )
 from kgraph.ops.draws import (
@@ -62,14 +75,17 @@ from kgraph.ops.elementwise import (
     arctan,
     arctan2,
     arctanh,
+    cbrt,
     ceil,
     cos,
     cosh,
     divide,
     exp,
+    exp2,
     expm1,
     floor,
     floor_divide,
+    fmod,
     hypot,
     log,
     log1p,
@@ -92,12 +108,17 @@ from kgraph.ops.elementwise import (
     subtract,
     tan,
     tanh,
+    trunc,
 )
 from kgraph.ops.ensure_shape import (
     ensure_shape,
 )
 from kgraph.ops.erf import (
     erf,
+)
+from kgraph.ops.erfinv import (
+    erfc,
+    erfinv,
 )
 from kgraph.ops.extremes import (
     clip,
@@ -183,6 +204,15 @@ from kgraph.ops.resizing import (
 from kgraph.ops.scan import (
     scan,
 )
+from kgraph.ops.scatters import (
+    scatter_max,
+    scatter_min,
+    scatter_multiply,
+    scatter_set,
+)
+from kgraph.ops.searching import (
+    searchsorted,
+)
 from kgraph.ops.select import (
     cast,
     where,
@@ -243,9 +273,14 @@ __all__ = [
     "average_pool",
     "average_pool_grad",
     "binary_crossentropy",
+    "bitwise_and",
+    "bitwise_not",
+    "bitwise_or",
+    "bitwise_xor",
     "broadcast_to",
     "cast",
     "categorical_crossentropy",
+    "cbrt",
     "ceil",
     "clip",
     "concatenate",
@@ -255,6 +290,7 @@ __all__ = [
     "convolve",
     "cos",
     "cosh",
+    "cumprod",
     "cumsum",
     "divide",
     "einsum",
@@ -262,15 +298,20 @@ __all__ = [
     "ensure_shape",
     "equal",
     "erf",
+    "erfc",
+    "erfinv",
     "exp",
+    "exp2",
     "expand_dims",
     "expm1",
     "flip",
     "floor",
     "floor_divide",
+    "fmod",
     "full",
     "full_like",
     "fused",
+    "gcd",
     "gelu",
     "getitem",
     "greater",
@@ -282,7 +323,9 @@ __all__ = [
     "isinf",
     "isnan",
     "l2_normalize",
+    "lcm",
     "leaky_relu",
+    "left_shift",
     "less",
     "less_equal",
     "log",
@@ -311,6 +354,7 @@ __all__ = [
     "moveaxis",
     "multiply",
     "negative",
+    "nextafter",
     "not_equal",
     "one_hot",
     "ones_like",
@@ -330,15 +374,22 @@ __all__ = [
     "repeat",
     "reshape",
     "resize",
+    "right_shift",
     "round",
     "rsqrt",
     "scan",
     "scatter_add",
+    "scatter_max",
+    "scatter_min",
+    "scatter_multiply",
+    "scatter_set",
+    "searchsorted",
     "selu",
     "shape",
     "sigmoid",
     "sigmoid_cross_entropy",
     "sign",
+    "signbit",
     "silu",
     "sin",
     "sinh",
@@ -372,6 +423,7 @@ __all__ = [
     "tile",
     "top_k",
     "transpose",
+    "trunc",
     "unstack",
     "var",
     "where",

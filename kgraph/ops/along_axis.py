@@ -13,7 +13,7 @@ from kgraph.ir.op import Sample, register
 from kgraph.ir.types import TensorType
 from kgraph.ops.base import normalize_axis
 from kgraph.ops.indexing import Places, add_at, check_ids, ids, require_ids
-from kgraph.ops.shapes import draw, zeros_like
+from kgraph.ops.shapes import draw, reshape, zeros_like
 from kgraph.ops.specialized import Specialized
 
 
@@ -56,7 +56,9 @@ class TakeAlongAxis(AlongAxis):
 
     name = "take_along_axis"
 
-    def __call__(self, x: Any, indices: Any, axis: int = -1) -> Any:
+    def __call__(self, x: Any, indices: Any, axis: int | None = None) -> Any:
+        if axis is None:
+            x, indices, axis = reshape(x, -1), reshape(indices, -1), 0
         return self.apply((x, indices), axis=axis)
 
     def specialize(

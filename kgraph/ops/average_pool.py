@@ -15,6 +15,7 @@ from kgraph.ir.types import TensorType
 from kgraph.ops.pooling import Call, Layout, Pool, calling_all, fold, unfold
 from kgraph.ops.select import cast
 from kgraph.ops.shapes import as_shape, draw, show
+from kgraph.ops.windows import with_channels_last
 
 
 def in_float32(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -42,9 +43,17 @@ class AveragePool(Pool):
     name = "average_pool"
     averages = True
 
-    def __call__(self, x: Any, pool_size: Any, strides: Any = None, padding: Any = "valid") -> Any:
+    def __call__(
+        self,
+        inputs: Any,
+        pool_size: Any,
+        strides: Any = None,
+        padding: Any = "valid",
+        data_format: str | None = None,
+    ) -> Any:
         attrs = {"pool_size": pool_size, "strides": strides, "padding": padding}
-        return in_float32(lambda wide: self.apply((wide,), **attrs))(x)
+        pooled = in_float32(lambda wide: self.apply((wide,), **attrs))
+        return with_channels_last(pooled, inputs, data_format)
 
     def lift(self, operands: Sequence[Any]) -> tuple[Node, ...]:
         return promote_operands(operands, floating=True)

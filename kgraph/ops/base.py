@@ -59,6 +59,11 @@ class Elementwise(Op):
         default = tuple(range(self.arity)) if self.is_ufunc else ()
         self.reuse = default if reuse is None else reuse
 
+    def __call__(self, *operands: Any, **attrs: Any) -> Any:
+        if attrs:  # Keras's names of operands
+            operands += tuple(attrs.pop(n) for n in ("x", "x1", "x2") if n in attrs)
+        return self.apply(operands, **attrs)
+
     def lift(self, operands: Sequence[Any]) -> tuple[Node, ...]:
         if len(operands) != self.arity:
             raise TypeError(f"{self.name} takes {self.arity} operands. Got: {len(operands)}")

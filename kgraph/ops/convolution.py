@@ -27,7 +27,7 @@ from kgraph.ops.patches import Call, run_calls
 from kgraph.ops.phases import PhasedGrad
 from kgraph.ops.shapes import as_shape, reshape, shape_of
 from kgraph.ops.specialized import Prepared, Specialized
-from kgraph.ops.windows import Windows, windows
+from kgraph.ops.windows import Windows, windows, with_channels_last
 
 Sizes = tuple[int | Dim, ...]
 
@@ -135,6 +135,15 @@ class Convolution(Specialized):
 class Conv(Convolution):
     """Weighted sums over windows: (n, *s, c), (*k, c / groups, f) -> (n, *o, f).
 
+    Args:
+        inputs: images; with `data_format="channels_first"` they and the result are (n, c, *s).
+        kernel: (*k, c / groups, f).
+        strides: cells from one window to the next, an int or one for each spatial axis.
+        padding: "valid", "same", "causal" or a pair (before, after) for each spatial axis.
+        data_format: "channels_last" or "channels_first"; default channels_last.
+        dilation_rate: cells from one cell of a window to the next.
+        groups: into how many parts channels are cut; default what the shapes say.
+
     Example:
         >>> conv(np.ones((1, 4, 1)), np.ones((2, 1, 1)))[0, :, 0].tolist()
         [2.0, 2.0, 2.0]
@@ -144,16 +153,21 @@ class Conv(Convolution):
 
     def __call__(
         self,
-        x: Any,
+        inputs: Any,
         kernel: Any,
         strides: Any = 1,
         padding: Any = "valid",
-        dilation: Any = 1,
-        groups: int = 1,
+        data_format: str | None = None,
+        dilation_rate: Any = 1,
+        groups: int | None = None,
     ) -> Any:
-        return self.apply(
-            (x, kernel), strides=strides, padding=padding, dilation=dilation, groups=groups
-        )
+        attrs = {"strides": strides, "padding": padding, "dilation": dilation_rate}
+
+        def convolved(x: Any) -> Any:
+            count = groups_of(x, kernel) if groups is None else groups
+            return self.apply((x, kernel), groups=count, **attrs)
+
+        return with_channels_last(convolved, inputs, data_format)
 
     def infer(self, *types: TensorType, **attrs: Any) -> TensorType:
         return self.types_of(*types, **attrs)[2]
@@ -303,6 +317,13 @@ def _narrow(out: np.ndarray, wide: np.ndarray) -> None:
     np.copyto(out, wide, casting="same_kind")
 
 
+def groups_of(x: Any, kernel: Any) -> int:
+    """How many groups make the channels of images those that the kernel takes."""
+    channels, seen = shape_of(x)[-1], shape_of(kernel)[-2]
+    known = isinstance(channels, int) and isinstance(seen, int) and seen > 0
+    return channels // seen if known and channels % seen == 0 and channels else 1
+
+
 # -- checks -------------------------------------------------------------------------------------
 def check_operands(a: TensorType, b: TensorType) -> None:
     """Requires float tensors of one dtype, with the same number of spatial axes."""
@@ -389,7 +410,7 @@ def convolve(x: Any, kernel: Any, bias: Any = None, **attrs: Any) -> Any:
     moves = strides if isinstance(strides, (tuple, list)) else (strides,)
     plain = isinstance(attrs.get("padding", ""), str) and attrs.get("groups", 1) == 1
     if not plain or any(n != 1 for n in (*size, *moves)):
-        sums = conv(x, kernel, **attrs)
+        sums = conv.apply((x, kernel), **attrs)
         return sums if bias is None else sums + bias
     lead = shape_of(x)[:-1]
     rows = matmul(reshape(x, (product(lead), seen)), reshape(kernel, (seen, filters)))

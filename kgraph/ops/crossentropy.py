@@ -244,7 +244,7 @@ class SparseSoftmaxCrossEntropy(RowLoss):
         return Prepared(views, kernel)
 
     def reference(self, logits: Any, ids: Any) -> Any:
-        chosen = one_hot(ids, logits.shape[-1], str(logits.dtype))
+        chosen = one_hot(ids, logits.shape[-1], dtype=str(logits.dtype))
         return -reduce_sum(chosen * log_softmax(logits), axis=-1), softmax(logits)
 
     def vjp(self, g: Any, y: Any, *inputs: Node, **attrs: Any) -> tuple[Node | None, ...]:

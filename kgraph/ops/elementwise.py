@@ -66,6 +66,27 @@ def _sigmoid(x: np.ndarray, out: np.ndarray) -> None:
     np.divide(one, out, out)
 
 
+class Round(Elementwise):
+    """Nearest integer, halves to even; with `decimals` the nearest of so many decimal places.
+
+    Example:
+        >>> round([0.125, 2.5], 1)
+        array([0.1, 2.5], dtype=float32)
+    """
+
+    def __init__(self) -> None:
+        doc = "Nearest integer, halves to even."
+        super().__init__("round", _round, None, doc=doc, arity=1, reuse=(0,), dtypes="if")
+
+    def __call__(self, x: Any, decimals: int = 0) -> Any:
+        if not decimals:
+            return self.apply((x,))
+        scale = 10.0 ** math.fabs(decimals)
+        if decimals > 0:
+            return divide(self.apply((multiply(x, scale),)), scale)
+        return multiply(self.apply((divide(x, scale),)), scale)
+
+
 def _row(name: str, function: Any, vjp: Any, doc: str, **options: Any) -> Elementwise:
     op = Elementwise(name, function, vjp, doc=doc, **options)
     register(op)
@@ -105,6 +126,14 @@ mod = _row(
     domain=(0.5, 3.0),
     dtypes="if",
 )
+fmod = _row(
+    "fmod",
+    np.fmod,
+    lambda g, y, a, b: (g, -g * trunc(a / b)),
+    "Remainder of the quotient rounded towards 0; it has the first operand's sign.",
+    domain=(0.5, 3.0),
+    dtypes="if",
+)
 power = _row(
     "power",
     np.power,
@@ -129,9 +158,9 @@ reciprocal = _floating(
 # -- rounding ----------------------------------------------------------------------------------
 floor = _row("floor", np.floor, None, "Largest integer not above, in the same dtype.", dtypes="if")
 ceil = _row("ceil", np.ceil, None, "Smallest integer not below, in the same dtype.", dtypes="if")
-round = _row(
-    "round", _round, None, "Nearest integer, halves to even.", arity=1, reuse=(0,), dtypes="if"
-)
+trunc = _row("trunc", np.trunc, None, "The number without its fraction.", dtypes="if")
+round = Round()
+register(round)
 
 # -- powers, exponentials, logarithms ----------------------------------------------------------
 sqrt = _floating(
@@ -146,6 +175,15 @@ rsqrt = _floating(
     reuse=(0,),
     flops=2,
 )
+cbrt = _floating(
+    "cbrt",
+    np.cbrt,
+    lambda g, y, x: (g / (3 * square(y)),),
+    "Cube root.",
+    domain=(0.2, 3.0),
+    flops=20,
+)
+exp2 = _floating("exp2", np.exp2, lambda g, y, x: (g * (y * math.log(2)),), "2 ** x.", flops=10)
 exp = _floating("exp", np.exp, lambda g, y, x: (g * y,), "Exponential.", flops=10)
 expm1 = _floating("expm1", np.expm1, lambda g, y, x: (g * (y + 1),), "exp(x) - 1.", flops=10)
 log = _floating(

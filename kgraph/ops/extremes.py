@@ -80,7 +80,8 @@ class Clip(Op):
 
     Args:
         x: a tensor.
-        min, max: a number, a tensor, or None for no bound.
+        x_min, x_max: a number, a tensor, or None for no bound.
+        min, max: NumPy's names of these.
 
     Example:
         >>> clip([-1.0, 0.5, 2.0], 0, 1)
@@ -90,7 +91,10 @@ class Clip(Op):
     name = "clip"
     reuse = (0,)
 
-    def __call__(self, x: Any, min: Any = None, max: Any = None) -> Any:
+    def __call__(
+        self, x: Any, x_min: Any = None, x_max: Any = None, *, min: Any = None, max: Any = None
+    ) -> Any:
+        min, max = (x_min if min is None else min), (x_max if max is None else max)
         numbers = [isinstance(b, (int, float, np.integer)) for b in (min, max) if b is not None]
         if not numbers:
             raise TypeError("clip needs min or max")

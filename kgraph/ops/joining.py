@@ -14,11 +14,14 @@ from kgraph.ir.node import API, Node
 from kgraph.ir.op import Op, Sample, promote_operands, register
 from kgraph.ir.types import Shape, TensorType
 from kgraph.ops.base import normalize_axis
+from kgraph.ops.ensure_shape import ensure_shape
+from kgraph.ops.indexing import take
 from kgraph.ops.shapes import (
     as_shape,
     broadcast_to,
     draw,
     expand_dims,
+    flip,
     reshape,
     shape_of,
 )
@@ -81,6 +84,9 @@ class Concatenate(Op):
 class Pad(Op):
     """The tensor with `constant_values` around it; `pad_width` has (before, after) an axis.
 
+    With mode "reflect" or "symmetric" the tensor's mirror images stand around it, without and with
+    its outermost elements.
+
     Example:
         >>> pad(np.array([1, 2]), (1, 2)).tolist()
         [0, 1, 2, 0, 0]
@@ -89,21 +95,20 @@ class Pad(Op):
     name = "pad"
 
     def __call__(
-        self, x: Any, pad_width: Any, mode: str = "constant", constant_values: float = 0
+        self, x: Any, pad_width: Any, mode: str = "constant", constant_values: float | None = None
     ) -> Any:
-        if mode != "constant":
-            raise InferenceError(f"pad: mode must be 'constant', not {mode!r}")
-        return self.apply((x,), pad_width=pad_width, constant_values=constant_values)
+        if mode == "constant":
+            return self.apply((x,), pad_width=pad_width, constant_values=constant_values or 0)
+        if mode not in ("reflect", "symmetric"):
+            raise InferenceError(f"pad: mode must be constant, reflect or symmetric, not {mode!r}")
+        if constant_values is not None:
+            raise InferenceError(f"pad: constant_values has no meaning with mode={mode!r}")
+        for axis, (before, after) in enumerate(pairs_of(pad_width, len(shape_of(x)))):
+            x = with_mirrors(x, before, after, axis, int(mode == "reflect"))
+        return x
 
     def normalize(self, inputs: tuple[Node, ...], attrs: dict[str, Any]) -> dict[str, Any]:
-        width, ndim = attrs["pad_width"], inputs[0].ndim
-        pairs = width if isinstance(width, (tuple, list, np.ndarray)) else ((width, width),)
-        if len(pairs) == 2 and not any(isinstance(p, (tuple, list, np.ndarray)) for p in pairs):
-            pairs = (pairs,)
-        full = tuple(as_shape(p) for p in pairs) * (ndim if len(pairs) == 1 else 1)
-        full = tuple(p * 2 if len(p) == 1 else p for p in full)
-        if len(full) != ndim or any(len(p) != 2 for p in full):
-            raise InferenceError(f"pad_width {width!r} does not give {ndim} axes a pair each")
+        full = pairs_of(attrs["pad_width"], inputs[0].ndim)
         return {"pad_width": full, "constant_values": float(attrs.get("constant_values", 0))}
 
     def infer(self, *types: TensorType, **attrs: Any) -> TensorType:
@@ -128,6 +133,37 @@ class Pad(Op):
     def samples(self) -> Iterable[Sample]:
         yield Sample((draw(2, 3),), {"pad_width": ((1, 0), (2, 3))})
         yield Sample((draw(2, 3),), {"pad_width": 1, "constant_values": -2.5})
+
+
+def pairs_of(width: Any, ndim: int) -> tuple[Shape, ...]:
+    """A pair (before, after) for each axis, from any of NumPy's spellings."""
+    pairs = width if isinstance(width, (tuple, list, np.ndarray)) else ((width, width),)
+    if len(pairs) == 2 and not any(isinstance(p, (tuple, list, np.ndarray)) for p in pairs):
+        pairs = (pairs,)
+    full = tuple(as_shape(p) for p in pairs) * (ndim if len(pairs) == 1 else 1)
+    full = tuple(p * 2 if len(p) == 1 else p for p in full)
+    if len(full) != ndim or any(len(p) != 2 for p in full):
+        raise InferenceError(f"pad_width {width!r} does not give {ndim} axes a pair each")
+    return full
+
+
+def with_mirrors(x: Any, before: Any, after: Any, axis: int, skipped: int) -> Any:
+    """A tensor between its mirror images, which leave out `skipped` elements at the edge."""
+    size = shape_of(x)[axis]
+    if before == 0 and after == 0:
+        return x
+    if isinstance(size, int) and (before > size - skipped or after > size - skipped):
+        raise InferenceError(f"pad: axis {axis} of size {size} cannot mirror {before, after}")
+    shape = shape_of(x)
+
+    def mirrored(start: Any, stop: Any) -> Any:
+        starts = tuple(start if i == axis else 0 for i in range(len(shape)))
+        stops = tuple(stop if i == axis else d for i, d in enumerate(shape))
+        return flip(slice_(x, starts, stops), axis)
+
+    left = mirrored(skipped, skipped + before)
+    right = mirrored(size - skipped - after, size - skipped)
+    return concatenate([left, x, right], axis)
 
 
 concatenate, pad = register(Concatenate()), register(Pad())
@@ -196,8 +232,19 @@ def split(x: Any, indices_or_sections: int | Sequence[int | Dim], axis: int = 0)
     return pieces(x, [size // count] * count, axis)
 
 
-def unstack(x: Any, axis: int = 0) -> list[Any]:
+def unstack(x: Any, num: int | None = None, axis: int = 0) -> list[Any]:
     """The slices of a tensor along an axis, each without that axis.
+
+    Args:
+        x: tensor of any shape.
+        num: how many slices there are; needed only where the size is unknown.
+        axis: the axis to take apart.
+
+    Returns:
+        The slices, which are views when a plan runs.
+
+    Raises:
+        InferenceError: the number is unknown, or not `num`.
 
     Example:
         >>> len(unstack(np.ones((3, 2))))
@@ -206,19 +253,23 @@ def unstack(x: Any, axis: int = 0) -> list[Any]:
     shape = shape_of(x)
     axis = normalize_axis(axis, len(shape))
     count, rest = shape[axis], shape[:axis] + shape[axis + 1 :]
+    if isinstance(count, Dim) and num is not None:
+        x, count = ensure_shape(x, (*shape[:axis], num, *shape[axis + 1 :])), num
     if isinstance(count, Dim):
         raise InferenceError(f"unstack: axis {axis} has size {count}, which is no number yet")
+    if num not in (None, count):
+        raise InferenceError(f"unstack: axis {axis} has {count} slices, not {num}")
     return [reshape(part, rest) for part in split(x, count, axis)]
 
 
-def tile(x: Any, reps: Any) -> Any:
-    """Repeats the whole tensor `reps` times along each axis.
+def tile(x: Any, repeats: Any) -> Any:
+    """Repeats the whole tensor `repeats` times along each axis.
 
     Example:
         >>> tile(np.array([1, 2], dtype="int32"), 2)
         array([1, 2, 1, 2], dtype=int32)
     """
-    shape, counts = shape_of(x), as_shape(reps)
+    shape, counts = shape_of(x), as_shape(repeats)
     ndim = max(len(shape), len(counts))
     shape = (1,) * (ndim - len(shape)) + shape
     counts = (1,) * (ndim - len(counts)) + counts
@@ -228,8 +279,16 @@ def tile(x: Any, reps: Any) -> Any:
     return reshape(repeated, tuple(c * d for c, d in zip(counts, shape)))
 
 
-def repeat(x: Any, repeats: int | Dim, axis: int | None = None) -> Any:
+def repeat(x: Any, repeats: Any, axis: int | None = None) -> Any:
     """Repeats each element, or each slice along an axis, `repeats` times in place.
+
+    Args:
+        x: tensor of any shape.
+        repeats: a number, or one for each slice.
+        axis: None for all elements.
+
+    Returns:
+        A tensor with so many slices.
 
     Example:
         >>> repeat(np.array([1, 2], dtype="int32"), 2)
@@ -239,6 +298,8 @@ def repeat(x: Any, repeats: int | Dim, axis: int | None = None) -> Any:
         x, axis = reshape(x, -1), 0
     shape: Shape = shape_of(x)
     axis = normalize_axis(axis, len(shape))
+    if isinstance(repeats, (tuple, list, np.ndarray)) and np.ndim(repeats):
+        return take(x, np.repeat(np.arange(len(repeats)), repeats), axis)
     spread = (*shape[: axis + 1], repeats, *shape[axis + 1 :])
     merged = (*shape[:axis], shape[axis] * repeats, *shape[axis + 1 :])
     return reshape(broadcast_to(expand_dims(x, axis + 1), spread), merged)

@@ -23,6 +23,9 @@ from kgraph.ops.crossentropy import (
     draw_classes,
     draw_distribution,
     require_rows,
+    sigmoid_cross_entropy,
+    softmax_cross_entropy,
+    sparse_softmax_cross_entropy,
 )
 from kgraph.ops.elementwise import log, log1p
 from kgraph.ops.extremes import clip
@@ -30,6 +33,7 @@ from kgraph.ops.indexing import require_ids
 from kgraph.ops.one_hot import one_hot
 from kgraph.ops.reductions import sum as reduce_sum
 from kgraph.ops.relu import relu_grad
+from kgraph.ops.shapes import moveaxis
 from kgraph.ops.softmax import Rows, row_buffers
 from kgraph.ops.specialized import Prepared, Specialized
 
@@ -39,6 +43,11 @@ EPSILON = 1e-7
 def inside(g: Any, q: Any, epsilon: float) -> Any:
     """The part of `g` that clipping of `q` to [epsilon, 1 - epsilon] lets through."""
     return relu_grad(relu_grad(g, q - epsilon), (1 - epsilon) - q)
+
+
+def last_axis(x: Any, axis: int) -> Any:
+    """The tensor with the axis of the classes as its last one."""
+    return x if axis == -1 else moveaxis(x, axis, -1)
 
 
 class CategoricalCrossentropy(RowLoss):
@@ -51,7 +60,17 @@ class CategoricalCrossentropy(RowLoss):
 
     name = "categorical_crossentropy"
 
-    def __call__(self, target: Any, output: Any, epsilon: float = EPSILON) -> Any:
+    def __call__(
+        self,
+        target: Any,
+        output: Any,
+        from_logits: bool = False,
+        axis: int = -1,
+        epsilon: float = EPSILON,
+    ) -> Any:
+        target, output = last_axis(target, axis), last_axis(output, axis)
+        if from_logits:
+            return softmax_cross_entropy(output, target)[0]
         return self.apply((target, output), epsilon=epsilon)
 
     def lift(self, operands: Sequence[Any]) -> tuple[Node, ...]:
@@ -125,7 +144,17 @@ class SparseCategoricalCrossentropy(RowLoss):
 
     name = "sparse_categorical_crossentropy"
 
-    def __call__(self, target: Any, output: Any, epsilon: float = EPSILON) -> Any:
+    def __call__(
+        self,
+        target: Any,
+        output: Any,
+        from_logits: bool = False,
+        axis: int = -1,
+        epsilon: float = EPSILON,
+    ) -> Any:
+        output = last_axis(output, axis)
+        if from_logits:
+            return sparse_softmax_cross_entropy(output, target)[0]
         return self.apply((target, output), epsilon=epsilon)
 
     def lift(self, operands: Sequence[Any]) -> tuple[Node, ...]:
@@ -164,13 +193,13 @@ class SparseCategoricalCrossentropy(RowLoss):
         return Prepared(lambda *buffers: buffers, kernel)
 
     def reference(self, target: Any, output: Any, epsilon: float) -> Any:
-        chosen = one_hot(target, output.shape[-1], str(output.dtype))
+        chosen = one_hot(target, output.shape[-1], dtype=str(output.dtype))
         q = output / reduce_sum(output, axis=-1, keepdims=True)
         return -reduce_sum(chosen * log(clip(q, epsilon, 1 - epsilon)), axis=-1)
 
     def vjp(self, g: Any, y: Any, *inputs: Node, **attrs: Any) -> tuple[Node | None, ...]:
         (target, output), epsilon = inputs, attrs["epsilon"]
-        chosen = one_hot(target, output.shape[-1], output.dtype)
+        chosen = one_hot(target, output.shape[-1], dtype=output.dtype)
         total = reduce_sum(output, axis=-1, keepdims=True)
         q = reduce_sum(chosen * output, axis=-1, keepdims=True) / total
         slope = inside(column(-g) / clip(q, epsilon, 1 - epsilon), q, epsilon)
@@ -198,7 +227,11 @@ class BinaryCrossentropy(Specialized, Elementwise):
         )
         self.reference = self.in_simpler_ops
 
-    def __call__(self, target: Any, output: Any, epsilon: float = EPSILON) -> Any:
+    def __call__(  # type: ignore[override]
+        self, target: Any, output: Any, from_logits: bool = False, epsilon: float = EPSILON
+    ) -> Any:
+        if from_logits:
+            return sigmoid_cross_entropy(output, target)
         return self.apply((target, output), epsilon=epsilon)
 
     def normalize(self, inputs: tuple[Node, ...], attrs: dict[str, Any]) -> dict[str, Any]:

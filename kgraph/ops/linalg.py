@@ -29,8 +29,8 @@ class Matmul(Op):
 
     name = "matmul"
 
-    def __call__(self, a: Any, b: Any) -> Any:
-        return self.apply((a, b))
+    def __call__(self, x1: Any, x2: Any) -> Any:
+        return self.apply((x1, x2))
 
     def lift(self, operands: Sequence[Any]) -> tuple[Node, ...]:
         return promote_operands(operands)

@@ -20,7 +20,7 @@ from kgraph.ir.types import TensorType
 from kgraph.ops.extremes import ends
 from kgraph.ops.pooling import Call, Layout, Pool, calling_all, fold, moved
 from kgraph.ops.shapes import draw
-from kgraph.ops.windows import Windows
+from kgraph.ops.windows import Windows, with_channels_last
 
 # Windows, and the shape of the largest elements that they leave.
 Step = tuple[Windows, tuple[Any, ...]]
@@ -40,8 +40,16 @@ class MaxPool(Pool):
 
     name = "max_pool"
 
-    def __call__(self, x: Any, pool_size: Any, strides: Any = None, padding: Any = "valid") -> Any:
-        return self.apply((x,), pool_size=pool_size, strides=strides, padding=padding)
+    def __call__(
+        self,
+        inputs: Any,
+        pool_size: Any,
+        strides: Any = None,
+        padding: Any = "valid",
+        data_format: str | None = None,
+    ) -> Any:
+        attrs = {"pool_size": pool_size, "strides": strides, "padding": padding}
+        return with_channels_last(lambda x: self.apply((x,), **attrs), inputs, data_format)
 
     def infer(self, *types: TensorType, **attrs: Any) -> TensorType:
         (x,) = types

@@ -224,8 +224,8 @@ gelu = Gelu(
     _gelu_vjp,
     doc="x times the normal distribution function of x, by erf or approximated by tanh.",
     reference=_gelu_reference,
-    defaults={"approximate": False},
-    variants=({"approximate": True},),
+    defaults={"approximate": True},
+    variants=({"approximate": False},),
     flops=34,
 )
 softplus = Activation(

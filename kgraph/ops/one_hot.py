@@ -15,7 +15,7 @@ from kgraph.ir.node import Node
 from kgraph.ir.op import Sample, as_node, promote_operands, register
 from kgraph.ir.types import TensorType, canonical_dtype
 from kgraph.ops.indexing import ids, largest_unsigned, require_ids
-from kgraph.ops.shapes import draw
+from kgraph.ops.shapes import draw, moveaxis
 from kgraph.ops.specialized import Prepared, Specialized
 
 
@@ -29,8 +29,13 @@ class OneHot(Specialized):
 
     name = "one_hot"
 
-    def __call__(self, x: Any, num_classes: int, dtype: str = "float32") -> Any:
-        return self.apply((x,), num_classes=num_classes, dtype=dtype)
+    def __call__(
+        self, x: Any, num_classes: int, axis: int = -1, dtype: Any = None, sparse: bool = False
+    ) -> Any:
+        if sparse:
+            raise InferenceError("one_hot: there are no sparse tensors; leave out sparse=True")
+        found = self.apply((x,), num_classes=num_classes, dtype=dtype or "float32")
+        return found if axis == -1 else moveaxis(found, -1, axis)
 
     def normalize(self, inputs: tuple[Node, ...], attrs: dict[str, Any]) -> dict[str, Any]:
         dtype = canonical_dtype(attrs.get("dtype", "float32"))
@@ -126,7 +131,7 @@ class SubtractOneHot(Specialized):
         return Prepared(views, kernel)
 
     def reference(self, x: Any, indices: Any) -> Any:
-        return x - one_hot(indices, x.shape[-1], str(x.dtype))
+        return x - one_hot(indices, x.shape[-1], dtype=str(x.dtype))
 
     def vjp(self, g: Any, y: Any, *inputs: Node, **attrs: Any) -> tuple[Node | None, ...]:
         return g, None

@@ -51,10 +51,14 @@ class Reduction(Op):
         widens: whether small integers become int32.
         empty: whether there is a result for no elements.
 
+    Called, an op takes `initial`, one more element, and `dtype`, to which x is cast first.
+
     Example:
         >>> sum([[1.0, 2.0], [3.0, 4.0]], axis=1, keepdims=True)
         array([[3.],
                [7.]], dtype=float32)
+        >>> float(max([1.0, 2.0], initial=5.0))
+        5.0
     """
 
     def __init__(
@@ -72,8 +76,17 @@ class Reduction(Op):
         self.ufunc, self.rule = ufunc, vjp
         self.takes, self.widens, self.empty = takes, widens, empty
 
-    def __call__(self, x: Any, axis: Any = None, keepdims: bool = False) -> Any:
-        return self.apply((x,), axis=axis, keepdims=keepdims)
+    def __call__(
+        self,
+        x: Any,
+        axis: Any = None,
+        keepdims: bool = False,
+        initial: Any = None,
+        dtype: Any = None,
+    ) -> Any:
+        x = x if dtype is None else cast(x, dtype)
+        found = self.apply((x,), axis=axis, keepdims=keepdims)
+        return found if initial is None else API[self.ufunc.__name__](found, initial)
 
     def lift(self, operands: Sequence[Any]) -> tuple[Node, ...]:
         if self.takes == "float":

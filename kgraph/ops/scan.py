@@ -32,15 +32,16 @@ Step = Callable[[Any, Any], tuple[Any, Any]]
 
 
 class Scan(Op):
-    """A loop: `step(carry, x) -> (carry, y)` along axis 0 of `xs`, as in `jax.lax.scan`.
+    """A loop: `f(carry, x) -> (carry, y)` along axis 0 of `xs`, as in `jax.lax.scan`.
 
     Args:
-        step: a function of the carry and one element of `xs`. It is called once, on symbolic
+        f: a function of the carry and one element of `xs`. It is called once, on symbolic
             tensors; whatever it uses from outside becomes an operand of the loop.
         init: the first carry: a tensor, or nested tuples, lists, dictionaries and None of them.
         xs: what the steps read along axis 0, in the same forms, or None.
         length: number of steps; needed only without `xs`.
         reverse: whether the last element comes first. `ys` stay at the places of their `xs`.
+        unroll: without effect; a hint to the compilers of other backends.
 
     Returns:
         The last carry, and what the steps gave, stacked along axis 0.
@@ -48,7 +49,7 @@ class Scan(Op):
     Raises:
         InferenceError: the carry changes its type, `xs` have different lengths, or there is no
             length.
-        TypeError: `step` does not return a pair of the right structure, or something that is no
+        TypeError: `f` does not return a pair of the right structure, or something that is no
             tensor.
 
     Example:
@@ -61,13 +62,14 @@ class Scan(Op):
 
     def __call__(
         self,
-        step: Step,
+        f: Step,
         init: Any,
         xs: Any = None,
         length: int | Dim | None = None,
         reverse: bool = False,
+        unroll: int | bool = 1,
     ) -> Any:
-        traced = trace_step(step, init, xs, length, bool(reverse))
+        traced = trace_step(f, init, xs, length, bool(reverse))
         finals, ys = traced.loop.build()
         if not traced.symbolic:
             found = constant_values((*finals, *ys))

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from kgraph.errors import InferenceError
+from kgraph.errors import InferenceError, explain
 from kgraph.ir.node import Node
 from kgraph.ir.op import Op, Sample, as_node, cast_to, promote_operands, register
 from kgraph.ir.types import TensorType, broadcast_shapes, canonical_dtype
@@ -71,8 +71,14 @@ class Where(Op):
 
     name = "where"
 
-    def __call__(self, condition: Any, x: Any, y: Any) -> Any:
-        return self.apply((condition, x, y))
+    def __call__(self, condition: Any, x1: Any = None, x2: Any = None) -> Any:
+        if x1 is None or x2 is None:
+            raise TypeError(
+                explain("where: takes a condition and two tensors",
+                        got="no places of True alone, whose number depends on values",
+                        hint="multiply by cast(condition, dtype), or use where(condition, x, 0)")
+            )  # fmt: skip
+        return self.apply((condition, x1, x2))
 
     def lift(self, operands: Sequence[Any]) -> tuple[Node, ...]:
         return (cast_to(as_node(operands[0]), "bool"), *promote_operands(operands[1:]))

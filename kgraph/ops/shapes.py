@@ -5,7 +5,7 @@ Sizes may be symbolic everywhere. `slice` is in `slicing.py`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -55,8 +55,8 @@ class Reshape(View):
 
     name = "reshape"
 
-    def __call__(self, x: Any, shape: Any) -> Any:
-        return self.apply((x,), shape=shape)
+    def __call__(self, x: Any, newshape: Any) -> Any:
+        return self.apply((x,), shape=newshape)
 
     def normalize(self, inputs: tuple[Node, ...], attrs: dict[str, Any]) -> dict[str, Any]:
         shape = as_shape(attrs["shape"])
@@ -307,17 +307,20 @@ def swapaxes(x: Any, axis1: int, axis2: int) -> Any:
     return transpose(x, order)
 
 
-def moveaxis(x: Any, source: int, destination: int) -> Any:
-    """Moves one axis to another place; the others keep their order.
+def moveaxis(x: Any, source: int | Sequence[int], destination: int | Sequence[int]) -> Any:
+    """Moves axes to other places; the others keep their order.
 
     Example:
         >>> moveaxis(np.ones((2, 3, 4)), 0, -1).shape
         (3, 4, 2)
     """
-    order = list(range(len(shape_of(x))))
-    axis, place = normalize_axis(source, len(order)), normalize_axis(destination, len(order))
-    order.insert(place, order.pop(axis))
-    return transpose(x, order)
+    ndim = len(shape_of(x))
+    given, wanted = (a if isinstance(a, Sequence) else (a,) for a in (source, destination))
+    moved = {normalize_axis(d, ndim): normalize_axis(s, ndim) for s, d in zip(given, wanted)}
+    if not len(given) == len(wanted) == len(moved) == len(set(moved.values())):
+        raise InferenceError(f"moveaxis: cannot move axes {source} to {destination}")
+    others = iter(a for a in range(ndim) if a not in moved.values())
+    return transpose(x, [moved[i] if i in moved else next(others) for i in range(ndim)])
 
 
 def full(shape: Any, fill_value: Any, dtype: str | None = None) -> Any:
@@ -334,31 +337,32 @@ def full(shape: Any, fill_value: Any, dtype: str | None = None) -> Any:
     return broadcast_to(const(value) if symbolic else value, sizes)
 
 
-def full_like(x: Any, fill_value: Any) -> Any:
-    """A tensor of one value with the shape and dtype of `x`."""
+def full_like(x: Any, fill_value: Any, dtype: Any = None) -> Any:
+    """A tensor of one value with the shape of `x`, and its dtype unless another one is named."""
     if not isinstance(x, Node):
-        return np.full_like(as_array(x), fill_value)
-    return broadcast_to(const(np.asarray(fill_value), x.dtype), x.shape)
+        x = as_array(x)
+        return np.full_like(x, fill_value, canonical_dtype(dtype or x.dtype))
+    return broadcast_to(const(np.asarray(fill_value), canonical_dtype(dtype or x.dtype)), x.shape)
 
 
-def zeros_like(x: Any) -> Any:
-    """Zeros of the shape and dtype of `x`.
+def zeros_like(x: Any, dtype: Any = None) -> Any:
+    """Zeros of the shape of `x`, and its dtype unless another one is named.
 
     Example:
         >>> zeros_like(np.ones(2, "float32"))
         array([0., 0.], dtype=float32)
     """
-    return full_like(x, 0)
+    return full_like(x, 0, dtype)
 
 
-def ones_like(x: Any) -> Any:
-    """Ones of the shape and dtype of `x`.
+def ones_like(x: Any, dtype: Any = None) -> Any:
+    """Ones of the shape of `x`, and its dtype unless another one is named.
 
     Example:
         >>> ones_like(np.zeros(2, "float32"))
         array([1., 1.], dtype=float32)
     """
-    return full_like(x, 1)
+    return full_like(x, 1, dtype)
 
 
 API.update(swapaxes=swapaxes, moveaxis=moveaxis, zeros_like=zeros_like, ones_like=ones_like)

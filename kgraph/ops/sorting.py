@@ -164,7 +164,8 @@ class TopK(Op):
 
     name = "top_k"
 
-    def __call__(self, x: Any, k: int) -> Any:
+    def __call__(self, x: Any, k: int, sorted: bool = True) -> Any:
+        # The order is free where it need not be sorted, so it is always.
         return self.apply((x,), k=k)
 
     def normalize(self, inputs: tuple[Node, ...], attrs: dict[str, Any]) -> dict[str, Any]:
@@ -194,7 +195,7 @@ class TopK(Op):
             return (None,)
         x = inputs[0]
         if isinstance(x.shape[-1], int):
-            chosen = one_hot(y[1], x.shape[-1], x.dtype)
+            chosen = one_hot(y[1], x.shape[-1], dtype=x.dtype)
             return (sum(chosen * expand_dims(g[0], -1), axis=-2),)
         raise GradientError("top_k has a gradient only where the last size is a number")
 

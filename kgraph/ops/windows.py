@@ -8,7 +8,7 @@ the word "same" in place of its pair until it is, if the window moves by more th
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -16,6 +16,7 @@ import numpy as np
 
 from kgraph.errors import InferenceError, explain
 from kgraph.ir.dim import Dim, floor_divide
+from kgraph.ops.shapes import moveaxis
 
 Size = int | Dim
 Pair = tuple[int, int]
@@ -249,3 +250,31 @@ def normalize_tuple(value: Any, n: int, name: str, allow_zero: bool = False) -> 
 
 def _is_whole(value: Any) -> bool:
     return isinstance(value, (int, np.integer)) and not isinstance(value, bool)
+
+
+def with_channels_last(function: Callable[[Any], Any], x: Any, data_format: str | None) -> Any:
+    """Calls a function of images (n, *sizes, channels) on images of another format.
+
+    Args:
+        function: from images to images.
+        x: the images.
+        data_format: "channels_first" for (n, channels, *sizes); None means channels_last.
+
+    Returns:
+        The function's images in the format of `x`.
+
+    Raises:
+        InferenceError: there is no such format.
+
+    Example:
+        >>> with_channels_last(lambda x: x[..., :1], np.ones((2, 3, 5)), "channels_first").shape
+        (2, 1, 5)
+    """
+    if data_format in (None, "channels_last"):
+        return function(x)
+    if data_format != "channels_first":
+        raise InferenceError(
+            explain("unknown data_format", expected="channels_last or channels_first",
+                    got=repr(data_format))
+        )  # fmt: skip
+    return moveaxis(function(moveaxis(x, 1, -1)), -1, 1)

@@ -33,7 +33,7 @@ def convolve(pool: Pool) -> list[Value]:
     kernel = ops.reshape(kernel, (taps, *(1,) * (x.ndim - 3), *matrix.shape))
     strides = choices.between(1, 2)
     dilation = choices.between(1, 2) if strides == 1 else 1
-    y = ops.conv(x, kernel, strides, choices.among(_PADDINGS), dilation)
+    y = ops.conv(x, kernel, strides, choices.among(_PADDINGS), None, dilation)
     exact = images.exact and weights.exact
     bound = taps * channels * images.bound * weights.bound
     made = [Value(y, exact, bound)]

@@ -82,7 +82,7 @@ def test_values_and_gradients_like_jax(seed):
     g = rng.normal(size=expected.shape).astype("float32")
     by_x, by_kernel = back(jnp.asarray(g))
     close = {"rtol": 1e-4, "atol": 1e-4}
-    np.testing.assert_allclose(ops.conv(x, kernel, **attrs), expected, **close)
+    np.testing.assert_allclose(ops.conv.apply((x, kernel), **attrs), expected, **close)
     found = ops.conv_input_grad(g, kernel, x.shape[1:-1], **attrs)
     np.testing.assert_allclose(found, by_x, **close)
     found = ops.conv_filter_grad(x, g, kernel.shape[:-2], **attrs)
@@ -94,7 +94,7 @@ def check_by_loops(x_shape, k_shape, attrs, dtype="float64"):
     rng = np.random.default_rng(0)
     x, kernel = rng.normal(size=x_shape).astype(dtype), rng.normal(size=k_shape).astype(dtype)
     expected = by_loops(x, kernel, attrs)
-    np.testing.assert_allclose(ops.conv(x, kernel, **attrs), expected, atol=1e-9)
+    np.testing.assert_allclose(ops.conv.apply((x, kernel), **attrs), expected, atol=1e-9)
     g = rng.normal(size=expected.shape)
     dx, dk = rng.normal(size=x_shape), rng.normal(size=k_shape)
     found = np.sum(ops.conv_input_grad(g, kernel, x.shape[1:-1], **attrs) * dx)
@@ -258,7 +258,7 @@ def test_one_cell_windows_are_matrix_products():
 )
 def test_what_does_not_fit(x, kernel, attrs, message):
     with pytest.raises(InferenceError, match=message):
-        ops.conv(np.ones(x), np.ones(kernel), **attrs)
+        ops.conv.apply((np.ones(x), np.ones(kernel)), **attrs)
 
 
 def test_gradients_of_other_shapes():

@@ -161,7 +161,7 @@ def test_epsilon_is_an_attribute():
     t, x = np.float32([[0, 1]]), np.float32([[1, 0]])
     for op in (ops.categorical_crossentropy, ops.binary_crossentropy):
         assert np.allclose(op(t, x, epsilon=1e-3).max(), -np.log(1e-3))
-    found = ops.sparse_categorical_crossentropy([1], x, 1e-3)
+    found = ops.sparse_categorical_crossentropy([1], x, epsilon=1e-3)
     np.testing.assert_allclose(found, -np.log(1e-3), rtol=1e-5)
 
 

@@ -97,7 +97,7 @@ def test_scatter_add_into_a_large_table_is_exact():
 def test_one_hot(dtype):
     with jax.enable_x64(True):
         expected = jax.nn.one_hot(IDS, 5, dtype=dtype)
-    mine = ops.one_hot(IDS, 5, dtype)
+    mine = ops.one_hot(IDS, 5, dtype=dtype)
     assert mine.dtype == dtype
     np.testing.assert_array_equal(mine, np.asarray(expected))
     np.testing.assert_array_equal(ops.one_hot([-1, 5, 2], 5).sum(-1), [0, 0, 1])

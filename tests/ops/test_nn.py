@@ -35,7 +35,7 @@ JAX = {
     "elu": (ops.elu, jax.nn.elu),
     "elu .5": (lambda x: ops.elu(x, alpha=0.5), lambda x: jax.nn.elu(x, 0.5)),
     "selu": (ops.selu, jax.nn.selu),
-    "gelu": (ops.gelu, lambda x: jax.nn.gelu(x, False)),
+    "gelu": (lambda x: ops.gelu(x, False), lambda x: jax.nn.gelu(x, False)),
     "gelu tanh": (lambda x: ops.gelu(x, True), lambda x: jax.nn.gelu(x, True)),
     "softplus": (ops.softplus, jax.nn.softplus),
     "softsign": (ops.softsign, jax.nn.soft_sign),

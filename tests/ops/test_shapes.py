@@ -40,7 +40,7 @@ def of(*shape):
         (lambda x: ops.stack([x, x * x], 1), lambda x: jnp.stack([x, x * x], 1)),
         (lambda x: ops.split(x, 2, -1)[1], lambda x: jnp.split(x, 2, -1)[1]),
         (lambda x: ops.split(x, [1, 3], -1)[1], lambda x: jnp.split(x, [1, 3], -1)[1]),
-        (lambda x: ops.unstack(x, 1)[2], lambda x: x[:, 2]),
+        (lambda x: ops.unstack(x, axis=1)[2], lambda x: x[:, 2]),
         (lambda x: ops.pad(x, 1, constant_values=7), lambda x: jnp.pad(x, 1, constant_values=7)),
         (lambda x: ops.pad(x, WIDTHS), lambda x: jnp.pad(x, WIDTHS)),
         (lambda x: ops.tile(x, (2, 1, 3)), lambda x: jnp.tile(x, (2, 1, 3))),

@@ -95,13 +95,13 @@ CASES = [
     ),
     Case(
         "sub-one-hot", "fi",
-        lambda x, i: x - ops.one_hot(i, 3, x.dtype),
+        lambda x, i: x - ops.one_hot(i, 3, dtype=x.dtype),
         lambda x, i: ops.subtract_one_hot(x, i),
         keeps=(
-            lambda x, i: ops.one_hot(i, 3, x.dtype) - x,
-            lambda x, i: x[:1] - ops.one_hot(i, 3, x.dtype),
-            lambda x, i: x - ops.one_hot(i[:1], 3, x.dtype),
-            lambda x, i: (x - ops.one_hot(i, 3, x.dtype)) * ops.one_hot(i, 3, x.dtype),
+            lambda x, i: ops.one_hot(i, 3, dtype=x.dtype) - x,
+            lambda x, i: x[:1] - ops.one_hot(i, 3, dtype=x.dtype),
+            lambda x, i: x - ops.one_hot(i[:1], 3, dtype=x.dtype),
+            lambda x, i: (x - ops.one_hot(i, 3, dtype=x.dtype)) * ops.one_hot(i, 3, dtype=x.dtype),
         ),
         shapes=(((4, 3), (4,)),),
     ),
