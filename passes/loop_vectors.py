@@ -15,6 +15,7 @@ from kgraph.ir.node import Node, build, rebuild
 from kgraph.ir.op import Op
 from kgraph.ir.walk import toposort
 from kgraph.ops.base import Elementwise
+from kgraph.ops.slicing import slice_
 
 Length = int | Dim
 # (node of the body, its operands outside, which of them are sequences, length) -> the sequence.
@@ -51,7 +52,7 @@ def _flip(node: Node, xs: Sequence[Node], moving: Sequence[bool], length: Length
 
 def _slice(node: Node, xs: Sequence[Node], moving: Sequence[bool], length: Length) -> Node:
     starts, stops, steps = (node.attrs[name] for name in ("starts", "stops", "steps"))
-    return ops.slice(xs[0], (0, *starts), (length, *stops), (1, *steps))
+    return slice_(xs[0], (0, *starts), (length, *stops), (1, *steps))
 
 
 def _concatenate(node: Node, xs: Sequence[Node], moving: Sequence[bool], length: Length) -> Node:

@@ -14,6 +14,7 @@ from kgraph.ir.node import Node, build, rebuild
 from kgraph.ir.op import Op
 from kgraph.ir.types import Shape
 from kgraph.ops.program import is_elementwise
+from kgraph.ops.slicing import slice_
 from kgraph.passes.rules import FunctionRule, Rule, at
 
 Found = tuple[Callable[[], Node], tuple[Node, ...]]
@@ -43,7 +44,7 @@ def _compose_slices(node: Node) -> Callable[[], Node] | None:
             bounds.append([first + outer[0] * step, last + 1, step * outer[2]])
         else:
             return None  # a size that comes out too small must still be refused
-    return lambda: ops.slice(inner.inputs[0], *zip(*bounds))
+    return lambda: slice_(inner.inputs[0], *zip(*bounds))
 
 
 def _join_slices(node: Node) -> Callable[[], Node] | None:
@@ -69,7 +70,7 @@ def _join_slices(node: Node) -> Callable[[], Node] | None:
     stops[axis] = position
     if node.type == whole.type:
         return partial(_itself, whole)
-    return lambda: ops.slice(whole, first.attrs["starts"], stops)
+    return lambda: slice_(whole, first.attrs["starts"], stops)
 
 
 def _piece_of_join(node: Node) -> Callable[[], Node] | None:
@@ -110,7 +111,7 @@ def _part_of_join(node: Node) -> Found | None:
         for part, low, high in pieces:
             bounds = [list(node.attrs[name]) for name in _NAMES]
             bounds[0][axis], bounds[1][axis] = low, high
-            found.append(ops.slice(part, *bounds))
+            found.append(slice_(part, *bounds))
         return found[0] if len(found) == 1 else ops.concatenate(found, axis)
 
     # Several pieces are copied together; the slice of a join that is there anyway is not.
@@ -135,7 +136,7 @@ def _cut(operand: Node, shape: Shape, bounds: Bounds) -> Node:
         if size != shape[lead + axis]:  # it stretches here
             own[0][axis], own[1][axis], own[2][axis] = 0, size, 1
     whole = [[0] * operand.ndim, list(operand.shape), [1] * operand.ndim]
-    return operand if own == whole else ops.slice(operand, *own)
+    return operand if own == whole else slice_(operand, *own)
 
 
 def _pays(node: Node) -> bool:

@@ -14,6 +14,7 @@ from kgraph import ops
 from kgraph.ir.node import Node
 from kgraph.ir.op import Op
 from kgraph.ops.base import reduced_shape
+from kgraph.ops.gradients import identity
 from kgraph.passes.pattern import P, unknowns
 from kgraph.passes.rules import FunctionRule, Rule, at, rule
 from kgraph.passes.values import uniform_value
@@ -22,7 +23,7 @@ x, p, q = unknowns("x p q")
 
 # Ops that change where axes of size 1 stand, or nothing at all.
 _RELABELING = frozenset(
-    [ops.reshape, ops.squeeze, ops.expand_dims, ops.stop_gradient, ops.identity]
+    [ops.reshape, ops.squeeze, ops.expand_dims, ops.stop_gradient, identity]
 )  # fmt: skip
 _LN2 = math.log(2)
 

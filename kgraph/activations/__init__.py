@@ -26,6 +26,7 @@ from kgraph.activations.keras3 import (
     threshold,
 )
 from kgraph.ir.op import Op
+from kgraph.ops.relu import hard_sigmoid as slope_fifth
 from kgraph.utils.registry import Registry
 
 __all__ = [
@@ -334,7 +335,7 @@ def hard_sigmoid(x: Any) -> Any:
         >>> hard_sigmoid(np.array([-3.0, 0.0, 1.0], "float32")).round(6).tolist()
         [0.0, 0.5, 0.699999988079071]
     """
-    return ops.hard_sigmoid(x)
+    return slope_fifth(x)
 
 
 def exponential(x: Any) -> Any:

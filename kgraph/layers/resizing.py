@@ -7,6 +7,7 @@ from typing import Any
 from kgraph import ops
 from kgraph.errors import explain
 from kgraph.layers.spatial import SpatialLayer, pairs_of
+from kgraph.ops.slicing import slice_
 from kgraph.ops.windows import normalize_tuple
 
 
@@ -226,7 +227,7 @@ class Cropping(SpatialLayer):
                     )
                 )
             starts[axis], stops[axis] = before, size - after
-        return ops.slice(inputs, tuple(starts), tuple(stops))
+        return slice_(inputs, tuple(starts), tuple(stops))
 
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "cropping": self.cropping}

@@ -1,6 +1,6 @@
 """Every op: on arrays it runs at once, on nodes it builds; names and arguments are NumPy's."""
 
-from kgraph.ops import random
+from kgraph.ops import composite, random
 from kgraph.ops.along_axis import (
     add_along_axis,
     take_along_axis,
@@ -41,6 +41,7 @@ from kgraph.ops.comparison import (
     logical_xor,
     not_equal,
 )
+from kgraph.ops.composite import *  # noqa: F403
 from kgraph.ops.convolution import (
     conv,
     conv_filter_grad,
@@ -129,7 +130,6 @@ from kgraph.ops.fused import (
     fused,
 )
 from kgraph.ops.gradients import (
-    identity,
     stop_gradient,
 )
 from kgraph.ops.indexing import (
@@ -235,11 +235,11 @@ from kgraph.ops.shapes import (
     shape_of as shape,
 )
 from kgraph.ops.slicing import (
-    slice_ as slice,
-)
-from kgraph.ops.slicing import (
     slice_add,
     slice_grad,
+)
+from kgraph.ops.slicing import (
+    slice_op as slice,
 )
 from kgraph.ops.softmax import (
     l2_normalize,
@@ -318,7 +318,6 @@ __all__ = [
     "greater_equal",
     "hard_sigmoid",
     "hypot",
-    "identity",
     "isfinite",
     "isinf",
     "isnan",
@@ -429,3 +428,5 @@ __all__ = [
     "where",
     "zeros_like",
 ]
+
+__all__ += composite.__all__

@@ -53,8 +53,8 @@ class StopGradient(Same):
     name = "stop_gradient"
     differentiable = False
 
-    def __call__(self, x: Any) -> Any:
-        return self.apply((x,))
+    def __call__(self, variable: Any) -> Any:
+        return self.apply((variable,))
 
     def vjp(self, g: Any, y: Any, *inputs: Node, **attrs: Any) -> tuple[Node | None, ...]:
         return (None,)

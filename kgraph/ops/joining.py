@@ -182,11 +182,11 @@ def pieces(x: Any, sizes: Sequence[int | Dim], axis: int) -> list[Any]:
     return found
 
 
-def stack(xs: Sequence[Any], axis: int = 0) -> Any:
+def stack(x: Sequence[Any], axis: int = 0) -> Any:
     """Joins tensors of one shape along a new axis.
 
     Args:
-        xs: tensors of equal shapes.
+        x: tensors of equal shapes.
         axis: where the new axis stands in the result.
 
     Returns:
@@ -199,7 +199,7 @@ def stack(xs: Sequence[Any], axis: int = 0) -> Any:
         >>> stack([np.ones(2, "float32"), np.zeros(2, "float32")], axis=1).shape
         (2, 2)
     """
-    return concatenate([expand_dims(x, axis) for x in xs], axis)
+    return concatenate([expand_dims(part, axis) for part in x], axis)
 
 
 def split(x: Any, indices_or_sections: int | Sequence[int | Dim], axis: int = 0) -> list[Any]:

@@ -95,29 +95,29 @@ def _factor(new: Any, old: Any) -> int | None:
 
 def _places(old: Any, new: Any) -> Any:
     """For each new pixel the number of the old one: (2 o + 1) n_in // (2 n_out)."""
-    return floor_divide((2 * _counted(new, "int64") + 1) * _number(old, "int64"),
-                        2 * _number(new, "int64"))  # fmt: skip
+    return floor_divide((2 * counted(new, "int64") + 1) * number(old, "int64"),
+                        2 * number(new, "int64"))  # fmt: skip
 
 
 def _triangles(old: Any, new: Any, dtype: str) -> Any:
     """The weights (new, old) of linear interpolation: 1 at a pixel, falling to 0 at the next."""
     exact = "float64" if dtype == "float64" else "float32"
-    last = _number(old, exact) - 1
-    scale = _number(old, exact) / _number(new, exact)
-    centres = minimum(maximum((_counted(new, exact) + 0.5) * scale - 0.5, 0), last)
-    distance = abs(expand_dims(centres, 1) - _counted(old, exact))
+    last = number(old, exact) - 1
+    scale = number(old, exact) / number(new, exact)
+    centres = minimum(maximum((counted(new, exact) + 0.5) * scale - 0.5, 0), last)
+    distance = abs(expand_dims(centres, 1) - counted(old, exact))
     return cast(maximum(1 - distance, 0), dtype)
 
 
-def _counted(n: Any, dtype: str) -> Any:
-    """0, 1, ... below a size."""
+def counted(n: Any, dtype: str) -> Any:
+    """0, 1, ... below a size that may be symbolic."""
     if not isinstance(n, Dim):
         return np.arange(n, dtype=dtype)
     return cumsum(full((n,), 1, dtype), 0) - 1
 
 
-def _number(n: Any, dtype: str) -> Any:
-    """A size as a number of a dtype."""
+def number(n: Any, dtype: str) -> Any:
+    """A size that may be symbolic as a number of a dtype."""
     return cast_to(size_node(n), dtype) if isinstance(n, Dim) else np.array(n, dtype)
 
 

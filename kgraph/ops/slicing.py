@@ -16,22 +16,39 @@ from kgraph.ir.node import Node
 from kgraph.ir.op import Op, Sample, register
 from kgraph.ir.types import Shape, TensorType
 from kgraph.ops.base import View
-from kgraph.ops.shapes import as_shape, draw, show
+from kgraph.ops.elementwise import add
+from kgraph.ops.extremes import maximum, minimum
+from kgraph.ops.indexing import take
+from kgraph.ops.select import cast
+from kgraph.ops.shapes import as_shape, draw, shape_of, show
 from kgraph.ops.specialized import Prepared, Specialized
 
 
 class Slice(View):
-    """A regular part of each axis: `starts`, `stops` and positive `steps`, one an axis.
+    """A part of each axis, of a given size; the node's `steps` leave out elements between.
+
+    Args:
+        inputs: tensor of any shape.
+        start_indices: the first place of each axis: numbers, or a tensor of ids, which are moved so
+            that the part lies inside.
+        shape: the sizes of the part.
 
     Example:
-        >>> slice_(np.arange(6), (1,), (6,), (2,)).tolist()
-        [1, 3, 5]
+        >>> slice_op(np.arange(6), (1,), (3,)).tolist()
+        [1, 2, 3]
     """
 
     name = "slice"
 
-    def __call__(self, x: Any, starts: Any, stops: Any, steps: Any = None) -> Any:
-        return self.apply((x,), starts=starts, stops=stops, steps=steps)
+    def __call__(self, inputs: Any, start_indices: Any, shape: Any) -> Any:
+        sizes, own = as_shape(shape), shape_of(inputs)
+        if isinstance(start_indices, Node) or any(isinstance(s, Node) for s in start_indices):
+            for axis, (n, whole) in enumerate(zip(sizes, own)):
+                first = minimum(maximum(cast(start_indices[axis], "int64"), 0), whole - n)
+                inputs = take(inputs, add(first, np.arange(n)), axis)
+            return inputs
+        starts = as_shape(start_indices)
+        return slice_(inputs, starts, [s + n for s, n in zip(starts, sizes)])
 
     def normalize(self, inputs: tuple[Node, ...], attrs: dict[str, Any]) -> dict[str, Any]:
         steps = attrs.get("steps")
@@ -175,5 +192,15 @@ def slices(attrs: Mapping[str, Any], shape: tuple[int, ...]) -> tuple[slice, ...
     return tuple(slice(*b) for b in bounds)
 
 
-slice_, slice_grad = register(Slice()), register(SliceGrad())
+def slice_(x: Any, starts: Any, stops: Any, steps: Any = None) -> Any:
+    """A regular part of each axis: from `starts` to `stops` in positive `steps`, one an axis.
+
+    Example:
+        >>> slice_(np.arange(6), (1,), (6,), (2,)).tolist()
+        [1, 3, 5]
+    """
+    return slice_op.apply((x,), starts=starts, stops=stops, steps=steps)
+
+
+slice_op, slice_grad = register(Slice()), register(SliceGrad())
 slice_add = register(SliceAdd())

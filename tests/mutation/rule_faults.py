@@ -10,6 +10,7 @@ from mutants import mutant
 from kgraph import ops
 from kgraph.ir import OPS, const
 from kgraph.ops.draws import RandomOp
+from kgraph.ops.slicing import slice_
 from kgraph.passes import CORE, P, Rewrite, movement, rule, share, stabilize, unknowns
 from kgraph.passes.matching import Finder
 from kgraph.passes.rules import FunctionRule, at
@@ -225,7 +226,7 @@ def slice_of_slice_off_by_one() -> None:
             right = make()
             starts = [s - (s > 0) for s in right.attrs["starts"]]
             stops = [s - (a > 0) for s, a in zip(right.attrs["stops"], right.attrs["starts"])]
-            return ops.slice(right.inputs[0], starts, stops, right.attrs["steps"])
+            return slice_(right.inputs[0], starts, stops, right.attrs["steps"])
 
         return build
 

@@ -10,6 +10,7 @@ from jax_oracle import check_agree, run
 from kgraph import ops
 from kgraph.errors import InferenceError
 from kgraph.ir import Dim, Graph, input_node
+from kgraph.ops.slicing import slice_
 from kgraph.runtime.interp import interpret
 
 BATCH = Dim.symbol("batch")
@@ -35,7 +36,7 @@ def of(*shape):
         (lambda x: ops.squeeze(ops.expand_dims(x, 1)), lambda x: x),
         (lambda x: ops.broadcast_to(x, (5, 2, 3, 4)), lambda x: jnp.broadcast_to(x, (5, 2, 3, 4))),
         (lambda x: ops.flip(x, (0, 2)), lambda x: jnp.flip(x, (0, 2))),
-        (lambda x: ops.slice(x, (0, 1, 0), (2, 3, 4), (1, 1, 3)), lambda x: x[:, 1:, ::3]),
+        (lambda x: slice_(x, (0, 1, 0), (2, 3, 4), (1, 1, 3)), lambda x: x[:, 1:, ::3]),
         (lambda x: ops.concatenate([x, 2 * x, x], -1), lambda x: jnp.concatenate([x, 2 * x, x], 2)),
         (lambda x: ops.stack([x, x * x], 1), lambda x: jnp.stack([x, x * x], 1)),
         (lambda x: ops.split(x, 2, -1)[1], lambda x: jnp.split(x, 2, -1)[1]),
@@ -65,7 +66,7 @@ def test_pad_slice_and_concatenate_are_inverse(data):
     padded = ops.pad(x, width, constant_values=-1)
     np.testing.assert_array_equal(padded, np.pad(x, width, constant_values=-1))
     starts = [a for a, _ in width]
-    back = ops.slice(padded, starts, [a + d for a, d in zip(starts, shape)])
+    back = slice_(padded, starts, [a + d for a, d in zip(starts, shape)])
     np.testing.assert_array_equal(back, x)
     axis = data.draw(st.integers(0, len(shape) - 1))
     cuts = sorted(data.draw(st.lists(st.integers(0, shape[axis]), max_size=3)))
@@ -137,12 +138,12 @@ def test_symbolic_sizes_come_out_as_the_run_s(build, shape):
         (lambda: ops.broadcast_to(of(BATCH), (4,)), "broadcast"),
         (lambda: ops.concatenate([of(2, 3), of(2, 4)], 0), "equal except along axis 0"),
         (lambda: ops.concatenate([of(2, 3), of(2)], 0), "equal except along axis 0"),
-        (lambda: ops.slice(of(4), (1,), (5,)), "no part of axis 0"),
-        (lambda: ops.slice(of(4), (0,), (4,), (0,)), "not positive"),
-        (lambda: ops.slice(of(BATCH), (0,), (BATCH,), (2,)), "no regular part"),
-        (lambda: ops.slice(of(4, 4), (0,), (4,)), "2 axes"),
+        (lambda: slice_(of(4), (1,), (5,)), "no part of axis 0"),
+        (lambda: slice_(of(4), (0,), (4,), (0,)), "not positive"),
+        (lambda: slice_(of(BATCH), (0,), (BATCH,), (2,)), "no regular part"),
+        (lambda: slice_(of(4, 4), (0,), (4,)), "2 axes"),
         (lambda: ops.pad(of(2), -1), "negative"),
-        (lambda: ops.pad(of(2), 1, mode="reflect"), "constant"),
+        (lambda: ops.pad(of(2), 1, mode="wrap"), "constant"),
         (lambda: ops.pad(of(2, 2), ((1, 1),) * 3), "2 axes"),
         (lambda: ops.split(of(2, 5), 2, 1), "no 2 equal parts"),
         (lambda: ops.split(of(BATCH, 5), 2, 0), "no 2 equal parts"),

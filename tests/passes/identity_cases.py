@@ -8,6 +8,8 @@ from rule_checks import BATCH, Case
 from kgraph import ops
 from kgraph.ir import const, size
 from kgraph.ir.node import build
+from kgraph.ops.gradients import identity
+from kgraph.ops.slicing import slice_
 
 ROWS = ((BATCH, 3), (0, 3), (2, 3))
 CUBES = ((2, 3, 4), (BATCH, 3, 4))
@@ -420,9 +422,9 @@ MOVEMENT = (
          lambda x: ops.broadcast_to(x, (5, 1, 3)),
          (lambda x: ops.broadcast_to(x, (5, 3)), lambda x: ops.expand_dims(x, 0)),
          shapes=(((),),)),
-    Case("slice-all", "a", lambda x: ops.slice(x, (0, 0), x.shape), same,
+    Case("slice-all", "a", lambda x: slice_(x, (0, 0), x.shape), same,
          (lambda x: x[:, 1:], lambda x: x[:, ::2],
-          lambda x: ops.slice(x, (1, 0), (x.shape[0] + 1, 3)) if x.shape[0] is BATCH else x[:, 1:]),
+          lambda x: slice_(x, (1, 0), (x.shape[0] + 1, 3)) if x.shape[0] is BATCH else x[:, 1:]),
          shapes=ROWS),
     Case("slice-slice", "a", lambda x: x[:, 1:8][:, 2:5], lambda x: x[:, 3:6],
          # With a batch of 1 the inner slice of rows must still be refused.
@@ -434,7 +436,7 @@ MOVEMENT = (
           lambda x, y: ops.concatenate([x, y], 1)[:, 3::2]), shapes=ROWS),
     Case("slice-concatenate-part", "aa",
          lambda x, y: ops.concatenate([x, y, x], 1)[:, 1:5],
-         lambda x, y: ops.concatenate([x[:, 1:3], ops.slice(y, (0, 0), (y.shape[0], 2))], 1),
+         lambda x, y: ops.concatenate([x[:, 1:3], slice_(y, (0, 0), (y.shape[0], 2))], 1),
          (lambda x, y: ops.concatenate([x, y], 1)[:, 1:5],
           lambda x, y: ops.concatenate([x, y, x], 1)[:, 1:8:2]), shapes=ROWS),
     Case("concatenate-concatenate", "aa",
@@ -443,7 +445,7 @@ MOVEMENT = (
          (lambda x, y: ops.concatenate([x, y], 1),
           lambda x, y: ops.concatenate([ops.concatenate([x, y], 1)] * 2, 0)), shapes=ROWS),
     Case("slice-elementwise", "ff", lambda x, y: (x + y)[:, :1],
-         lambda x, y: ops.slice(x, (0,), (1,)) + y[:, :1],
+         lambda x, y: slice_(x, (0,), (1,)) + y[:, :1],
          # Rows of two of three elements would be worked on one by one.
          (lambda x, y: (x + y)[:, :2], lambda x, y: (x + y)[:, :1] * ops.sum(x + y),
           lambda x, y: ops.softmax(y)[:, :1]), shapes=(((3,), (BATCH, 3)), ((3,), (0, 3)))),
@@ -475,7 +477,7 @@ MOVEMENT = (
 )  # fmt: skip
 
 MARKERS = (
-    Case("identity", "a", lambda x: ops.identity(x, tag=3), same, (lambda x: ops.flip(x),)),
+    Case("identity", "a", lambda x: identity(x, tag=3), same, (lambda x: ops.flip(x),)),
     Case("stop-gradient", "a", lambda x: ops.stop_gradient(x), same, (lambda x: ops.flip(x),),
          smooth=False),
 )  # fmt: skip

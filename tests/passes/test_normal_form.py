@@ -13,6 +13,7 @@ from kgraph.ir.node import build
 from kgraph.ir.op import OPS
 from kgraph.layers import Activation, Add, BatchNormalization, Dense, Dropout, Input
 from kgraph.models import Model, Sequential
+from kgraph.ops.gradients import identity
 from kgraph.passes import optimize
 from kgraph.passes.lower import lower
 from kgraph.passes.simplify import Simplify
@@ -193,7 +194,7 @@ def test_model_that_does_nothing_returns_a_copy():
 def test_ops_that_do_nothing_are_gone():
     nothing = (
         ops.concatenate([X], 1), ops.split(X, 1, axis=1)[0], ops.reshape(X, (BATCH, 3)),
-        ops.cast(X, "float32"), build(ops.cast, (X,), {"dtype": "float32"}), ops.identity(X, tag=1),
+        ops.cast(X, "float32"), build(ops.cast, (X,), {"dtype": "float32"}), identity(X, tag=1),
         ops.transpose(X, (0, 1)), ops.broadcast_to(X, X.shape), ops.pad(X, 0), ops.tile(X, 1),
         ops.repeat(X, 1, axis=1), ops.stop_gradient(X), X[:, :3], ops.stack([X])[0],
     )  # fmt: skip
