@@ -45,7 +45,7 @@ def _conv(
     dilation = normalize_tuple(dilation_rate, n, "dilation_rate")
 
     def convolved(images: Any) -> Any:
-        return ops.conv(images, kernel, steps, padding, dilation, groups)
+        return ops.conv(images, kernel, steps, padding, dilation_rate=dilation, groups=groups)
 
     return with_channels_last(convolved, x, data_format)
 

@@ -9,6 +9,7 @@ from kgraph import config, ops
 from kgraph.backend.operands import Sizes, are_sizes, as_size, as_sizes, is_size, tensor
 from kgraph.errors import explain
 from kgraph.ir.dim import product
+from kgraph.ops.slicing import slice_
 
 
 def reshape(x: Any, shape: Any) -> Any:
@@ -274,7 +275,7 @@ def slice(x: Any, start: Any, size: Any) -> Any:
             )
         )
     stops = [n if d == -1 else b + d for n, b, d in zip(x.shape, starts, sizes)]
-    return ops.slice(x, starts, tuple(stops))
+    return slice_(x, starts, tuple(stops))
 
 
 def gather(reference: Any, indices: Any) -> Any:
@@ -311,4 +312,4 @@ def one_hot(indices: Any, num_classes: int) -> Any:
     places = tensor(indices)
     if str(places.dtype).startswith("float"):
         places = ops.cast(places, "int64")
-    return ops.one_hot(places, num_classes, config.floatx())
+    return ops.one_hot(places, num_classes, dtype=config.floatx())

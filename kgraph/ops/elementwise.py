@@ -158,7 +158,7 @@ reciprocal = _floating(
 # -- rounding ----------------------------------------------------------------------------------
 floor = _row("floor", np.floor, None, "Largest integer not above, in the same dtype.", dtypes="if")
 ceil = _row("ceil", np.ceil, None, "Smallest integer not below, in the same dtype.", dtypes="if")
-trunc = _row("trunc", np.trunc, None, "The number without its fraction.", dtypes="if")
+trunc: Elementwise = _row("trunc", np.trunc, None, "The number without its fraction.", dtypes="if")
 round = Round()
 register(round)
 

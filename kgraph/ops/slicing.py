@@ -45,7 +45,8 @@ class Slice(View):
         if isinstance(start_indices, Node) or any(isinstance(s, Node) for s in start_indices):
             for axis, (n, whole) in enumerate(zip(sizes, own)):
                 first = minimum(maximum(cast(start_indices[axis], "int64"), 0), whole - n)
-                inputs = take(inputs, add(first, np.arange(n)), axis)
+                places: Any = np.arange(n)  # type: ignore[arg-type]
+                inputs = take(inputs, add(first, places), axis)
             return inputs
         starts = as_shape(start_indices)
         return slice_(inputs, starts, [s + n for s, n in zip(starts, sizes)])

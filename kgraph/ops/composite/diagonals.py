@@ -23,7 +23,7 @@ def tril(x: Any, k: int = 0) -> Any:
         [[1, 0], [3, 4]]
     """
     x = tensor(x)
-    return where(band(*shape_of(x)[-2:], k), x, 0)
+    return where(band(shape_of(x)[-2], shape_of(x)[-1], k), x, 0)
 
 
 def triu(x: Any, k: int = 0) -> Any:
@@ -34,7 +34,7 @@ def triu(x: Any, k: int = 0) -> Any:
         [[1, 2], [0, 4]]
     """
     x = tensor(x)
-    return where(band(*shape_of(x)[-2:], k - 1), 0, x)
+    return where(band(shape_of(x)[-2], shape_of(x)[-1], k - 1), 0, x)
 
 
 def diagonal(x: Any, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Any:
