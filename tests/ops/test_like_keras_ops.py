@@ -24,14 +24,6 @@ NEEDS_SIZES = {
 NO_GRADIENT = {
     "full_like", "histogram", "imag", "nextafter", "ones_like", "saturate_cast", "stop_gradient",
 }  # fmt: skip
-    "full_like",
-    "imag",
-    "ones_like",
-    "nextafter",
-    "saturate_cast",
-    "stop_gradient",
-    "histogram",
-}
 
 
 def split_call(call):
