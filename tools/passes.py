@@ -11,12 +11,9 @@ from collections.abc import Iterator
 from textwrap import dedent, indent
 from typing import Any
 
-import numpy as np
-
 from kgraph import config
 from kgraph.errors import KGraphError, StageError, explain
 from kgraph.ir.graph import Graph, Stage
-from kgraph.ir.origin import Origin, making
 from kgraph.ir.serialize import save
 from kgraph.passes.blame import cut_out, describe
 from kgraph.passes.lower import lower
@@ -33,9 +30,8 @@ from kgraph.testing.failures import expression
 from kgraph.tools.bisection import bisect, load_check
 from kgraph.tools.complaints import BAD_INPUT, USAGE, complain
 from kgraph.tools.models import add_model, find_model, graph_of
+from kgraph.tools.training_step import training_step
 
-# Op of an output -> the loss that a model of such an output is trained with.
-LOSSES = {"softmax": "categorical_crossentropy", "sigmoid": "binary_crossentropy"}
 _SHOWN = 8  # places that `--explain` lists
 
 
@@ -133,26 +129,11 @@ def _source(args: argparse.Namespace, found: Any) -> Graph:
     if not args.training:
         return lower(graph_of(found))
     if isinstance(found, Graph):
-        raise KGraphError(
-            explain(
-                "a bare graph has no training step", hint="give a model, or leave out --training"
-            )
-        )
-    graph = graph_of(found)
-    if found.optimizer is None:
-        ops = [node.op.name for _, node in lower(graph).outputs]
-        losses = [args.loss or LOSSES.get(op, "mse") for op in ops]
-        found.compile(optimizer=args.optimizer, loss=losses if len(losses) > 1 else losses[0])
-    batch = [_zeros(n.type) for n in found.inputs]
-    targets = [_zeros(n.type) for n in found.outputs]
-    if "sparse" in str(found.loss):
-        targets = [t[..., 0] for t in targets]
-    with making(Origin()):  # what no layer makes has no line of the user's
-        return found.executable(batch, targets, training=True).report.source
-
-
-def _zeros(type_: Any) -> np.ndarray:
-    return np.zeros([d if isinstance(d, int) else 2 for d in type_.shape], type_.dtype)
+        hint = "give a model, or leave out --training"
+        raise KGraphError(explain("a bare graph has no training step", hint=hint))
+    report = training_step(found, args.loss, args.optimizer).report
+    assert report is not None
+    return report.source
 
 
 def _table(report: CompileReport, stats: bool) -> str:

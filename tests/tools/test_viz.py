@@ -21,7 +21,8 @@ from kgraph.models import Model
 from kgraph.passes.lower import lower
 from kgraph.passes.pipeline import optimize
 from kgraph.tools.viz import build_view, render, to_dot, to_json, write_picture
-from kgraph.tools.viz.view import MAX_DEPTH, View
+from kgraph.tools.viz.model import GraphView
+from kgraph.tools.viz.scopes import MAX_DEPTH
 
 AWKWARD = [
     "<&>\"'{}|:\\n",
@@ -47,7 +48,7 @@ def core_graph() -> Graph:
     return Graph((x,), (("v", values), ("p", places)), ((count, count + 1),))
 
 
-def by_label(view: View, label: str) -> list:
+def by_label(view: GraphView, label: str) -> list:
     return [box for box in view.boxes if box.label == label]
 
 
@@ -57,27 +58,19 @@ def test_layers_and_shared_calls():
     one, two = by_label(view, "reader")
     assert (one.sharing, two.sharing) == ((1, 2), (2, 2))
     assert (one.type, one.params, one.trainable) == ("Dense", 36, True)
-    assert one.details == ("activation = relu",)
-    assert one.types == ("f32[batch, 4]",)
-    assert re.fullmatch(r"test_viz\.py:\d+", one.source)
+    assert one.activation == "relu"
+    assert [str(t) for t in one.types] == ["f32[batch, 4]"]
+    assert re.fullmatch(r"test_viz\.py:\d+", str(one.source))
     links = [e for e in view.edges if e.kind == "shared"]
     assert [(e.source, e.target) for e in links] == [(one.id, two.id)]
     assert len([e for e in view.edges if e.kind == "data"]) == 8
-    assert view.symbols == ("batch",)
+    assert view.symbols == {"batch": 32}
 
 
 def test_frozen_layers_say_so():
     model = shared_model()
     model.get_layer("reader").trainable = False
     assert "36 parameters, frozen" in to_dot(build_view(model.graph))
-
-
-def test_nested_models_are_one_box():
-    x = Input((8,), name="x")
-    outer = Model(x, shared_model()([x, x])[0])
-    (box,) = [b for b in build_view(outer.graph).boxes if b.kind == "layer"]
-    assert (box.type, box.params) == ("Model", 36 + 10 + 5)
-    assert box.details[0].startswith("a model of ")
 
 
 def test_ops_in_frames():
@@ -94,9 +87,9 @@ def test_ops_in_frames():
 def test_edges_keep_operands_and_outputs_apart():
     view = build_view(core_graph())
     (top,) = by_label(view, "top_k")
-    assert [(e.output, e.target, e.label) for e in view.edges if e.source == top.id] == [
-        (0, "out0", "[batch, 2]"),
-        (1, "out1", "[batch, 2]"),
+    assert [(e.output, e.target, str(e.type)) for e in view.edges if e.source == top.id] == [
+        (0, "out0", "f32[batch, 2]"),
+        (1, "out1", "i64[batch, 2]"),
     ]
     double = by_label(view, "add")[1]
     assert [e.operand for e in view.edges if e.target == double.id] == [0, 1]
@@ -109,7 +102,7 @@ def test_lineage_and_source():
         y = ops.tanh(x)
     view = build_view(Graph((x,), (("y", y),)))
     (box,) = by_label(view, "tanh")
-    assert (box.source, box.lineage) == ("model.py:31", ("b/two", "a/one"))
+    assert (str(box.source), box.lineage) == ("model.py:31", ("b/two", "a/one"))
     assert "made by b/two <- a/one" in to_dot(view)
 
 
@@ -117,7 +110,9 @@ def test_deep_paths_become_one_frame():
     x = input_node((2,), name="x")
     with making(Origin(None, "/".join("abcdefghijklmno"))):
         y = ops.tanh(x)
-    assert len(build_view(Graph((x,), (("y", y),))).clusters) == MAX_DEPTH
+    view = build_view(Graph((x,), (("y", y),)))
+    assert len(view.clusters) == MAX_DEPTH
+    assert view.clusters[-1].path == "/".join("abcdefghijklmno"[:MAX_DEPTH])
 
 
 @pytest.mark.parametrize("make", [core_graph, lambda: shared_model().graph])
@@ -125,30 +120,6 @@ def test_equal_graphs_give_equal_pictures(make):
     one, two = build_view(make(), "t"), build_view(make(), "t")
     assert to_dot(one) == to_dot(two)
     assert to_json(one) == to_json(two)
-
-
-def test_the_json_has_everything():
-    view = build_view(core_graph(), "a title")
-    document = json.loads(to_json(view))
-    assert (document["kgraph_view"], document["title"], document["stage"]) == (1, "a title", "core")
-    assert len(document["nodes"]) == len(view.boxes)
-    assert len(document["edges"]) == len(view.edges)
-    ids = {node["id"] for node in document["nodes"]}
-    assert len(ids) == len(document["nodes"])
-    assert all(e["source"] in ids and e["target"] in ids for e in document["edges"])
-    assert document["clusters"] == [
-        {"id": "c0", "label": "encoder"},
-        {"id": "c1", "label": "dense", "parent": "c0"},
-    ]
-    assert document["nodes"][1] == {
-        "id": "n1",
-        "kind": "state",
-        "label": "encoder/dense/kernel",
-        "type": "state",
-        "types": ["f32[4, 3]"],
-        "cluster": "c1",
-        "trainable": True,
-    }
 
 
 def awkward_graph(name: str) -> Graph:
@@ -249,9 +220,10 @@ def test_a_dot_that_hangs_is_stopped(tmp_path, monkeypatch, capsys):
 
 def test_large_graphs_get_cheap_settings():
     x = y = input_node((2,), name="x")
-    for _ in range(700):
-        y = ops.tanh(y)
-    assert "splines=line" in to_dot(build_view(Graph((x,), (("y", y),))))
+    for _ in range(350):
+        y = ops.tanh(ops.exp(y))
+    view = build_view(Graph((x,), (("y", y),)), depth=9, fold=False)
+    assert "splines=line" in to_dot(view)
     assert "splines" not in to_dot(build_view(core_graph()))
 
 

@@ -7,7 +7,8 @@ import unicodedata
 
 import graphviz
 
-from kgraph.tools.viz.view import Box, Edge, View
+from kgraph.tools.viz.model import Box, Cluster, Edge, GraphView
+from kgraph.tools.viz.opening import visible
 
 # kind -> (border, fill, text beside the name). Colour is never the only sign: the kind is written
 # into the box too, or its border differs.
@@ -20,7 +21,11 @@ PALETTE = {
     "const": ("#b4bcc6", "#fafafa", "#6b7785"),
     "output": ("#d8a24a", "#fdf5e6", "#9a6c17"),
     "update": ("#c08a6b", "#faf1ec", "#8d5737"),
+    "arg": ("#6a9bd1", "#f7fafd", "#3d6a9c"),
+    "result": ("#d8a24a", "#fefaf3", "#9a6c17"),
 }
+PALETTE_OF_CLUSTERS = ("scope", "model", "loop", "fused", "phase", "repeat", "part")
+PALETTE |= dict.fromkeys(PALETTE_OF_CLUSTERS, ("#7b8794", "#eef1f5", "#52606d"))
 FONT = "Helvetica,Arial,sans-serif"
 INK, FAINT = "#22303c", "#8a94a0"
 # Longer texts are cut; the tooltip has all of them.
@@ -29,7 +34,7 @@ WIDEST = 40
 LARGE = 600
 
 
-def to_dot(view: View, rankdir: str = "TB") -> str:
+def to_dot(view: GraphView, rankdir: str = "TB") -> str:
     """The view as DOT source.
 
     Args:
@@ -48,12 +53,14 @@ def to_dot(view: View, rankdir: str = "TB") -> str:
         >>> to_dot(view).split()[0]
         'digraph'
     """
+    view = visible(view)
     root = graphviz.Digraph(
         "kgraph", graph_attr=_graph_attributes(view, rankdir), node_attr=_NODES, edge_attr=_EDGES
     )
     frames = {cluster.id: graphviz.Digraph(f"cluster_{cluster.id}") for cluster in view.clusters}
     for cluster in view.clusters:
-        frames[cluster.id].attr(label=plain(cluster.label), tooltip=plain(cluster.label), **_FRAME)
+        frame, name = frames[cluster.id], plain(title_of(cluster))
+        frame.attr(label=name, tooltip=plain(cluster.path), **_FRAME)
     for box in view.boxes:
         (frames[box.cluster] if box.cluster else root).node(box.id, _label(box), **_style(box))
     # Children before parents: a frame is copied into the one around it when it is complete.
@@ -73,7 +80,14 @@ _FRAME = {"style": "rounded,filled", "color": "#d5dae0", "fillcolor": "#f6f8fa",
           "fontsize": "11", "fontcolor": "#52606d", "labeljust": "l", "margin": "12"}  # fmt: skip
 
 
-def _graph_attributes(view: View, rankdir: str) -> dict[str, str]:
+def title_of(cluster: Cluster) -> str:
+    """A cluster's name, its class if it is a model, and how often it stands in a row."""
+    kind = f" ({cluster.box.op})" if cluster.kind == "model" and cluster.box else ""
+    times = f"  × {cluster.repeat}" if cluster.repeat > 1 else ""
+    return f"{cluster.label}{kind}{times}"
+
+
+def _graph_attributes(view: GraphView, rankdir: str) -> dict[str, str]:
     attributes = {
         "rankdir": rankdir,
         "bgcolor": "white",
@@ -129,13 +143,10 @@ def _label(box: Box) -> str:
     rows = [head]
     if box.sharing:
         rows.append(_cell("shared: call {} of {}".format(*box.sharing), 10, accent, bold=True))
-    below = [_cell(text, 10, "#52606d") for text in box.details]
-    if box.params:
-        frozen = "" if box.trainable else ", frozen"
-        below.append(_cell(f"{box.params:,} parameters{frozen}", 10, "#52606d"))
-    below += [_cell(text, 10, INK) for text in box.types]
+    below = [_cell(text, 10, "#52606d") for text in lines_of(box)]
+    below += [_cell(str(type_), 10, INK) for type_ in box.types]
     lines = [f"<TR><TD>{row}</TD></TR>" for row in rows]
-    if box.kind in ("layer", "op") and below:
+    if box.kind in ("layer", "op", *PALETTE_OF_CLUSTERS) and below:
         lines.append("<HR/>")
     lines += [f"<TR><TD>{row}</TD></TR>" for row in below]
     table = '<TABLE BORDER="0" CELLBORDER="0" CELLSPACING="0" CELLPADDING="3">'
@@ -149,7 +160,7 @@ def _colours(box: Box) -> tuple[str, str, str]:
 def _style(box: Box) -> dict[str, str]:
     border, fill, _ = _colours(box)
     shape = "rounded,filled,dashed" if box.kind == "const" else "rounded,filled"
-    facts = [f"{box.label} {box.type}".strip(), *box.details, *box.types]
+    facts = [f"{box.label} {box.type}".strip(), *lines_of(box), *map(str, box.types)]
     facts += [f"at {box.source}"] if box.source else []
     facts += [f"made by {' <- '.join(box.lineage)}"] if box.lineage else []
     return {
@@ -160,13 +171,34 @@ def _style(box: Box) -> dict[str, str]:
     }
 
 
+def lines_of(box: Box) -> list[str]:
+    """What a box says below its name, types apart."""
+    found = [f"activation = {box.activation}"] if box.activation else []
+    found += box.details
+    if box.params:
+        found.append(f"{box.params:,} parameters" + ("" if box.trainable else ", frozen"))
+    if box.hidden:
+        found.append(f"{box.hidden:,} inside")
+    return found
+
+
+def edge_label(edge: Edge) -> str:
+    """The shape that an edge carries, or the number of tensors in a bundle."""
+    if edge.type is None or edge.count > 1:
+        return f"{edge.count} tensors" if edge.count > 1 else ""
+    return f"[{', '.join(map(str, edge.type.shape))}]" if edge.type.shape else ""
+
+
 def _edge_attributes(edge: Edge, numbered: bool) -> dict[str, str]:
     if edge.kind == "shared":
         return {"style": "dotted", "dir": "none", "constraint": "false", "color": "#4fa39a",
-                "tooltip": edge.label}  # fmt: skip
-    shape = "" if edge.label == "[]" else edge.label
-    label = f"{shape} (output {edge.output})".strip() if numbered else shape
-    attributes = {"label": plain(f" {label}"), "tooltip": plain(edge.label)}
+                "tooltip": "same weights"}  # fmt: skip
+    if edge.kind == "control":
+        return {"style": "dotted", "constraint": "false", "color": "#8a94a0",
+                "tooltip": "next turn of the loop"}  # fmt: skip
+    label = edge_label(edge)
+    label = f"{label} (output {edge.output})".strip() if numbered else label
+    attributes = {"label": plain(f" {label}"), "tooltip": plain(label)}
     if edge.kind == "state":
         attributes |= {"color": "#a48fd0", "style": "dashed", "label": ""}
     return attributes

@@ -1,105 +1,65 @@
-"""What a picture shows, apart from how: boxes, edges and nested frames made from a graph.
-
-Boxes have the numbers of the text form as ids, so equal graphs give equal pictures. Scalars are
-written into the box that uses them, and `item` nodes into the edges.
-"""
+"""Makes the view of a graph: which nodes are boxes, which lie in which cluster, what is open."""
 
 from __future__ import annotations
 
 import itertools
-import os
-from collections.abc import Iterable
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Mapping
+from dataclasses import replace
 
-from kgraph.ir.arrays import to_numbers
-from kgraph.ir.call import LAYER_CALL
-from kgraph.ir.graph import Graph
-from kgraph.ir.leaves import CONST, INPUT, ITEM, const_value
-from kgraph.ir.node import Node
-from kgraph.ir.printer import ordered, show_value
-from kgraph.ir.variable import Variable
-from kgraph.ops.fused import fused
+from kgraph.errors import explain
+from kgraph.ir.graph import Graph, Stage
+from kgraph.ir.printer import ordered
+from kgraph.passes.cost import SIZE_HINT
+from kgraph.tools.viz.builder import Drawing, Expand, draw_graph
+from kgraph.tools.viz.expansions import open_loop, open_model, open_region
+from kgraph.tools.viz.facts import Facts
+from kgraph.tools.viz.folding import fold_repeats
+from kgraph.tools.viz.memory import memory_of
+from kgraph.tools.viz.model import VIEWS, Edge, GraphView, by_id
+from kgraph.tools.viz.opening import open_clusters
+from kgraph.tools.viz.scopes import paths_of
 
-# Frames deeper than this are drawn as one.
-MAX_DEPTH = 8
-
-
-@dataclass(frozen=True)
-class Box:
-    """One box.
-
-    Args:
-        id: `n` and the node's number; unique in the view.
-        kind: input, layer, op, state, const, output or update.
-        label: the name in the header.
-        type: layer class, op or dtype beside the name.
-        types: types of the outputs in IR notation.
-        details: further lines, such as attributes.
-        cluster: id of the frame around it, or None.
-        sharing: (call, number of calls) of a layer that is called more than once.
-        params: number of parameters of a layer.
-        trainable: whether an optimizer may change the state, or some weight of the layer.
-        source: the user's `file:line`.
-        lineage: rules that made the node, the last one first.
-    """
-
-    id: str
-    kind: str
-    label: str
-    type: str
-    types: tuple[str, ...] = ()
-    details: tuple[str, ...] = ()
-    cluster: str | None = None
-    sharing: tuple[int, int] | None = None
-    params: int | None = None
-    trainable: bool | None = None
-    source: str | None = None
-    lineage: tuple[str, ...] = ()
+_LOOPS: dict[str, Expand] = {"scan": open_loop}
+_EXPANSIONS: dict[str, dict[str, Expand]] = {
+    "layers": {"layer_call": open_model, **_LOOPS},
+    "ops": _LOOPS,
+    "step": _LOOPS,
+    "fused": {"fused": open_region, **_LOOPS},
+    "memory": {},
+}
 
 
-@dataclass(frozen=True)
-class Edge:
-    """An arrow from output `output` of a box to operand `operand` of another."""
-
-    source: str
-    target: str
-    label: str = ""
-    kind: str = "data"
-    output: int = 0
-    operand: int = 0
-
-
-@dataclass(frozen=True)
-class Cluster:
-    """A frame around the boxes of one layer path."""
-
-    id: str
-    label: str
-    parent: str | None = None
-
-
-@dataclass(frozen=True)
-class View:
-    """A whole picture."""
-
-    title: str
-    stage: str
-    symbols: tuple[str, ...]
-    boxes: tuple[Box, ...]
-    edges: tuple[Edge, ...]
-    clusters: tuple[Cluster, ...]
-
-
-def build_view(graph: Graph, title: str = "") -> View:
+def build_view(
+    graph: Graph,
+    title: str = "",
+    *,
+    view: str | None = None,
+    depth: int | None = None,
+    fold: bool = True,
+    dims: Mapping[str, int] | None = None,
+    costs: bool = True,
+    folders: bool = False,
+) -> GraphView:
     """Makes the picture of a graph.
 
     Args:
-        graph: at stage LAYERS each layer call is a box; later each op is one, in frames by layer.
+        graph: any graph.
         title: written above the picture.
+        view: layers (a box a layer call, nested models as clusters), ops (a box an op, in clusters
+            by layer path), step (ops by their phase of a training step), fused (each fused region
+            a cluster of its members), or memory (the arena over the schedule); default layers for
+            a graph of layers, else ops.
+        depth: clusters nested deeper are closed; default as deep as leaves at most 300 boxes.
+        fold: whether equal blocks in a row are shown once.
+        dims: numbers for symbolic sizes, for estimates and the memory view; default 32.
+        costs: whether to estimate flops and bytes of each box.
+        folders: whether source files keep their folders.
 
     Returns:
         The view; equal graphs give equal views.
+
+    Raises:
+        ValueError: there is no such view.
 
     Example:
         >>> from kgraph.ir import Graph, input_node
@@ -107,157 +67,45 @@ def build_view(graph: Graph, title: str = "") -> View:
         >>> [box.kind for box in build_view(Graph((x,), (("y", x),))).boxes]
         ['input', 'output']
     """
-    return _Builder(graph).view(title)
+    view = view or ("layers" if graph.stage is Stage.LAYERS else "ops")
+    if view not in VIEWS:
+        raise ValueError(explain("unknown view", expected=", ".join(VIEWS), got=view))
+    symbols = dict.fromkeys(graph.symbols, SIZE_HINT) | dict(dims or {})
+    made = _draw(graph, view, Facts(symbols, view == "step", costs, folders))
+    made = replace(made, title=title)
+    if view == "memory":
+        return replace(made, memory=memory_of(graph, symbols))
+    if fold and view != "step":
+        made = fold_repeats(made)
+    return open_clusters(made, depth)
 
 
-class _Builder:
-    """The tables that all boxes and edges of one view are made from."""
-
-    def __init__(self, graph: Graph) -> None:
-        self.graph = graph
-        self.nodes = ordered(graph)
-        self.ids = {node: f"n{number}" for number, node in enumerate(self.nodes)}
-        self.scopes = self.find_scopes()
-        self.clusters = _clusters(self.scopes.values())
-        self.calls: dict[Any, list[Node]] = {}
-        for node in self.nodes:
-            if node.op is LAYER_CALL:
-                self.calls.setdefault(node.attrs["call"].layer, []).append(node)
-
-    def find_scopes(self) -> dict[Node, str]:
-        """Layer path of each node; states and constants stand where all their users are."""
-        users = self.graph.users
-        scopes: dict[Node, str] = {}
-        for node in reversed(self.nodes):
-            if node.op is CONST or isinstance(node, Variable):
-                inner = [scopes[user].split("/") for user in users.get(node, ())]
-                scopes[node] = "/".join(_common_start(inner))
-            else:
-                scopes[node] = "/".join(node.origin.scope.split("/")[:MAX_DEPTH])
-        return {n: "" if n.op in (INPUT, LAYER_CALL) else s for n, s in scopes.items()}
-
-    def view(self, title: str) -> View:
-        shown = [node for node in self.nodes if node.op is not ITEM and not _is_scalar(node)]
-        boxes = [self.box(node) for node in shown]
-        edges = [edge for node in shown for edge in self.edges(node)]
-        for place, (name, node) in enumerate(self.graph.outputs):
-            boxes.append(Box(f"out{place}", "output", name, "output", tuple(map(str, node.types))))
-            edges.append(self.edge(node, f"out{place}", 0))
-        for place, (state, node) in enumerate(self.graph.updates):
-            boxes.append(Box(f"up{place}", "update", state.name, "update", (str(state.type),)))
-            edges.append(self.edge(node, f"up{place}", 0))
-        edges += self.links()
-        used = {box.cluster for box in boxes} - {None}
-        clusters = tuple(_with_parents(self.clusters.values(), used))
-        symbols = self.graph.symbols
-        return View(title, self.graph.stage.value, symbols, tuple(boxes), tuple(edges), clusters)
-
-    def box(self, node: Node) -> Box:
-        cluster = self.clusters.get(self.scopes[node])
-        fields: dict[str, Any] = {
-            "id": self.ids[node],
-            "types": tuple(map(str, node.types)),
-            "cluster": cluster.id if cluster else None,
-        }
-        if node.op is INPUT:
-            return Box(kind="input", label=node.name, type="input", **fields)
-        if isinstance(node, Variable):
-            note = () if node.trainable else ("frozen",)
-            fields |= {"details": note, "trainable": bool(node.trainable)}
-            return Box(kind="state", label=node.name, type="state", **fields)
-        if node.op is CONST:
-            return Box(kind="const", label="constant", type=node.dtype, **fields)
-        if node.origin.file:
-            fields["source"] = f"{os.path.basename(node.origin.file)}:{node.origin.line}"
-        lineage = reversed(node.origin.lineage)
-        fields["lineage"] = tuple(f"{step.pass_name}/{step.rule}" for step in lineage)
-        if node.op is LAYER_CALL:
-            return self.layer_box(node, fields)
-        details = [f"{name} = {show_value(v)}" for name, v in node.attrs.items()]
-        if node.op is fused:
-            details = [" + ".join(name for name, *_ in node.attrs["program"])]
-        details += [_scalar_text(i, n) for i, n in enumerate(node.inputs) if _is_scalar(n)]
-        return Box(kind="op", label=node.op.name, type="", details=tuple(details), **fields)
-
-    def layer_box(self, node: Node, fields: dict[str, Any]) -> Box:
-        layer = node.attrs["call"].layer
-        calls = self.calls[layer]
-        weights = tuple(getattr(layer, "weights", ()))
-        activation = getattr(getattr(layer, "activation", None), "__name__", "linear")
-        details = [f"activation = {activation}"] if activation != "linear" else []
-        inner = getattr(layer, "layers", None)
-        details += [f"a model of {len(inner)} layers"] if inner else []
-        details += [_scalar_text(i, n) for i, n in enumerate(node.inputs) if _is_scalar(n)]
-        return Box(
-            kind="layer",
-            label=layer.name,
-            type=type(layer).__name__,
-            details=tuple(details),
-            sharing=(calls.index(node) + 1, len(calls)) if len(calls) > 1 else None,
-            params=sum(v.value.size for v in weights),
-            trainable=bool(getattr(layer, "trainable_weights", weights)) if weights else None,
-            **fields,
-        )
-
-    def edges(self, node: Node) -> list[Edge]:
-        shown = [(i, n) for i, n in enumerate(node.inputs) if not _is_scalar(n)]
-        return [self.edge(operand, self.ids[node], place) for place, operand in shown]
-
-    def edge(self, operand: Node, target: str, place: int) -> Edge:
-        """An arrow; an `item` node becomes the number of the output that it takes."""
-        output, source = 0, operand
-        if operand.op is ITEM:
-            output, source = operand.attrs["index"], operand.inputs[0]
-        shape = ", ".join(map(str, operand.shape))
-        kind = "state" if isinstance(source, Variable) else "data"
-        return Edge(self.ids[source], target, f"[{shape}]", kind, output, place)
-
-    def links(self) -> list[Edge]:
-        """A line between one call of a shared layer and the next."""
-        return [
-            Edge(self.ids[one], self.ids[two], "same weights", "shared")
-            for calls in self.calls.values()
-            for one, two in itertools.pairwise(calls)
-        ]
+def _draw(graph: Graph, view: str, facts: Facts) -> GraphView:
+    drawing = Drawing(facts, _EXPANSIONS[view])
+    step = view == "step"
+    draw_graph(drawing, graph, paths_of(graph, ordered(graph), step), step)
+    _mark_shared(drawing)
+    return GraphView("", view, graph.stage.value, facts.symbols, tuple(drawing.boxes),
+                     tuple(drawing.edges), tuple(drawing.clusters.values()))  # fmt: skip
 
 
-def _common_start(paths: list[list[str]]) -> list[str]:
-    parts: list[str] = []
-    for level in zip(*paths, strict=False):
-        if len(set(level)) > 1:
-            break
-        parts.append(level[0])
-    return parts
-
-
-def _is_scalar(node: Node) -> bool:
-    return node.op is CONST and const_value(node).size == 1
-
-
-def _scalar_text(place: int, node: Node) -> str:
-    numbers = to_numbers(const_value(node))
-    return f"operand {place + 1} = {numbers[0] if numbers else const_value(node).item()}"
-
-
-def _clusters(scopes: Iterable[str]) -> dict[str, Cluster]:
-    """Layer path -> its frame, for all paths and their parents, in order of first use."""
-    found: dict[str, Cluster] = {}
-    for scope in scopes:
-        parts = scope.split("/") if scope else []
-        for depth in range(1, len(parts) + 1):
-            path, above = "/".join(parts[:depth]), "/".join(parts[: depth - 1])
-            if path not in found:
-                parent = found[above].id if above else None
-                found[path] = Cluster(f"c{len(found)}", parts[depth - 1], parent)
-    return found
-
-
-def _with_parents(clusters: Iterable[Cluster], used: set[Any]) -> list[Cluster]:
-    """The frames that hold something, parents first."""
-    table = {cluster.id: cluster for cluster in clusters}
-    kept: set[str] = set()
-    for name in used:
-        while name is not None and name not in kept:
-            kept.add(name)
-            name = table[name].parent
-    return [cluster for cluster in table.values() if cluster.id in kept]
+def _mark_shared(drawing: Drawing) -> None:
+    """Numbers the calls of layers that are called more than once, and links one to the next."""
+    sharing = {
+        id: (number, len(calls))
+        for calls in drawing.calls.values()
+        if len(calls) > 1
+        for number, id in enumerate(calls, 1)
+    }
+    drawing.boxes = [
+        replace(b, sharing=sharing[b.id]) if b.id in sharing else b for b in drawing.boxes
+    ]
+    for id, cluster in drawing.clusters.items():
+        if cluster.box and id in sharing:
+            box = replace(cluster.box, sharing=sharing[id])
+            drawing.clusters[id] = replace(cluster, box=box)
+    boxes = by_id(drawing.boxes)
+    for calls in drawing.calls.values():
+        for one, two in itertools.pairwise(calls):
+            if one in boxes and two in boxes:  # clusters are no ends of edges
+                drawing.edges.append(Edge(one, two, kind="shared"))

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
-import json
 import subprocess
 import sys
 import time
@@ -13,7 +11,9 @@ from kgraph.errors import explain
 from kgraph.ir.files import atomic_write
 from kgraph.ir.graph import Graph
 from kgraph.tools.viz.dot import to_dot
-from kgraph.tools.viz.view import View, build_view
+from kgraph.tools.viz.json_view import to_json
+from kgraph.tools.viz.model import GraphView
+from kgraph.tools.viz.view import build_view
 
 FORMATS = ("svg", "dot", "json", "png", "pdf")
 TEXT_FORMATS = ("svg", "dot", "json")
@@ -25,45 +25,7 @@ NO_DOT = "The program `dot` of Graphviz is needed for {format} and was not found
 REMEDY = "apt-get install graphviz, or brew or conda; the formats dot and json do without it"
 
 
-def to_json(view: View) -> str:
-    """The view as JSON: title, stage, symbols, nodes, edges, clusters; empty fields are left out.
-
-    Args:
-        view: from `build_view`.
-
-    Returns:
-        Text with one node or edge a line; equal views give equal text.
-
-    Example:
-        >>> import json
-        >>> from kgraph import ops
-        >>> from kgraph.ir import Graph, input_node
-        >>> from kgraph.tools.viz import build_view
-        >>> x = input_node((2,), name="x")
-        >>> view = build_view(Graph((x,), (("y", ops.tanh(x)),)))
-        >>> sorted(json.loads(to_json(view)))
-        ['clusters', 'edges', 'kgraph_view', 'nodes', 'stage', 'symbols', 'title']
-    """
-
-    def rows(items: tuple[object, ...]) -> str:
-        tables = [dataclasses.asdict(item) for item in items]  # type: ignore[call-overload]
-        kept = [{k: v for k, v in t.items() if v not in (None, (), "")} for t in tables]
-        return "[" + ",".join(f"\n {json.dumps(row, ensure_ascii=True)}" for row in kept) + "]"
-
-    head = {
-        "kgraph_view": 1,
-        "title": view.title,
-        "stage": view.stage,
-        "symbols": list(view.symbols),
-    }
-    return (
-        f"{json.dumps(head)[:-1]},\n"
-        f'"nodes": {rows(view.boxes)},\n"edges": {rows(view.edges)},\n'
-        f'"clusters": {rows(view.clusters)}}}\n'
-    )
-
-
-def render(view: View, format: str, rankdir: str = "TB") -> bytes:
+def render(view: GraphView, format: str, rankdir: str = "TB") -> bytes:
     """The view in one of `FORMATS`.
 
     Args:
@@ -88,7 +50,7 @@ def render(view: View, format: str, rankdir: str = "TB") -> bytes:
         b'digraph'
     """
     if format == "json":
-        return to_json(view).encode("ascii")
+        return to_json(view, rankdir).encode("ascii")
     source = to_dot(view, rankdir)
     if format == "dot":
         return source.encode("utf-8")
@@ -106,6 +68,7 @@ def write_picture(
     *,
     format: str | None = None,
     title: str = "",
+    view: str | None = None,
     rankdir: str = "TB",
 ) -> int:
     """Draws a graph into a file and tells the user on stderr.
@@ -115,6 +78,7 @@ def write_picture(
         path: the file; `-` is standard output.
         format: one of `FORMATS`; default the file's extension.
         title: written above the picture.
+        view: see `build_view`.
         rankdir: direction of the edges: TB, BT, LR or RL.
 
     Returns:
@@ -125,16 +89,16 @@ def write_picture(
     chosen, complaint = choose_format(str(path), format)
     if complaint:
         return _complain(complaint, USAGE)
-    view = build_view(graph, title)
+    made = build_view(graph, title, view=view)
     try:
-        data = render(view, chosen, rankdir)
+        data = render(made, chosen, rankdir)
     except (FileNotFoundError, NotADirectoryError, PermissionError):
-        return _fall_back(view, target, NO_DOT.format(format=chosen), REMEDY, rankdir)
+        return _fall_back(made, target, NO_DOT.format(format=chosen), REMEDY, rankdir)
     except subprocess.SubprocessError as error:
         stderr = getattr(error, "stderr", None) or b""
         reason = stderr.decode("utf-8", "replace").strip().split("\n")[-1]
         summary = f"The program `dot` of Graphviz failed: {reason or error}"
-        return _fall_back(view, target, summary, "-o x.json, or --view layers", rankdir)
+        return _fall_back(made, target, summary, "-o x.json, or --view layers", rankdir)
     if str(path) == "-":
         sys.stdout.buffer.write(data)
         sys.stdout.buffer.flush()
@@ -144,7 +108,7 @@ def write_picture(
             file.write(data)
     except OSError as error:
         return _complain(f"{target} cannot be written: {error}", USAGE)
-    counts = f"{len(view.boxes)} nodes, {len(view.edges)} edges, {_size(len(data))}"
+    counts = f"{len(made.boxes)} nodes, {len(made.edges)} edges, {_size(len(data))}"
     print(f"wrote {target} ({counts}, {time.perf_counter() - start:.2f} s)", file=sys.stderr)
     return 0
 
@@ -164,7 +128,7 @@ def choose_format(path: str, format: str | None) -> tuple[str, str | None]:
     return extension, None
 
 
-def _fall_back(view: View, target: Path, summary: str, hint: str, rankdir: str) -> int:
+def _fall_back(view: GraphView, target: Path, summary: str, hint: str, rankdir: str) -> int:
     """Keeps what can be kept: the DOT source."""
     wrote = None
     if str(target) != "-":

@@ -1,0 +1,106 @@
+"""Levels: what lies directly in one cluster, and the edges between these units, contracted.
+
+A *unit* of a level is a box or a cluster of it; the level of an edge is the innermost cluster that
+holds both ends (None outside of all).
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from kgraph.tools.viz.model import Edge, GraphView, ancestors, by_id
+
+# Links that say nothing about the order of boxes.
+UNORDERED = ("shared", "control")
+
+
+@dataclass
+class Level:
+    """The units of one cluster in order of first appearance, and the edges between them."""
+
+    units: list[str] = field(default_factory=list)
+    edges: list[tuple[str, str, Edge]] = field(default_factory=list)
+
+
+def levels_of(view: GraphView) -> dict[str | None, Level]:
+    """Cluster, or None for the outside -> its level.
+
+    Args:
+        view: any view.
+
+    Example:
+        >>> from kgraph.tools.viz.model import Box, Cluster
+        >>> boxes = Box("a", "op", "op", "a"), Box("b", "op", "op", "b", cluster="c0")
+        >>> view = GraphView("", "ops", "core", {}, boxes, (Edge("a", "b"),),
+        ...                  (Cluster("c0", "c", "scope", "c"),))
+        >>> [(s, d) for s, d, _ in levels_of(view)[None].edges]
+        [('a', 'c0')]
+    """
+    table = by_id(view.clusters)
+    found: dict[str | None, Level] = {None: Level()}
+    chains: dict[str, list[str]] = {}
+    placed: set[str] = set()
+    for box in view.boxes:
+        chain = chains[box.id] = [box.id, *ancestors(table, box.cluster)]
+        for unit, level in zip(chain, [*chain[1:], None]):
+            if unit in placed:
+                break
+            placed.add(unit)
+            found.setdefault(level, Level()).units.append(unit)
+    for edge in view.edges:
+        level, source, target = _meeting(chains[edge.source], chains[edge.target])
+        if source != target:
+            found[level].edges.append((source, target, edge))
+    return found
+
+
+def _meeting(one: Sequence[str], two: Sequence[str]) -> tuple[str | None, str, str]:
+    """The level where two chains of clusters meet, and the unit of each there."""
+    i, j = len(one) - 1, len(two) - 1
+    while i > 0 and j > 0 and one[i] == two[j]:
+        i, j = i - 1, j - 1
+    return (one[i + 1] if i + 1 < len(one) else None), one[i], two[j]
+
+
+def in_order(level: Level) -> tuple[list[str], bool]:
+    """The units with sources before targets, and whether that was possible.
+
+    Where units depend on one another in a circle, the first in order of appearance goes first.
+    """
+    place = {unit: i for i, unit in enumerate(level.units)}
+    users: dict[str, list[str]] = {unit: [] for unit in level.units}
+    needed = dict.fromkeys(level.units, 0)
+    for source, target, edge in level.edges:
+        if edge.kind not in UNORDERED:
+            users[source].append(target)
+            needed[target] += 1
+    ready = [place[u] for u in level.units if not needed[u]]
+    order, done, straight, first = [], set(), True, 0
+    while len(order) < len(level.units):
+        if not ready:
+            straight = False
+            while level.units[first] in done:
+                first += 1
+            ready.append(first)
+        unit = level.units[heapq.heappop(ready)]
+        if unit in done:
+            continue
+        done.add(unit)
+        order.append(unit)
+        for user in users[unit]:
+            needed[user] -= 1
+            if not needed[user] and user not in done:
+                heapq.heappush(ready, place[user])
+    return order, straight
+
+
+def representatives(view: GraphView) -> Mapping[str, str]:
+    """Box -> the outermost closed cluster around it, or itself."""
+    table = by_id(view.clusters)
+    found = {}
+    for box in view.boxes:
+        closed = [c for c in ancestors(table, box.cluster) if not table[c].open]
+        found[box.id] = closed[-1] if closed else box.id
+    return found
