@@ -7,7 +7,7 @@ holds both ends (None outside of all).
 from __future__ import annotations
 
 import heapq
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from kgraph.tools.viz.model import Edge, GraphView, ancestors, by_id
@@ -77,7 +77,9 @@ def in_order(level: Level) -> tuple[list[str], bool]:
             users[source].append(target)
             needed[target] += 1
     ready = [place[u] for u in level.units if not needed[u]]
-    order, done, straight, first = [], set(), True, 0
+    order: list[str] = []
+    done: set[str] = set()
+    straight, first = True, 0
     while len(order) < len(level.units):
         if not ready:
             straight = False
@@ -96,7 +98,7 @@ def in_order(level: Level) -> tuple[list[str], bool]:
     return order, straight
 
 
-def representatives(view: GraphView) -> Mapping[str, str]:
+def representatives(view: GraphView) -> dict[str, str]:
     """Box -> the outermost closed cluster around it, or itself."""
     table = by_id(view.clusters)
     found = {}
