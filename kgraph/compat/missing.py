@@ -22,6 +22,7 @@ ADVICE: dict[str, str] = {
     "DTypePolicy": _DTYPES,
     "estimator": "model.fit, model.evaluate and model.predict",
     "export": "model.save(path), or model.to_json() and model.save_weights(path)",
+    "initializations": "keras.initializers, or a name such as init='uniform'",
     "layers.CenterCrop": "Cropping2D, or slices: images[:, 4:-4, 4:-4]",
     "layers.FlaxLayer": "kgraph runs on NumPy: write the layer with keras.ops",
     "layers.HashedCrossing": _IDS,
@@ -58,6 +59,7 @@ ADVICE: dict[str, str] = {
     "utils.model_to_dot": _DRAW,
     "utils.plot_model": _DRAW,
     "utils.vis_utils": _DRAW,
+    "utils.visualize_util": _DRAW,
     "visualization": _DRAW,
 }
 

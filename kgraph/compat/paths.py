@@ -103,6 +103,13 @@ NAMES: dict[str, dict[str, str]] = {
         "merge": "kgraph.compat.former:merge",
         "Merge": "kgraph.compat.former:Merge",
     },
+    "regularizers": {
+        "ActivityRegularizer": "kgraph.regularizers:L1L2",
+        "WeightRegularizer": "kgraph.regularizers:L1L2",
+        "activity_l1": "kgraph.regularizers:l1",
+        "activity_l2": "kgraph.regularizers:l2",
+        "l1l2": "kgraph.regularizers:l1_l2",
+    },
     "utils.generic_utils": {"Progbar": "kgraph.callbacks.progbar:Progbar"},
 }
 

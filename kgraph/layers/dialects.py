@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from kgraph.errors import explain
 from kgraph.layers.configurable import COMMON_ARGUMENTS
 
 KERAS_1 = {
@@ -41,6 +42,7 @@ KERAS_1 = {
     "dropout_U": "recurrent_dropout",
     "forget_bias_init": "unit_forget_bias",
     "consume_less": "implementation",
+    "atrous_rate": "dilation_rate",
 }
 # Keras 1's numbers that became one tuple, and its words for the order of axes.
 _KERNEL_SIZES_1 = ("nb_row", "nb_col"), ("kernel_dim1", "kernel_dim2", "kernel_dim3")
@@ -51,17 +53,29 @@ _EMBEDDING_1 = {
     "W_constraint": "embeddings_constraint",
 }
 _PRELU_1 = {"init": "alpha_initializer"}
+_DEPTHWISE_1 = {"init": "depthwise_initializer"}
+_TABLES_1 = (_EMBEDDING_1, _PRELU_1, _DEPTHWISE_1, KERAS_1)
+# What became something else than one argument of another name.
+_TOGETHER_1 = {
+    **{name: "kernel_size" for names in _KERNEL_SIZES_1 for name in names},
+    "dim_ordering": "data_format",
+}
 # Classes of Keras 2 that are another class here with these arguments.
 RENAMED: dict[str, tuple[str, dict[str, Any]]] = {
     "CuDNNLSTM": ("LSTM", {"recurrent_activation": "sigmoid"}),
     "CuDNNGRU": ("GRU", {"recurrent_activation": "sigmoid", "reset_after": True}),
 }
 # Values that are spelled otherwise under the new name: `forget_bias_init` was an initializer.
-_VALUES = {"forget_bias_init": {"one": True, "zero": False}}
+_VALUES = {
+    "forget_bias_init": {"one": True, "zero": False},
+}
 # Keras 3's numbers that say something only beside a switch that is off.
 _BESIDE_SWITCHES = ("renorm_momentum", "lora_alpha")
 # Keras 1's that are off at these values: BatchNormalization's mode, Embedding's dropout.
-_OFF_AT_ZERO = ("mode", "dropout")
+_OFF_AT_ZERO = {
+    "mode": "Keras 2 has mode 0 only: statistics of channels, moving ones outside of training",
+    "dropout": "Keras 2 has a SpatialDropout1D layer after the Embedding instead",
+}
 # TensorFlow's Keras writes these of layers that have no choice.
 _OFF_AT_ONE = ("groups", "implementation", "dilation_rate")
 # What layers with two kernels inherit and do not use.
@@ -93,21 +107,68 @@ def translate(cls: Any, config: Mapping[str, Any]) -> dict[str, Any]:
         >>> translate(Dropout, {"p": 0.5, "name": "drop", "lora_rank": None})
         {'rate': 0.5, 'name': 'drop'}
     """
-    known = _known_arguments(cls)
+    known = known_arguments(cls)
     found: dict[str, Any] = {}
     for key, value in _renamed_windows(known, config).items():
         if key == "axis" and isinstance(value, (list, tuple)) and len(value) == 1:
             value = value[0]  # TensorFlow's Keras writes BatchNormalization's axis as [3]
         if key in _VALUES and isinstance(value, str):
             value = _VALUES[key].get(value, value)
-        new = next((t[key] for t in (_EMBEDDING_1, _PRELU_1, KERAS_1) if t.get(key) in known), key)
-        if key in known:
-            found[key] = value
-        elif new in known:
+        new = _renamed_argument(key, known)
+        if new in known or not _is_off(key, value, known):
             found[new] = value
-        elif not _is_off(key, value, known):
-            found[key] = value
     return found
+
+
+def old_arguments(known: frozenset[str], given: Iterable[str]) -> dict[str, str]:
+    """The names of Keras 1 among `given` -> what they are called now.
+
+    A name that means nothing any more is its own new name.
+
+    Args:
+        known: what the class takes.
+        given: names of arguments.
+
+    Example:
+        >>> old_arguments(frozenset(["units", "name"]), ["output_dim", "name", "activaton"])
+        {'output_dim': 'units'}
+    """
+    found = {}
+    for name in given:
+        new = _renamed_argument(name, known, (*_TABLES_1, _TOGETHER_1))
+        if name not in known and (new != name or name in _OFF_AT_ZERO):
+            found[name] = new
+    return found
+
+
+def refuse_lost(cls: Any, given: Mapping[str, Any]) -> None:
+    """Refuses arguments of Keras 1 that have no successor and are not off.
+
+    Args:
+        cls: the class that is called, for the message.
+        given: arguments of Keras 1 by their old names.
+
+    Raises:
+        TypeError: there is one.
+    """
+    for name, value in given.items():
+        if name in _OFF_AT_ZERO and not (value is None or value == 0):
+            raise TypeError(
+                explain(
+                    f"{cls.__name__}: Keras 1's argument {name} is not offered",
+                    got=f"{name}={value!r}",
+                    hint=_OFF_AT_ZERO[name],
+                )
+            )
+
+
+def _renamed_argument(
+    name: str, known: frozenset[str], tables: Sequence[Mapping[str, str]] = _TABLES_1
+) -> str:
+    """What a class with these arguments calls `name`; the name itself if there is no other."""
+    if name in known:
+        return name
+    return next((t[name] for t in tables if t.get(name) in known), name)
 
 
 def _renamed_windows(known: frozenset[str], config: Mapping[str, Any]) -> dict[str, Any]:
@@ -123,7 +184,8 @@ def _renamed_windows(known: frozenset[str], config: Mapping[str, Any]) -> dict[s
 
 
 @functools.cache
-def _known_arguments(cls: Any) -> frozenset[str]:
+def known_arguments(cls: Any) -> frozenset[str]:
+    """The names of the arguments that a class of layers takes."""
     return frozenset([*inspect.signature(cls.__init__).parameters, *COMMON_ARGUMENTS])
 
 

@@ -31,6 +31,7 @@ from kgraph.layers import (
     input as input_module,
 )
 from kgraph.layers.base import Layer
+from kgraph.layers.keras_1 import speak_keras_1
 from kgraph.layers.lookup import NAMES, REGISTRY, deserialize, serialize
 
 __all__ = ["NAMES", "REGISTRY", "deserialize", "serialize"]
@@ -54,3 +55,6 @@ NAMES.update(
 )
 # What Keras calls the class in its files.
 NAMES["GroupedQueryAttention"] = attention.GroupQueryAttention
+
+for made in dict.fromkeys(NAMES.values()):
+    speak_keras_1(made)

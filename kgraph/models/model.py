@@ -6,6 +6,7 @@ graph is the truth: `layers`, the order of weights and the configuration are rea
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -59,8 +60,8 @@ class Model(NetworkOwner, FileMethods, Trainer, Layer):
     def __init__(
         self, inputs: Any = None, outputs: Any = None, name: str | None = None, **kwargs: Any
     ) -> None:
-        inputs = kwargs.pop("input", inputs)
-        outputs = kwargs.pop("output", outputs)
+        if "input" in kwargs or "output" in kwargs:
+            inputs, outputs = _old_names(type(self).__name__, inputs, outputs, kwargs)
         if inputs is None or outputs is None:
             raise TypeError(
                 explain(
@@ -340,3 +341,15 @@ class Model(NetworkOwner, FileMethods, Trainer, Layer):
         for layer in self.layers:
             if layer.stateful and hasattr(layer, "reset_states"):
                 layer.reset_states()
+
+
+def _old_names(kind: str, inputs: Any, outputs: Any, kwargs: dict[str, Any]) -> tuple[Any, Any]:
+    """The inputs and outputs, from Keras 1's `input` and `output` too."""
+    for old, new in (("input", inputs), ("output", outputs)):
+        if old in kwargs and new is not None:
+            raise TypeError(f"{kind}: `{old}` is the old name of `{old}s`, and both were given")
+    warnings.warn(
+        f"Update your `{kind}` call to the Keras 2 API: `{kind}(inputs=..., outputs=...)`",
+        stacklevel=3,
+    )
+    return kwargs.pop("input", inputs), kwargs.pop("output", outputs)

@@ -28,7 +28,8 @@ class Sequential(Model):
     """A stack of layers.
 
     The shape of the input comes from the first layer (`input_shape`, `input_dim` or
-    `batch_input_shape`), from an `Input` in its place, from `build`, or from the first data.
+    `batch_input_shape`), from an `Input` in its place, from `build`, or from the first data. A
+    model that comes first gives its inputs to the stack, also where they are several.
 
     Args:
         layers: the layers, first one first.
@@ -47,8 +48,9 @@ class Sequential(Model):
     ) -> None:
         Layer.__init__(self, name=name, **kwargs)
         self._stack: list[Layer] = []
-        # tensors[i] is what comes out of the first i layers; empty while no shape is known.
-        self._tensors: list[Node] = []
+        # tensors[i] is what comes out of the first i layers; empty while no shape is known. The
+        # first is a list where a model with several inputs comes first.
+        self._tensors: list[Any] = []
         self._given: InputLayer | None = None
         self._build_shape: tuple[int | None, ...] | None = None
         self._set_network(None)
@@ -164,7 +166,7 @@ class Sequential(Model):
             copy.add(self._given.fresh_copy())
         for layer in self._stack:
             copy.add(clone_function(layer))
-        if self._tensors:
+        if self._tensors and not copy._tensors:
             copy.build(keras_shape(self._tensors[0]))
         return copy
 
@@ -216,13 +218,8 @@ class Sequential(Model):
         first, shape, dtype = layer, getattr(layer, "batch_input_shape", None), None
         while shape is None and isinstance(first, Model) and first.built:
             if len(first.inputs) != 1:
-                raise ValueError(
-                    explain(
-                        f"Model {first.name} cannot come first in a Sequential model",
-                        got=f"{len(first.inputs)} inputs",
-                        expected="one input",
-                    )
-                )
+                self._tensors = [[_same_input(x) for x in first.inputs]]
+                return
             shape, dtype = first.input_shape, first.inputs[0].dtype
         if shape is not None:
             name = f"{layer.name}_input"
@@ -231,7 +228,12 @@ class Sequential(Model):
             self._tensors = [Input(batch_shape=shape, name=name, dtype=dtype)]
 
 
-def _single_output(layer: Layer, tensor: Node) -> Node:
+def _same_input(tensor: Node) -> Node:
+    """A fresh input like one of a model that comes first, under its name."""
+    return Input(batch_shape=keras_shape(tensor), name=tensor.name, dtype=tensor.dtype)
+
+
+def _single_output(layer: Layer, tensor: Any) -> Node:
     output = layer(tensor)
     if not is_node(output):
         raise TypeError(ONE_OUTPUT)

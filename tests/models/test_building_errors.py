@@ -82,4 +82,7 @@ def test_a_model_needs_both_ends():
     with pytest.raises(TypeError, match="needs `inputs` and `outputs`"):
         Model(Input((3,)))
     x = Input((3,))
-    assert Model(input=x, output=Dense(1)(x)).output_shape == (None, 1)
+    with pytest.warns(UserWarning, match="Update your `Model` call to the Keras 2 API"):
+        assert Model(input=x, output=Dense(1)(x)).output_shape == (None, 1)
+    with pytest.raises(TypeError, match="`output` is the old name of `outputs`, and both were"):
+        Model(x, Dense(1)(x), output=x)

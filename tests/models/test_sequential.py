@@ -14,9 +14,10 @@ from kgraph.layers import (
     Input,
     InputLayer,
     Layer,
+    concatenate,
 )
 from kgraph.layers.naming import reset_uids
-from kgraph.models import Model, Sequential
+from kgraph.models import Model, Sequential, clone_model, load_model
 
 NOT_BUILT = re.escape(
     "This model has not yet been built. Build the model first by calling build() or calling fit() "
@@ -78,10 +79,28 @@ def test_a_model_in_the_first_place():
     model = Sequential([inner, Dense(1)])
     assert model.input_shape == (None, 3)
     assert model(ones(1, 3)).shape == (1, 1)
-    a, b = Input((3,)), Input((3,))
-    two = Model([a, b], a + b)
-    with pytest.raises(ValueError, match="cannot come first in a Sequential model"):
-        Sequential([two])
+
+
+def test_a_model_of_several_inputs_in_the_first_place(tmp_path):
+    a, b = Input((3,), name="a"), Input((2,), name="b", dtype="int32")
+    model = Sequential([Model([a, b], concatenate([a, b])), Dense(1)])
+    assert model.input_names == ["a", "b"]
+    assert model.input_shape == [(None, 3), (None, 2)]
+    data = [ones(4, 3), np.ones((4, 2), "int32")]
+    expected = model.predict(data)
+    assert expected.shape == (4, 1)
+    assert np.array_equal(model.predict({"b": data[1], "a": data[0]}), expected)
+    model.compile("sgd", "mse")
+    model.fit(data, ones(4, 1), verbose=0)
+    model.save(tmp_path / "model.h5")
+    loaded = load_model(tmp_path / "model.h5")
+    assert np.array_equal(loaded.predict(data), model.predict(data))
+    copy = clone_model(model)
+    copy.set_weights(model.get_weights())
+    assert np.array_equal(copy.predict(data), model.predict(data))
+    model.pop()
+    model.pop()
+    assert model.layers == []
 
 
 def test_names_and_count_of_the_mnist_model():
