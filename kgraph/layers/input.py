@@ -92,6 +92,7 @@ def Input(
     name: str | None = None,
     dtype: Any = None,
     sparse: bool = False,
+    tensor: Node | None = None,
     *,
     batch_size: int | None = None,
     ragged: bool = False,
@@ -106,6 +107,8 @@ def Input(
         name: the key under which it is fed; default `input_1`, `input_2` and so on.
         dtype: element type; default `kgraph.config.floatx()`.
         sparse: must be false.
+        tensor: one that is there already, which is given back: the layers called on it compute
+            from it. A model that begins at it has an input in its place.
         batch_size: size of the batch, None for any.
         ragged: must be false.
         optional: accepted for Keras 3.
@@ -114,7 +117,9 @@ def Input(
         The tensor.
 
     Raises:
-        ValueError: neither shape is given, or one is not a sequence of sizes.
+        ValueError: neither shape is given, one is not a sequence of sizes, or `tensor` has another
+            shape or dtype.
+        TypeError: `tensor` is none.
 
     Example:
         >>> Input(shape=(32,), name="pixels")
@@ -122,6 +127,8 @@ def Input(
     """
     if isinstance(batch_shape, int):
         batch_size, batch_shape = batch_shape, None
+    if tensor is not None:
+        return _checked_tensor(tensor, shape, batch_shape, dtype)
     if shape is None and batch_shape is None:
         raise ValueError(
             "Please provide to Input either a `shape` or a `batch_shape` argument. "
@@ -138,6 +145,32 @@ def Input(
         optional=optional,
     )
     return layer.output
+
+
+def _checked_tensor(tensor: Any, shape: Any, batch_shape: Any, dtype: Any) -> Node:
+    """The tensor, if it is one and what else is said of it is true."""
+    if not isinstance(tensor, Node):
+        raise TypeError(
+            explain(
+                "Input: `tensor` is no symbolic tensor",
+                expected="the output of a layer, an Input, or what kgraph.backend makes of these",
+                got=type(tensor).__name__,
+                hint="an array or a variable becomes one by kgraph.backend.identity",
+            )
+        )
+    known = tensor._keras_shape
+    given = known if shape is None else (known[0], *_checked_shape(shape))
+    given = given if batch_shape is None else _checked_shape(batch_shape)
+    unlike = [a for a, b in zip(given, known) if None not in (a, b) and a != b]
+    if len(given) != len(known) or unlike or (dtype or tensor.dtype) != tensor.dtype:
+        raise ValueError(
+            explain(
+                "Input: `tensor` is not what the other arguments say",
+                expected=f"shape {given}, dtype {dtype or tensor.dtype}",
+                got=tensor.type,
+            )
+        )
+    return tensor
 
 
 def _checked_shape(shape: Any) -> tuple[int | None, ...]:

@@ -1,10 +1,12 @@
 """Input and its layer."""
 
+import numpy as np
 import pytest
 
 from kgraph.ir import Dim
-from kgraph.layers import Input, InputLayer
+from kgraph.layers import Dense, Input, InputLayer
 from kgraph.layers.naming import reset_uids
+from kgraph.models import Model
 
 
 def test_the_batch_is_one_symbol_and_other_sizes_have_their_own():
@@ -39,6 +41,19 @@ def test_what_is_no_shape_is_refused():
             Input(wrong)
     with pytest.raises(ValueError, match="dense tensors only"):
         Input((3,), sparse=True)
+
+
+def test_a_tensor_that_is_there_is_given_back():
+    x = Input((3,)) * 2.0
+    assert Input(tensor=x) is x
+    assert Input((3,), None, "n", "float32", False, x) is x
+    model = Model(Input(tensor=x), Dense(2)(x))
+    assert model.predict(np.ones((4, 3))).shape == (4, 2)
+    for wrong in ({"shape": (4,)}, {"batch_shape": (None, 3, 1)}, {"dtype": "int32"}):
+        with pytest.raises(ValueError, match="not what the other arguments say"):
+            Input(tensor=x, **wrong)
+    with pytest.raises(TypeError, match="no symbolic tensor"):
+        Input(tensor=np.ones((2, 3)))
 
 
 def test_the_layer_of_an_input():
