@@ -1,0 +1,109 @@
+"""Programs for Keras 2 in the words of Keras 3, and a run of them that meets a journal.
+
+Keras 3 dropped old module paths, argument names and the symbolic backend; what is replaced here is
+all that the examples use of these. Its defaults and formulas that differ are set to those of Keras 2.
+"""
+
+import re
+import warnings
+from pathlib import Path
+from types import SimpleNamespace
+
+import keras
+import numpy as np
+from watching import plain, watch
+
+WORDS = [
+    (r"from keras\.layers\.(core|embeddings|merge) import", "from keras.layers import"),
+    (r"from keras\.utils import np_utils", "from keras import utils as np_utils"),
+    (r"from keras import backend as K", "from translating import backend as K"),
+    (r"\.fit_generator\(\s*(generator=)?", ".fit("),
+    (r"\.optimizer\.lr\b", ".optimizer.learning_rate"),
+    (r"\blr=([\d.]+), decay=([\de-]+)", r"learning_rate=keras.optimizers.schedules.InverseTimeDecay(\1, 1, \2)"),
+    (r"\blr=", "learning_rate="),
+    (r'(\["|")(val_)?acc"', r'\1\2accuracy"'),
+    (r"\binput_length=(\w+)", r"input_shape=(\1,)"),
+    (r"\.predict_classes\((.*?), verbose=0\)", r".predict(\1, verbose=0).argmax(-1)"),
+    # The root holds epsilon in Keras 3; Keras 2 adds it to the root.
+    (r"RMSprop\((.*?)\)", r"RMSprop(\1, epsilon=1e-14)"),
+    (r'optimizer="rmsprop"', "optimizer=keras.optimizers.RMSprop(epsilon=1e-14)"),
+    (r"\bGRU\(rnn_size", "GRU(rnn_size, reset_after=False"),
+    # Keras 3 gives a metric's function targets without the last axis.
+    (r", metrics=\[accuracy\]", ""),
+    # One round of training is compared, and it takes Keras long enough.
+    (r"range\(1, 6\)", "range(1, 2)"),
+]  # fmt: skip
+
+
+def translate(text):
+    """The text of a program in the words of Keras 3."""
+    for old, new in WORDS:
+        text = re.sub(old, new, text)
+    return text
+
+
+def int_shape(x):
+    """The shape of a symbolic tensor."""
+    return x.shape
+
+
+backend = SimpleNamespace(
+    cast=keras.ops.cast,
+    epsilon=keras.config.epsilon,
+    equal=keras.ops.equal,
+    image_data_format=keras.config.image_data_format,
+    int_shape=int_shape,
+    maximum=keras.ops.maximum,
+    mean=keras.ops.mean,
+    sqrt=keras.ops.sqrt,
+    square=keras.ops.square,
+    sum=keras.ops.sum,
+)
+
+
+def meet(path, journal, train, monkeypatch):
+    """Runs a program on Keras 3 beside the journal of another run of it.
+
+    Args:
+        path: of the program.
+        journal: events of the other run.
+        train: whether models are trained here too, each time from the journal's weights.
+        monkeypatch: pytest's.
+
+    Returns:
+        A list of (method, the journal's result, this run's result), where the program computed one.
+    """
+    events, met = iter(journal), []
+
+    def around(model, name, call):
+        wanted, weights, result = next(events)
+        assert name == wanted
+        if name == "compile":
+            call()
+            model.set_weights(weights)
+            return None
+        model.set_weights(weights)
+        if name == "fit" and not train:
+            return SimpleNamespace(history=result)
+        found = call()
+        met.append((name, result, plain(found)))
+        return found
+
+    watch(keras.Model, around, monkeypatch.setattr)
+    text = translate(Path(path).read_text())
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        exec(compile(text, str(path), "exec"), {"__name__": "__main__", "keras": keras})
+    return met
+
+
+def differences_of_answers(met):
+    """The largest absolute difference in each `predict` and `evaluate`."""
+    answers = [(one, other) for name, one, other in met if name != "fit"]
+    return [np.max(np.abs(np.subtract(one, other))) for one, other in answers]
+
+
+def differences_of_losses(met):
+    """Differences of the losses in the epochs of the first `fit`, as shares of the first loss."""
+    one, other = next((one["loss"], other["loss"]) for name, one, other in met if name == "fit")
+    return np.abs(np.subtract(one, other)) / one[0]
