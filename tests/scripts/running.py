@@ -1,20 +1,25 @@
 """Runs a program written for Keras with kgraph in Keras's place."""
 
-import re
+import runpy
+import sys
 from pathlib import Path
+
+from kgraph import compat
 
 HERE = Path(__file__).parent
 
 
 def run(path):
-    """Names that a program leaves, with `keras` read as `kgraph`.
+    """Names that a program leaves; the real Keras, where it is loaded, stands aside meanwhile.
 
     Args:
         path: of the program, from this folder on.
     """
-    text = (HERE / path).read_text()
-    text = re.sub(r"^import keras\b", "import kgraph as keras", text, flags=re.MULTILINE)
-    text = re.sub(r"^from keras\b", "from kgraph", text, flags=re.MULTILINE)
-    names = {"__name__": "__main__"}
-    exec(compile(text, path, "exec"), names)
-    return names
+    real = {name: sys.modules[name] for name in [*sys.modules] if name.split(".")[0] == "keras"}
+    for name in real:
+        del sys.modules[name]
+    try:
+        with compat.install():
+            return runpy.run_path(str(HERE / path), run_name="__main__")
+    finally:
+        sys.modules.update(real)

@@ -1,7 +1,7 @@
 """Programs in the style of Keras 2's examples run under `kgraph run` and learn what they should.
 
-Where Keras 3 can be made to run one, it starts from the same weights and has to agree: on what every
-trained model answers, and where no dropout is drawn, on the losses of the epochs.
+Where Keras 3 can be made to run one, it starts from the same weights and has to agree: on what
+every trained model answers, and where no dropout is drawn, on the losses of the epochs.
 """
 
 import functools
@@ -36,14 +36,15 @@ BARS = {
     "text_generation": {"loss": (0, 0.3), "known": (0.8, 1)},
     "vae": {"first": (12, 30), "last": (0, 8), "kinds": (0.98, 1), "error": (0, 0.07)},
 }
-TRAINED = (
-    "addition_rnn",
-    "autoencoder",
-    "image_ocr",
-    "sentiment_cnn",
-    "siamese",
-    "text_generation",
-)
+# How many results are enough; Keras takes long.
+TRAINED = {
+    "addition_rnn": 4,
+    "autoencoder": 4,
+    "image_ocr": 1,
+    "sentiment_cnn": 1,
+    "siamese": 3,
+    "text_generation": 3,
+}
 ANSWERED = ("memory_network", "mlp", "sentiment_lstm")
 WATCHED = (*TRAINED, *ANSWERED, "stateful_rnn")
 
@@ -93,10 +94,8 @@ def test_denoising_takes_noise_away():
 
 @pytest.mark.parametrize("name", TRAINED)
 def test_keras_3_trains_alike(name, monkeypatch):
-    met = meet(HERE / "examples" / f"{name}.py", done(name)[1], True, monkeypatch)
-    losses = differences_of_losses(met)
-    assert losses[0] < 1e-5
-    assert max(losses) < 0.01, losses  # rounding errors grow from step to step
+    met = meet(HERE / "examples" / f"{name}.py", done(name)[1], True, monkeypatch, TRAINED[name])
+    assert max(differences_of_losses(met)) < 1e-5
     assert max(differences_of_answers(met), default=0) < 1e-5
 
 
