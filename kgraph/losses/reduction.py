@@ -6,9 +6,11 @@ weights are divided by the number of values, not by the sum of the weights.
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from kgraph import config, ops
+from kgraph.ir import Dim, size
 from kgraph.losses.operands import cast, tensor
 
 REDUCTIONS = ("sum_over_batch_size", "sum", "none", "mean", "mean_with_sample_weight")
@@ -39,6 +41,23 @@ def match_rank(weight: Any, values: Any) -> Any:
     return weight
 
 
+def mean_of(values: Any) -> Any:
+    """The mean of values, which is 0 where there are none.
+
+    Example:
+        >>> float(mean_of(tensor([])))
+        0.0
+    """
+    if not values.ndim:
+        return values
+    if 0 in values.shape:
+        return ops.sum(values)
+    if any(isinstance(d, Dim) for d in values.shape[1:]):  # such as the length of sequences
+        count = ops.maximum(size(math.prod(values.shape)), 1)
+        return ops.sum(values) / cast(count, str(values.dtype))
+    return ops.mean(values)
+
+
 def reduce_loss(
     values: Any, sample_weight: Any = None, mask: Any = None, reduction: str | None = REDUCTIONS[0]
 ) -> Any:
@@ -62,7 +81,7 @@ def reduce_loss(
     weights, share = None, None
     if mask is not None:
         weights = match_rank(cast(tensor(mask), str(values.dtype)), values)
-        share = ops.mean(weights)
+        share = mean_of(weights)
     if sample_weight is not None:
         given = match_rank(cast(tensor(sample_weight), str(values.dtype)), values)
         weights = given if weights is None else given * weights
@@ -74,6 +93,6 @@ def reduce_loss(
         return ops.sum(values)
     if reduction == "mean_with_sample_weight" and weights is not None:
         return ops.sum(values) / ops.maximum(ops.sum(weights), config.epsilon())
-    mean = ops.mean(values) if values.ndim else values
+    mean = mean_of(values)
     # mean(v m) / mean(m) = sum(v m) / sum(m); a batch without any unmasked value gives 0.
     return mean if share is None else mean / ops.maximum(share, config.epsilon())

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
+
+import numpy as np
 
 from kgraph import losses
 from kgraph import metrics as metric_functions
@@ -91,7 +93,7 @@ def make_heads(
         ValueError: a list has the wrong length, a dict an unknown key, a name no meaning.
     """
     chosen = per_output("loss", loss, names)
-    weights = per_output("loss_weights", loss_weights, names)
+    weights = numbers_per_output("loss_weights", loss_weights, names)
     plain = metrics_per_output("metrics", metrics, names)
     weighted = metrics_per_output("weighted_metrics", weighted_metrics, names)
     if is_by_name(loss):
@@ -141,20 +143,72 @@ def per_output(what: str, value: Any, names: Sequence[str]) -> list[Any]:
     return [value] * len(names)
 
 
+def numbers_per_output(what: str, value: Any, names: Sequence[str]) -> list[Any]:
+    """Spreads numbers, which may be scalar variables, over the outputs.
+
+    Raises:
+        TypeError: an entry is no number.
+    """
+    found = per_output(what, value.tolist() if isinstance(value, np.ndarray) else value, names)
+    wrong = [entry for entry in found if entry is not None and not is_number(entry)]
+    if wrong:
+        raise TypeError(
+            f"Could not interpret {what} argument: {value!r}. Expected a number, or a list or dict "
+            "of numbers by output."
+        )
+    return found
+
+
+def is_number(value: Any) -> bool:
+    """Whether a value is a number or a node that stands for one."""
+    return isinstance(value, (int, float, np.number, Node))
+
+
 def metrics_per_output(what: str, value: Any, names: Sequence[str]) -> list[list[Any]]:
-    """Spreads metrics over the outputs: a flat list goes to every output."""
+    """Spreads metrics over the outputs: a flat list goes to every output.
+
+    Raises:
+        TypeError: it holds what is no metric.
+    """
     if is_by_name(value):
         check_keys(what, value, names)
-        return [as_list(value.get(name)) for name in names]
+        return [_metrics(what, value.get(name)) for name in names]
     entries = as_list(value)
-    if not any(isinstance(entry, (list, tuple)) for entry in entries):
-        return [entries for _ in names]
+    by_output = any(entry is None or isinstance(entry, (list, tuple)) for entry in entries)
+    if not by_output:
+        return [_metrics(what, entries) for _ in names]
     if len(entries) != len(names):
         raise ValueError(
             f"When passing a list of lists as `{what}`, it should have one entry per model "
             f"output. The model has {len(names)} outputs, but you passed {what}={value}"
         )
-    return [as_list(entry) for entry in entries]
+    return [_metrics(what, entry) for entry in entries]
+
+
+def _metrics(what: str, value: Any) -> list[Any]:
+    """The metrics of one output."""
+    entries = as_list(value)
+    for entry in entries:
+        if not (isinstance(entry, (str, Mapping)) or callable(entry)):
+            raise TypeError(
+                f"Type of `{what}` argument not understood. Expected names, functions or `Metric` "
+                f"objects in a list or dictionary, found: {entry!r}"
+            )
+    return entries
+
+
+def check_mode(value: Any, names: Sequence[str]) -> None:
+    """Refuses a `sample_weight_mode` that no version of Keras has.
+
+    Raises:
+        ValueError: it is none.
+    """
+    modes = per_output("sample_weight_mode", value, names)
+    if any(mode not in (None, "temporal") for mode in modes):
+        raise ValueError(
+            '`sample_weight_mode` must be None or "temporal", or a list or dict of these by '
+            f"output. Received: {value!r}"
+        )
 
 
 def is_by_name(value: Any) -> bool:
@@ -210,7 +264,39 @@ def unused(name: str, taken: set[str]) -> str:
     return candidate
 
 
-def looks_like_weights(value: Any) -> bool:
-    """Whether an argument holds loss weights rather than metrics."""
+def in_keras_2s_order(
+    metrics: Any, loss_weights: Any, mode: Any, weighted_metrics: Any
+) -> tuple[Any, Any, Any, Any]:
+    """Arguments of `compile` that may have been passed by place, in Keras 3's order.
+
+    Keras 3 has loss_weights, metrics, weighted_metrics in these places.
+
+    Example:
+        >>> in_keras_2s_order([1.0, 2.0], ["mae"], ["mse"], None)
+        (['mae'], [1.0, 2.0], None, ['mse'])
+    """
+    swapped = _all(metrics, is_number) or (metrics is None and _all(loss_weights, _is_metric))
+    if not swapped:
+        return metrics, loss_weights, mode, weighted_metrics
+    if weighted_metrics is None and _all(mode, _is_metric):
+        mode, weighted_metrics = None, mode
+    return loss_weights, metrics, mode, weighted_metrics
+
+
+def _all(value: Any, test: Callable[[Any], bool]) -> bool:
+    """Whether an argument has entries, all of which pass a test."""
     entries = list(value.values()) if isinstance(value, Mapping) else as_list(value)
-    return bool(entries) and all(isinstance(e, (int, float, Node)) for e in entries)
+    return bool(entries) and all(map(test, entries))
+
+
+def _is_metric(value: Any) -> bool:
+    """Whether a value can only be meant as a metric, or as several."""
+    if isinstance(value, (list, tuple)):
+        return _all(value, _is_metric)
+    if not isinstance(value, str):
+        return callable(value)
+    try:
+        known_metric(value)
+    except ValueError:
+        return False
+    return True

@@ -16,7 +16,6 @@ from kgraph.training.sources import Columns, Reading, Rows, Stream, is_stream, m
 from kgraph.training.sources.choose import check_stream_arguments
 from kgraph.training.sources.rows import as_column, reads_rows
 from kgraph.training.sources.stream import OUT_OF_DATA
-from kgraph.training.targets import of_heads
 
 WRONG_VALIDATION = (
     "When passing a `validation_data` argument, it must contain either 2 items "
@@ -78,13 +77,12 @@ def read_data(program: Program, x: Any, y: Any, weight: Any) -> Data | Columns:
     """Checked arrays, or columns where some of the data is read by rows."""
     if not any(reads_rows(value) for part in (x, y) for value in values_of(part)):
         return program.data(x, y, weight)
-    heads = program.compiled.heads
-    names = [head.name for head in heads]
+    names = [head.name for head in program.compiled.heads]
     inputs = pick(x, program.input_names, "input", _column)
-    targets = pick(of_heads(y, heads, program.outputs), names, "target", _column)
+    targets = pick(program.of_heads(y), names, "target", _column)
     weights = None
     if weight is not None:
-        given = per_output("sample_weight", weight, names)
+        given = per_output("sample_weight", program.of_heads(weight), names)
         weights = [None if w is None else _column(w, "sample_weight") for w in given]
     samples = check_counts(inputs, targets, [w for w in weights or () if w is not None])
     return Columns(inputs, targets, weights, 0, samples)

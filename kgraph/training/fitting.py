@@ -21,7 +21,7 @@ from kgraph.training.old_names import renamed
 from kgraph.training.predictor import as_verbosity, callback_list, closing, make_bar, run_params
 from kgraph.training.program import Data
 from kgraph.training.results import announce, as_result
-from kgraph.training.running import Fit, choose_batch_size, run_test
+from kgraph.training.running import Fit, check_stateful, choose_batch_size, run_test
 from kgraph.training.sources import Reading
 from kgraph.training.trained import Trained
 
@@ -116,8 +116,9 @@ class Fitting(Trained):
 
     def _sizes(self, size: int | None, validation: int | None) -> tuple[int, int]:
         """Samples in a batch of training and of validation."""
-        chosen = choose_batch_size(size, self.inputs[0].shape[0])
-        return chosen, choose_batch_size(validation, chosen)
+        batch = self.inputs[0].shape[0]
+        chosen = choose_batch_size(size, batch)
+        return chosen, chosen if validation is None else choose_batch_size(validation, batch)
 
     def _run(self, run: Fit, verbose: Any, callbacks: Any) -> History:
         """Runs the epochs; callbacks find the run at the model meanwhile."""
@@ -125,6 +126,8 @@ class Fitting(Trained):
         self.history = history = History()
         self.stop_training = False
         train, validation = run.train, run.validation
+        check_stateful(self, train, run.batch_size)
+        check_stateful(self, validation, run.validation_batch_size)
         verbose, names = as_verbosity(verbose), run.program.compiled.names
         several = run.epochs.last, train, run.batch_size, verbose
         params = run_params(*several, names, validation is not None)
@@ -193,6 +196,7 @@ class Fitting(Trained):
             program = self._compiled(x)
             size = choose_batch_size(batch_size, self.inputs[0].shape[0])
             data = evaluation_data(program, (x, y, sample_weight), Batching(size, wanted))
+            check_stateful(self, data, size)
             params = run_params(1, data, size, verbose, program.compiled.names)
             called = CallbackList(callback_list(callbacks), self, params)
             bar = make_bar(params)

@@ -11,6 +11,11 @@ from kgraph.training.trained import Trained
 class OnBatch(Trained):
     """The part of a model that trains and measures single batches."""
 
+    def reset_metrics(self) -> None:
+        """Starts the means anew that `train_on_batch(..., reset_metrics=False)` goes on with."""
+        for totals in self._compiled().totals.values():
+            totals.reset()
+
     def train_on_batch(
         self,
         x: Any,

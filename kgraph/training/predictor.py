@@ -31,7 +31,7 @@ from kgraph.training.feeding import (
 from kgraph.training.loop import Batches
 from kgraph.training.old_names import renamed
 from kgraph.training.program import Data, Step
-from kgraph.training.running import choose_batch_size, run_predict
+from kgraph.training.running import check_stateful, choose_batch_size, run_predict
 from kgraph.training.sources import Reading, Rows, Stream, StreamBatches, is_stream
 from kgraph.training.sources.rows import reads_rows
 from kgraph.training.sources.unpacking import unpack_inputs
@@ -101,9 +101,10 @@ class Predictor:
                 return self._predict_all(data, batch_size, as_verbosity(verbose), callbacks)
         arrays = self._input_arrays(x)
         size = choose_batch_size(batch_size, self.inputs[0].shape[0])
-        if len(arrays[0]) <= size and not verbose and not callbacks:
-            return self._predict_batch(self._predict_step(), arrays)
         data = Data(arrays, [], [], len(arrays[0]))
+        check_stateful(self, data, size)
+        if data.samples <= size and not verbose and not callbacks:
+            return self._predict_batch(self._predict_step(), arrays)
         return self._predict_all(data, batch_size, as_verbosity(verbose), callbacks)
 
     def _predict_stream(
@@ -120,7 +121,9 @@ class Predictor:
         if columns is not None:
             return Stream(Rows(first_batches(columns, Batching(size, steps)), size, False))
         arrays = self._input_arrays(x)
-        return first_batches(Data(arrays, [], [], len(arrays[0])), Batching(size, steps))
+        data = first_batches(Data(arrays, [], [], len(arrays[0])), Batching(size, steps))
+        check_stateful(self, data, size)
+        return data
 
     def _predict_all(
         self, data: Data | Stream, batch_size: int | None, verbose: int, callbacks: Any
@@ -265,7 +268,11 @@ def check_hints(given: dict[str, Any], known: Sequence[str]) -> None:
 
 def as_verbosity(verbose: Any) -> int:
     """Keras 3's "auto" as a number."""
-    return 1 if verbose == "auto" else int(verbose)
+    if verbose == "auto":
+        return 1
+    if not isinstance(verbose, (int, np.integer)):
+        raise ValueError(f"`verbose` must be 0, 1, 2 or 'auto'. Received: {verbose!r}")
+    return int(verbose)
 
 
 def callback_list(callbacks: Any) -> list[Any]:

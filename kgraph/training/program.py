@@ -30,6 +30,7 @@ from kgraph.training.step import (
     training_graph,
 )
 from kgraph.training.targets import (
+    of_heads,
     sample_weights,
     target_arrays,
     target_type,
@@ -150,6 +151,7 @@ class Program:
         self.input_names = list(model.input_names)
         self.input_types: list[TensorType] = [n.type for n in model.inputs]
         self.outputs: list[Node] = list(model.outputs)
+        self.output_names: list[str] = list(model.output_names)
         self.totals = {kind: Totals(compiled.names) for kind in ("train", "evaluate")}
         self._model = model
         self._sources: dict[str, Forward] = {"train": forward(model, training=True)}
@@ -168,18 +170,24 @@ class Program:
             TypeError: it holds no arrays.
         """
         heads = self.compiled.heads
+        y, sample_weight = self.of_heads(y), self.of_heads(sample_weight)
         inputs = as_arrays(x, self.input_names, self.input_types, "input")
         targets = target_arrays(y, heads, self.outputs)
         weights = sample_weights(sample_weight, heads, targets)
         samples = check_counts(inputs, targets, weights)
         if not samples:
             raise ValueError(f"Empty data: the arrays for {self.input_names} hold no samples.")
-        weights = with_class_weights(weights, class_weight, heads, targets)
+        weights = with_class_weights(weights, self.of_heads(class_weight), heads, targets)
         return Data(inputs, targets, weights, samples)
+
+    def of_heads(self, given: Any) -> Any:
+        """What is given for all outputs, without those that are not trained."""
+        return of_heads(given, self.compiled.heads, self.output_names)
 
     def weigh_classes(self, data: Data, class_weight: Any) -> Data:
         """The same data with class weights."""
-        weights = with_class_weights(data.weights, class_weight, self.compiled.heads, data.targets)
+        heads, class_weight = self.compiled.heads, self.of_heads(class_weight)
+        weights = with_class_weights(data.weights, class_weight, heads, data.targets)
         return Data(data.inputs, data.targets, weights, data.samples)
 
     def read(self, batch: Any, class_weight: Any = None) -> Data:

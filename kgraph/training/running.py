@@ -304,10 +304,34 @@ class Rows:
 
 
 def choose_batch_size(given: int | None, batch: int | Dim) -> int:
-    """The batch size that the user asked for, else the model's fixed one, else 32."""
+    """The batch size that the user asked for, else the model's fixed one, else 32.
+
+    Raises:
+        ValueError: it is none, or not the model's.
+    """
     if given is None:
         return batch if isinstance(batch, int) else DEFAULT_BATCH
-    return whole_number("batch_size", given, least=1)
+    size = whole_number("batch_size", given, least=1)
+    if isinstance(batch, int) and size != batch:
+        raise ValueError(
+            f"The `batch_size` argument value {size} is incompatible with the specified batch "
+            f"size of your Input Layer: {batch}"
+        )
+    return size
+
+
+def check_stateful(model: Any, data: Any, size: int) -> None:
+    """Refuses samples that a stateful model would have left over.
+
+    Raises:
+        ValueError: there are some.
+    """
+    fixed = data is not None and isinstance(model.inputs[0].shape[0], int)
+    if fixed and (data.samples or 0) % size and model.stateful:
+        raise ValueError(
+            "In a stateful network, you should only pass inputs with a number of samples that can "
+            f"be divided by the batch size. Found: {data.samples} samples, batch size {size}"
+        )
 
 
 def find_bar(callbacks: CallbackList) -> ProgressBar | None:

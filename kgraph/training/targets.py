@@ -16,6 +16,7 @@ from kgraph.training.data import (
     as_numbers,
     data_type,
     fit_type,
+    is_array,
     pick,
 )
 
@@ -39,7 +40,7 @@ def target_arrays(data: Any, heads: Sequence[Head], outputs: Sequence[Node]) -> 
     """The targets of the heads, checked against their losses and cast.
 
     Args:
-        data: an array, a list with one array a head (or an output), or a dict by output name.
+        data: an array, a list with one array a head, or a dict by name.
         heads: the outputs that are trained.
         outputs: all outputs of the model.
 
@@ -47,14 +48,25 @@ def target_arrays(data: Any, heads: Sequence[Head], outputs: Sequence[Node]) -> 
         ValueError: the targets do not fit.
     """
     names = [head.name for head in heads]
-    found = pick(of_heads(data, heads, outputs), names, "target")
+    found = pick(data, names, "target")
     return [fit_target(a, h, outputs[h.index]) for a, h in zip(found, heads, strict=True)]
 
 
-def of_heads(data: Any, heads: Sequence[Head], outputs: Sequence[Node]) -> Any:
-    """Data that may be a list with one entry an output, as one with one entry a head."""
-    if isinstance(data, (list, tuple)) and len(data) == len(outputs) > len(heads):
+def of_heads(data: Any, heads: Sequence[Head], names: Sequence[str]) -> Any:
+    """What is given for all outputs, without what outputs that are not trained would get.
+
+    Args:
+        data: a list with one entry an output, or a dict by name; anything else stays as it is.
+        heads: the outputs that are trained.
+        names: names of all outputs.
+    """
+    if len(names) == len(heads):
+        return data
+    if isinstance(data, (list, tuple)) and len(data) == len(names):
         return [data[head.index] for head in heads]
+    if isinstance(data, Mapping) and not is_array(data):
+        idle = set(names).difference(head.name for head in heads)
+        return {name: value for name, value in data.items() if name not in idle}
     return data
 
 
@@ -173,7 +185,8 @@ def _sample_weight(weight: Any, name: str, target: np.ndarray) -> np.ndarray:
     array = as_numbers(as_array(weight, "sample_weight"), name, config.floatx(), "sample_weight")
     if array.ndim == 2 and array.shape[1] == 1 and target.ndim == 2:
         array = array[:, 0]
-    if array.ndim > target.ndim or array.shape[1:] != target.shape[1 : array.ndim]:
+    fits = 1 <= array.ndim <= target.ndim and array.shape[1:] == target.shape[1 : array.ndim]
+    if not fits:
         raise ValueError(
             f"Found a sample_weight array with shape {array.shape} for an input with shape "
             f"{target.shape}. sample_weight cannot be broadcast."
@@ -190,7 +203,8 @@ def _class_weights(value: Any, names: Sequence[str]) -> list[Mapping[Any, float]
             "The model has multiple outputs, so `class_weight` should be either a list or a dict "
             f"of dicts by output name. Provided `class_weight`: {value}"
         )
-    found = per_output("class_weight", value, names) if isinstance(value, list) else [value]
+    listed = isinstance(value, (list, tuple))
+    found = per_output("class_weight", value, names) if listed else [value]
     for entry in found:
         if entry is not None and not isinstance(entry, Mapping):
             raise ValueError(
@@ -218,14 +232,15 @@ def weigh_classes(target: np.ndarray, class_weight: Mapping[Any, float]) -> np.n
     if target.ndim > 2:
         raise ValueError("`class_weight` not supported for 3+ dimensional targets.")
     ids = target.argmax(axis=1) if target.shape[1] > 1 else target[:, 0]
-    present, positions = np.unique(ids.astype(np.int64), return_inverse=True)
-    missing = {int(c) for c in present if int(c) not in class_weight}
+    values, positions = np.unique(ids, return_inverse=True)
+    present = [int(v) if v == int(v) else float(v) for v in values]
+    missing = {c for c in present if c not in class_weight}
     if missing:
         raise ValueError(
             "`class_weight` must contain all classes in the data. "
             f"The classes {missing} exist in the data but not in `class_weight`."
         )
-    table = np.array([class_weight[int(c)] for c in present], config.floatx())
+    table = np.array([class_weight[c] for c in present], config.floatx())
     return table[positions]
 
 

@@ -18,6 +18,7 @@ from kgraph.errors import explain
 from kgraph.ir import Dim, Node, Variable, cast_to
 from kgraph.ir import size as size_of
 from kgraph.ir.op import as_node
+from kgraph.losses.reduction import mean_of
 from kgraph.metrics import Metric
 
 
@@ -106,7 +107,7 @@ class Totals:
             variable.value.fill(0.0)
 
     def results(self) -> dict[str, Any]:
-        """The values so far, by name: means, NaN where nothing was seen, and metrics."""
+        """The values so far, by name: means, 0 where nothing was seen, and metrics."""
         seen, *sums = self.sums.value.tolist()
         found: dict[str, Any] = {}
         for name, total in zip(self.places, sums, strict=True):
@@ -116,7 +117,7 @@ class Totals:
                 continue
             counter = self.counts.get(name)
             count = seen if counter is None else float(counter.value)
-            found[name] = total / count if count else float("nan")
+            found[name] = total / count if count else 0.0
         return found
 
     def snapshot(self, names: Sequence[str]) -> tuple[float, list[float]]:
@@ -132,7 +133,7 @@ def sample_total(values: Any, batch: int | Dim) -> Node:
         return ops.sum(inner)  # counted as integers: exact, and no floats are made
     if values.shape == (batch,) and values.dtype != "float16":
         return ops.sum(values)
-    mean = ops.mean(values) if values.ndim else values
+    mean = mean_of(values)
     return cast_to(mean, "float64") * cast_to(size_of(batch), "float64")
 
 

@@ -15,7 +15,7 @@ from kgraph.ir import Variable
 from kgraph.optimizers import Optimizer
 from kgraph.passes.rematerialize import check_budget
 from kgraph.runtime.executable import Executable
-from kgraph.training.compilation import Compilation, looks_like_weights, make_heads
+from kgraph.training.compilation import Compilation, check_mode, in_keras_2s_order, make_heads
 from kgraph.training.generators import Generators
 from kgraph.training.on_batch import OnBatch
 from kgraph.training.predictor import check_hints
@@ -30,6 +30,10 @@ DISCREPANCY = (
 )
 # Arguments of other versions of Keras that change nothing about the result here.
 COMPILE_HINTS = ("steps_per_execution", "jit_compile", "auto_scale_loss")
+TARGET_TENSORS = (
+    "`target_tensors` is not supported: targets are data. Pass them as `y` of `fit`, or make an "
+    "`Input` for them, compute the loss from it and hand that to `model.add_loss`."
+)
 
 
 class Trainer(OnBatch, Generators):
@@ -105,9 +109,12 @@ class Trainer(OnBatch, Generators):
             >>> model.metrics_names
             ['loss', 'mae']
         """
+        if hints.pop("target_tensors", None) is not None:
+            raise TypeError(TARGET_TENSORS)
         check_hints(hints, COMPILE_HINTS)
-        if looks_like_weights(metrics):  # Keras 3 has the weights before the metrics
-            metrics, loss_weights = loss_weights, metrics
+        metrics, loss_weights, sample_weight_mode, weighted_metrics = in_keras_2s_order(
+            metrics, loss_weights, sample_weight_mode, weighted_metrics
+        )
         self.optimizer = optimizers.get(optimizer)
         self.loss, self.loss_weights = loss, loss_weights
         self.metrics, self.weighted_metrics = metrics, weighted_metrics
@@ -121,6 +128,7 @@ class Trainer(OnBatch, Generators):
 
     def _make_program(self) -> Program:
         assert self.optimizer is not None
+        check_mode(self.sample_weight_mode, self.output_names)
         heads = make_heads(
             self.output_names, self.loss, self.loss_weights, self.metrics, self.weighted_metrics
         )

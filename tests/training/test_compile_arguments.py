@@ -101,9 +101,75 @@ def test_arguments_of_compile_that_do_not_fit():
     with pytest.raises(TypeError, match="Unrecognized keyword arguments"):
         model.compile("sgd", "mse", foo=1)
     model.compile("sgd", "mse", jit_compile=True, run_eagerly=False, steps_per_execution=4)
-    # Keras 3 has loss_weights in the third place.
-    model.compile("sgd", "mse", [1.0, 0.5], ["mae"])
-    assert (model.loss_weights, model.metrics) == ([1.0, 0.5], ["mae"])
+
+
+def test_arguments_by_place_in_the_order_of_keras_3():
+    model = two_outputs()
+    for given in ([1.0, 0.5], {"first": 1.0, "second": 0.5}, None):
+        for metrics in (["mae"], {"first": "mae", "second": ["mae"]}):
+            model.compile("sgd", "mse", given, metrics, ["mse"])
+            assert (model.loss_weights, model.metrics) == (given, metrics)
+            assert (model.sample_weight_mode, model.weighted_metrics) == (None, ["mse"])
+            assert model.metrics_names[3:] == [
+                "first_mae", "second_mae", "first_mse", "second_mse",
+            ]  # fmt: skip
+    model.compile("sgd", "mse", ["mae"], [1.0, 0.5], "temporal", ["mse"])  # Keras 2
+    assert (model.loss_weights, model.sample_weight_mode) == ([1.0, 0.5], "temporal")
+
+
+def test_loss_weights_are_numbers():
+    model, (x, y) = two_outputs(), two_outputs_data()
+    for given in ((1.0, 0.5), np.array([1.0, 0.5]), [1, np.float32(0.5)], {"second": 0.5}):
+        model.compile("sgd", "mse", loss_weights=given)
+        total, first, second = model.test_on_batch(x, y)
+        assert total == pytest.approx(first + 0.5 * second)
+    for wrong in ("abc", ["a", "b"], {"first": "x"}, [[1.0], [2.0]]):
+        with pytest.raises(TypeError, match="Could not interpret loss_weights argument: "):
+            model.compile("sgd", "mse", loss_weights=wrong)
+
+
+def test_outputs_without_metrics():
+    model = two_outputs()
+    for given in ([None, "mae"], [[], ["mae"]], {"first": None, "second": "mae"}):
+        model.compile("sgd", "mse", metrics=given)
+        assert model.metrics_names == ["loss", "first_loss", "second_loss", "second_mae"]
+    with pytest.raises(TypeError, match="Type of `weighted_metrics` argument not understood"):
+        model.compile("sgd", "mse", weighted_metrics=[3])
+
+
+def test_modes_of_sample_weights():
+    model = two_outputs()
+    for mode in ("temporal", ["temporal", None], {"first": "temporal"}, None):
+        model.compile("sgd", "mse", sample_weight_mode=mode)
+    with pytest.raises(ValueError, match='`sample_weight_mode` must be None or "temporal"'):
+        model.compile("sgd", "mse", sample_weight_mode="steps")
+    with pytest.raises(ValueError, match="Unknown entries in sample_weight_mode dictionary"):
+        model.compile("sgd", "mse", sample_weight_mode={"foo": "temporal"})
+
+
+def test_target_tensors_are_refused_with_a_way_out():
+    with pytest.raises(TypeError, match=r"`target_tensors` is not supported.*`model.add_loss`"):
+        two_outputs().compile("sgd", "mse", target_tensors=[1])
+    two_outputs().compile("sgd", "mse", target_tensors=None)
+
+
+def test_data_for_outputs_that_are_not_trained_is_left_aside():
+    model, (x, y) = two_outputs(), two_outputs_data()
+    model.compile("sgd", [None, "mse"])
+    expected = model.test_on_batch(x, y["second"])
+    weights = np.full(7, 2.0)
+    for targets in (y, [y["first"], y["second"]]):
+        assert model.test_on_batch(x, targets) == expected
+    for given in (weights, [None, weights], {"first": weights, "second": weights}, [weights]):
+        assert model.test_on_batch(x, y, given) == pytest.approx([2 * e for e in expected])
+    classes = {0: 2.0, 1: 2.0}
+    for given in ([None, classes], {"first": classes, "second": classes}, classes, [classes]):
+        model.compile("sgd", [None, "mse"])
+        start = model.get_weights()
+        with pytest.warns(UserWarning, match="Gradients do not exist"):
+            found = model.train_on_batch(x, y, class_weight=given)
+        model.set_weights(start)
+        assert found == pytest.approx([2 * e for e in expected])
 
 
 def test_metric_names():

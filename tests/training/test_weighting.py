@@ -102,6 +102,10 @@ def test_sample_weights_that_do_not_fit():
     model = identity()
     with pytest.raises(ValueError, match=r"Found a sample_weight array with shape \(4, 2\) for an"):
         model.test_on_batch(X, ZEROS, np.ones((4, 2)))
+    with pytest.raises(ValueError, match=r"Found a sample_weight array with shape \(\) for an"):
+        model.test_on_batch(X, ZEROS, np.float32(2.0))
+    with pytest.raises(ValueError, match="When passing a list as sample_weight, it should have"):
+        model.test_on_batch(X, ZEROS, [1.0, 1.0, 1.0, 1.0])
     message = (
         "Sample_weight arrays should have the same number of samples as target arrays. Found 3"
     )
@@ -140,7 +144,12 @@ def test_class_weights_of_several_outputs():
     y = [np.array([[1.0], [1.0], [0.0], [0.0]])] * 2
     error = (X - y[0])[:, 0] ** 2
     weighted = np.mean(error * [5, 5, 1, 1])
-    for given in ({"b": {0: 1.0, 1: 5.0}}, [None, {0: 1.0, 1: 5.0}]):
+    for given in (
+        {"b": {0: 1.0, 1: 5.0}},
+        [None, {0: 1.0, 1: 5.0}],
+        (None, {0: 1.0, 1: 5.0}),
+        {"a": None, "b": {0: 1.0, 1: 5.0}},
+    ):
         found = model.train_on_batch(X, y, class_weight=given)
         assert found[1:] == pytest.approx([error.mean(), weighted])
     with pytest.raises(ValueError, match="should be either a list or a dict of dicts"):
@@ -152,6 +161,15 @@ def test_class_weights_that_do_not_fit():
     y = np.array([[0.0], [1.0], [2.0], [1.0]])
     with pytest.raises(ValueError, match=r"The classes \{2\} exist in the data but not in"):
         model.fit(X, y, class_weight={0: 1.0, 1: 2.0})
+    with pytest.raises(ValueError, match=r"The classes \{0\.5\} exist in the data but not in"):
+        model.fit(X, y / 2, class_weight={0: 1.0, 1: 2.0})
+    with pytest.raises(ValueError, match="Unknown entries in class_weight dictionary"):
+        model.fit(X, y, class_weight={"foo": {0: 1.0}})
+    for wrong in ([{0: 1.0}, None], ({0: 1.0}, None)):
+        with pytest.raises(ValueError, match="When passing a list as class_weight, it should"):
+            model.fit(X, y, class_weight=wrong)
+    with pytest.raises(ValueError, match="`class_weight` must be a dict"):
+        model.fit(X, y, class_weight="auto")
     with pytest.raises(ValueError, match=r"`class_weight` not supported for 3\+ dimensional"):
         steps().fit(np.ones((2, 3, 1)), np.ones((2, 3, 1)), class_weight={1: 1.0})
 
@@ -188,6 +206,17 @@ def test_a_batch_that_is_masked_altogether_gives_zero():
     before = model.get_weights()
     assert model.train_on_batch(np.zeros((1, 3, 1)), np.ones((1, 3, 1))) == 0.0
     np.testing.assert_array_equal(model.get_weights()[0], before[0])
+
+
+def test_sequences_of_no_steps_have_no_loss():
+    for layer in (layers.Activation("linear"), layers.Masking()):
+        x = Input((None, 1))
+        model = Model(x, Dense(1, kernel_initializer="ones")(layer(x)))
+        model.compile(SGD(1.0), "mse", metrics=["mae"])
+        nothing = np.zeros((2, 0, 1))
+        assert model.train_on_batch(nothing, nothing) == [0.0, 0.0]
+        assert model.get_weights()[0] == 1.0
+        assert model.test_on_batch(np.ones((2, 3, 1)), np.zeros((2, 3, 1))) == [1.0, 1.0]
 
 
 def test_masked_losses_train_on_the_unmasked_steps():
