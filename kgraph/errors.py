@@ -68,6 +68,10 @@ class DownloadError(KGraphError, OSError):
     """A file is not on this machine and could not be fetched."""
 
 
+def _is_nothing(text: object) -> bool:
+    return text is None or (isinstance(text, str) and not text)
+
+
 def explain(
     summary: str,
     *,
@@ -95,5 +99,5 @@ def explain(
           got: f32[7, 2]
     """
     parts = [("expected", expected), ("got", got), ("at", where), ("hint", hint)]
-    lines = [f"  {label}: {text}" for label, text in parts if text is not None and text != ""]
+    lines = [f"  {label}: {text}" for label, text in parts if not _is_nothing(text)]
     return "\n".join([summary, *lines])

@@ -6,7 +6,6 @@ lowered, in the phase of that graph, so that it sees the dropout masks that the 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,6 +16,7 @@ from kgraph.ir.call import layer_call
 from kgraph.ir.context import current_context
 from kgraph.ir.leaves import items
 from kgraph.layers.base import Layer
+from kgraph.layers.structure import Slot
 from kgraph.runtime.autodiff import grad
 from kgraph.runtime.function import gradients as differentiate
 
@@ -40,20 +40,24 @@ class GradientCall:
 
     Args:
         layer: owns it.
-        losses: number of losses.
+        losses: what is differentiated.
         targets: what is differentiated by.
     """
 
     layer: Gradient
-    losses: int
+    losses: tuple[Node, ...]
     targets: tuple[Node, ...]
     index = 0
-    arguments: Any = ((), {})
 
     @property
     def inputs(self) -> tuple[Node, ...]:
-        """The targets, as far as other layers made them."""
-        return self.targets
+        """The operands."""
+        return (*self.losses, *self.targets)
+
+    @property
+    def arguments(self) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        """One list of all operands."""
+        return ([Slot(i) for i in range(len(self.inputs))],), {}
 
     @property
     def types(self) -> tuple[TensorType, ...]:
@@ -74,8 +78,9 @@ class GradientCall:
         self, inputs: tuple[Node, ...], masks: tuple[Node | None, ...], context: CallContext
     ) -> tuple[tuple[Node, ...], tuple[Node | None, ...]]:
         """Differentiates what losses and targets became."""
-        targets = inputs[self.losses :]
-        found = grad(inputs[: self.losses], targets)
+        count = len(self.losses)
+        losses, targets = inputs[:count], inputs[count:]
+        found = grad(losses, targets)
         slopes = [ops.zeros_like(t) if g is None else g for t, g in zip(targets, found)]
         return tuple(slopes), (None,) * len(targets)
 
@@ -110,14 +115,14 @@ def gradients(loss: Any, variables: Any) -> list[Node | None]:
         return [None] * len(targets)
     layer = Gradient()
     layer.built = True
-    call = GradientCall(layer, len(losses), wanted)
-    outputs = items(layer_call(call, (*losses, *wanted)))
+    call = GradientCall(layer, losses, wanted)
+    outputs = items(layer_call(call, call.inputs))
     layer._inbound_nodes.append((call, outputs))
     slopes = iter(outputs)
     return [next(slopes) if found else None for found in connected]
 
 
-def _tensors(value: Any) -> Sequence[Node]:
+def _tensors(value: Any) -> tuple[Node, ...]:
     given = tuple(value) if isinstance(value, (list, tuple)) else (value,)
     for each in given:
         if not isinstance(each, Node):

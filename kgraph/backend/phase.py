@@ -27,6 +27,14 @@ class LearningPhase(Layer):
         del inputs
         return const(int(bool(training)))
 
+    def get_config(self) -> dict[str, Any]:
+        raise NotImplementedError(
+            explain(
+                "A model that asks for K.learning_phase() outside of its layers cannot be saved",
+                hint="use K.in_train_phase in the `call` of a layer",
+            )
+        )
+
 
 class _PhaseCall(Call):
     """The one call of the layer."""
@@ -40,7 +48,7 @@ class _PhaseCall(Call):
 def _make_phase() -> Node:
     layer = LearningPhase(name="keras_learning_phase")
     types: tuple[TensorType, ...] = (TensorType((), "int32"),)
-    call = _PhaseCall(layer, ((), {}), (), None, types, (None,), 0)
+    call = _PhaseCall(layer, ((None,), {}), (), None, types, (None,), 0)
     node = layer_call(call, ())
     layer.built = True
     layer._inbound_nodes.append((call, (node,)))
