@@ -47,30 +47,54 @@ def inline(
         The roots in primitive ops, and the mask of each or None.
     """
     given = dict(env or {})
-    walk = _Inlining(context, given, dict(masks or {}), here(), solve_symbols(given))
-    order = toposort(roots, stop=walk.values)
-    tapped = {t for n in order if n.op is LAYER_CALL for t in n.attrs["call"].taps}.union(taps)
-    with calling(context):
-        for node in order:
-            if node not in walk.values:
-                walk.visit(node)
-                if node in tapped:
-                    walk.values[node] = identity(walk.values[node], tag=fresh_uid())
-    return tuple(walk.values[r] for r in roots), tuple(walk.masks.get(r) for r in roots)
+    return Lowering(context, given, dict(masks or {}), solve_symbols(given)).inline(roots, taps)
 
 
 @dataclass
-class _Inlining:
-    """The state of one walk: what each visited node became."""
+class Lowering:
+    """What nodes became in primitive ops, and the context that the layers left their effects in.
+
+    Args:
+        context: takes up the updates, losses and masks.
+        values: node -> what it became.
+        masks: node -> its mask.
+        symbols: sizes that stand for others.
+    """
 
     context: CallContext
-    values: dict[Node, Node]
-    masks: dict[Node, Node]
-    outer: Origin
-    symbols: Mapping[str, int | Dim]
+    values: dict[Node, Node] = field(default_factory=dict)
+    masks: dict[Node, Node] = field(default_factory=dict)
+    symbols: Mapping[str, int | Dim] = field(default_factory=dict)
+    outer: Origin = field(default_factory=here)
     calls: dict[Node, tuple[tuple[Node, ...], tuple[Node | None, ...]]] = field(
         default_factory=dict
     )
+
+    def inline(
+        self, roots: Sequence[Node], taps: Collection[Node] = ()
+    ) -> tuple[tuple[Node, ...], tuple[Node | None, ...]]:
+        """Lowers roots, and what they need, as far as it has not been; see `inline`."""
+        order = toposort(roots, stop=self.values)
+        tapped = {t for n in order if n.op is LAYER_CALL for t in n.attrs["call"].taps}.union(taps)
+        with calling(self.context):
+            for node in order:
+                if node not in self.values:
+                    self.visit(node)
+                    if node in tapped:
+                        self.values[node] = identity(self.values[node], tag=fresh_uid())
+        return tuple(self.values[r] for r in roots), tuple(self.masks.get(r) for r in roots)
+
+    def more(self, roots: Sequence[Node]) -> tuple[Node, ...]:
+        """Lowers nodes that were built on those lowered before or on what these became.
+
+        Layers met on the way leave no effects, and this lowering stays as it is.
+        """
+        context = CallContext(self.context.training, sites=self.context.sites)
+        values = {**{n: n for n in self.values.values()}, **self.values}
+        again = replace(
+            self, context=context, values=values, masks=dict(self.masks), calls=dict(self.calls)
+        )
+        return again.inline(roots)[0]
 
     def visit(self, node: Node) -> None:
         """Replaces a node whose operands are done."""

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from kgraph import ops
 from kgraph.backend.operands import are_sizes, tensor
 from kgraph.config import floatx
@@ -266,7 +268,8 @@ def argmin(x: Any, axis: int = -1) -> Any:
 
 
 def _axes(axis: Axis) -> Any:
-    return tuple(axis) if isinstance(axis, list) else axis
+    several = isinstance(axis, (list, tuple, np.ndarray))
+    return tuple(int(a) for a in np.ravel(axis)) if several else axis
 
 
 def _numbers(x: Any) -> Any:

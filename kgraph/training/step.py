@@ -19,7 +19,7 @@ from kgraph.ir.origin import scope
 from kgraph.losses import Loss, reduce_loss
 from kgraph.losses.reduction import REDUCTIONS, match_rank
 from kgraph.metrics.base import Metric, weighted_total
-from kgraph.passes.lower import Update, inline, merge_updates
+from kgraph.passes.lower import Lowering, Update, merge_updates
 from kgraph.passes.pipeline import forward_pipeline
 from kgraph.runtime.autodiff import grad
 from kgraph.training.compilation import Compilation, Head
@@ -41,13 +41,18 @@ class Signature:
 
 @dataclass(frozen=True)
 class Forward:
-    """A model in primitive ops: outputs, their masks, extra losses and state updates."""
+    """A model in primitive ops: outputs, their masks, extra losses and state updates.
+
+    Losses and metrics are built on `tensors`, the model's own outputs, and lowered afterwards: they
+    may use other tensors of the model, call layers, and take gradients.
+    """
 
     inputs: tuple[Node, ...]
-    outputs: tuple[Node, ...]
+    tensors: tuple[Node, ...]
     masks: tuple[Node | None, ...]
     penalties: tuple[Node, ...]
     updates: tuple[Update, ...]
+    lowering: Lowering
 
     @property
     def batch(self) -> int | Dim:
@@ -64,7 +69,8 @@ def forward(model: Any, training: bool) -> Forward:
     """
     context = CallContext(training)
     outputs, penalties = tuple(model.outputs), tuple(model.penalties())
-    values, masks = inline((*outputs, *penalties), context)
+    lowering = Lowering(context)
+    values, masks = lowering.inline((*outputs, *penalties))
     count = len(outputs)
     updates = list(context.updates)
     if training:
@@ -72,10 +78,11 @@ def forward(model: Any, training: bool) -> Forward:
             updates += layer._added_updates
     return Forward(
         tuple(model.inputs),
-        values[:count],
+        outputs,
         masks[:count],
         (*values[count:], *context.losses),
         merge_updates(updates),
+        lowering,
     )
 
 
@@ -107,7 +114,7 @@ def compare(source: Forward, heads: Sequence[Head], signature: Signature) -> lis
         if weight is not None:
             given = input_node(weight.shape, weight.dtype, f"{head.name}_sample_weight")
         index = head.index
-        found.append(Comparison(head, y_true, source.outputs[index], given, source.masks[index]))
+        found.append(Comparison(head, y_true, source.tensors[index], given, source.masks[index]))
     return found
 
 
@@ -271,9 +278,10 @@ def _forward_graph(
     """
     goal = make_objective(source, compiled.heads, signature, compiled.names)
     with scope("totals"):
-        updates = (*source.updates, *totals.updates(goal.increments, source.batch))
-    inputs = (*source.inputs, *goal.inputs)
-    graph = Graph(inputs, (("loss", goal.loss),), updates, Stage.CORE)
+        found = totals.updates(goal.increments, source.batch)
+    loss, *values = source.lowering.more((goal.loss, *(n for _, n in found)))
+    updates = (*source.updates, *((v, n) for (v, _), n in zip(found, values, strict=True)))
+    graph = Graph((*source.inputs, *goal.inputs), (("loss", loss),), updates, Stage.CORE)
     return forward_pipeline().run(graph)[0]
 
 
