@@ -227,10 +227,7 @@ def cumprod(x: Any, axis: int = 0) -> Any:
         >>> cumprod([1, 2, 3]).tolist()
         [1, 2, 6]
     """
-    first = ops.moveaxis(tensor(x), axis, 0)
-    start = ops.ones_like(first[0]) if first.shape[0] != 0 else ops.zeros_like(first)
-    _, products = ops.scan(lambda carry, part: (carry * part, carry * part), start, first)
-    return ops.moveaxis(products, 0, axis)
+    return ops.cumprod(tensor(x), axis)
 
 
 def argmax(x: Any, axis: int = -1) -> Any:
