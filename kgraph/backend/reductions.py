@@ -264,9 +264,9 @@ def argmin(x: Any, axis: int = -1) -> Any:
     return ops.argmin(tensor(x), axis)
 
 
-def _axes(axis: Axis) -> Any:
+def _axes(axis: Any) -> Any:
     several = isinstance(axis, (list, tuple, np.ndarray))
-    return tuple(int(a) for a in np.ravel(axis)) if several else axis
+    return tuple(np.asarray(axis).ravel().tolist()) if several else axis
 
 
 def _numbers(x: Any) -> Any:
