@@ -88,7 +88,8 @@ class Face(ModuleType):
 
     def missing(self, name: str) -> str:
         """The message of an error about a name that is not here."""
-        hint = self._hint(name)
+        hint = next((h for h in (_own_hint(home, name) for home in self._homes) if h), None)
+        hint = hint or self._hint(name)
         close = difflib.get_close_matches(name, self._public(), 1)
         if hint is None and close:
             hint = f"did you mean {close[0]}?"
@@ -99,6 +100,15 @@ class Face(ModuleType):
         for home in self._homes:
             found.update(getattr(home, "__all__", None) or _own_names(home))
         return sorted(found)
+
+
+def _own_hint(home: ModuleType, name: str) -> str | None:
+    """What a module of kgraph itself says about a name that it does not have."""
+    try:
+        getattr(home, name)
+    except AttributeError as error:
+        return str(error).partition(f"attribute {name!r}: ")[2] or None
+    return None
 
 
 def _own_names(module: ModuleType) -> list[str]:

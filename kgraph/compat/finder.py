@@ -12,6 +12,7 @@ from importlib.machinery import ModuleSpec
 from types import ModuleType
 from typing import Any
 
+import kgraph
 from kgraph.compat import tensorflow
 from kgraph.compat.face import Face
 from kgraph.compat.missing import ADVICE, TENSORFLOW, advice
@@ -70,7 +71,7 @@ class Finder(MetaPathFinder, Loader):
             CALLED.get(path),
         )
         if not path:
-            face.__version__ = KERAS_VERSION  # type: ignore[attr-defined]
+            vars(face).update(__version__=KERAS_VERSION, __file__=kgraph.__file__)
         return face
 
     def module(self, name: str) -> ModuleType:
@@ -124,7 +125,19 @@ def _inner(path: str) -> list[str]:
 
 
 def _hint(path: str, name: str) -> str | None:
-    return advice(f"{path}.{name}" if path else name, ADVICE)
+    """What to use instead of a name that a path does not have."""
+    known = advice(f"{path}.{name}" if path else name, ADVICE)
+    return known or _elsewhere(path.partition(".")[0], name)
+
+
+def _elsewhere(folder: str, name: str) -> str | None:
+    """Where else the name is, the same folder first; looks at what is imported already."""
+    paths = sorted((p for p in HOMES if p), key=lambda p: (p.partition(".")[0] != folder, p))
+    for path in paths:
+        homes = [sys.modules.get(home) for home in HOMES[path].split()]
+        if any(name in getattr(home, "__all__", ()) for home in homes):
+            return f"it is in keras.{path}"
+    return None
 
 
 def _tensorflow_hint(module: str, name: str) -> str:

@@ -10,13 +10,19 @@ _DTYPES = "give `dtype` to layers, or call keras.backend.set_floatx for all of t
 _DRAW = "kgraph draws a model as svg, png, pdf, dot: `kgraph viz model.json -o model.svg`"
 _LOOPS = "model.compile and model.fit, or kgraph.value_and_grad for a loop of your own"
 _DATA = "give NumPy arrays or a keras.utils.Sequence to model.fit"
+_BY_KIND = "serialize and deserialize of its kind, such as keras.layers.serialize"
 _IDS = "look the ids up with a dictionary or numpy.unique before the model"
 
 # Path without the package's name -> what to use instead. A path serves what lies below it, too.
 ADVICE: dict[str, str] = {
     "applications": _NETWORKS,
+    "Function": "keras.Model, or kgraph.function for tensors in and arrays out",
+    "Operation": "keras.layers.Layer, or a plain function of keras.ops",
+    "Quantizer": "kgraph computes in float16, float32 and float64",
+    "StatelessScope": "kgraph's functions have no hidden state: see kgraph.function",
     "callbacks.tensorboard_v1": "keras.callbacks.TensorBoard",
     "callbacks.tensorboard_v2": "keras.callbacks.TensorBoard",
+    "device": _DEVICES,
     "distribution": _DEVICES,
     "dtype_policies": _DTYPES,
     "DTypePolicy": _DTYPES,
@@ -50,16 +56,27 @@ ADVICE: dict[str, str] = {
     "legacy.interfaces": "kgraph's layers take Keras 1's argument names by themselves",
     "mixed_precision": _DTYPES,
     "models.Graph": "the functional API: keras.models.Model(inputs, outputs)",
+    "name_scope": "names of layers: the scopes of a graph are made of them",
     "optimizers.LossScaleOptimizer": "float32 needs no scaled loss: take the optimizer inside",
     "optimizers.TFOptimizer": "an optimizer of keras.optimizers",
     "premade": "a Sequential model of Dense layers",
     "quantizers": "kgraph computes in float16, float32 and float64",
+    "random": "keras.backend.random_normal and its like; numpy.random for data",
+    "remat": "kgraph recomputes by itself where memory is short",
+    "saving.deserialize_keras_object": _BY_KIND,
+    "saving.serialize_keras_object": _BY_KIND,
     "src": "the public path, such as keras.layers",
     "tree": "jax.tree or optree, or plain lists and dictionaries",
+    "utils.FeatureSpace": "an Input for each feature, and keras.layers.concatenate",
+    "utils.deserialize_keras_object": _BY_KIND,
+    "utils.generic_utils.deserialize_keras_object": _BY_KIND,
+    "utils.generic_utils.serialize_keras_object": _BY_KIND,
+    "utils.serialize_keras_object": _BY_KIND,
     "utils.model_to_dot": _DRAW,
     "utils.plot_model": _DRAW,
     "utils.vis_utils": _DRAW,
     "utils.visualize_util": _DRAW,
+    "version": "keras.__version__",
     "visualization": _DRAW,
 }
 

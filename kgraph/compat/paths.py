@@ -14,6 +14,8 @@ _ENGINE = "kgraph.layers.base kgraph.layers.input kgraph.models kgraph.utils.lay
 HOMES: dict[str, str] = {
     "activations": "kgraph.activations",
     "backend": "kgraph.backend",
+    "backend.common": "kgraph.backend",
+    "backend.tensorflow_backend": "kgraph.backend",
     "callbacks": "kgraph.callbacks",
     "config": "kgraph.config",
     "constraints": "kgraph.constraints",
@@ -60,6 +62,7 @@ HOMES: dict[str, str] = {
     "objectives": "kgraph.losses",
     "ops": "kgraph.ops",
     "optimizers": "kgraph.optimizers",
+    "optimizers.legacy": "kgraph.optimizers",
     "optimizers.schedules": "kgraph.optimizers.schedules",
     "preprocessing": "kgraph.preprocessing",
     "preprocessing.image": "kgraph.preprocessing.image",
@@ -85,16 +88,20 @@ HOMES: dict[str, str] = {
 # Path -> name -> where else it lives; "" is the package itself.
 NAMES: dict[str, dict[str, str]] = {
     "": {
+        "Initializer": "kgraph.initializers:Initializer",
         "Input": "kgraph.layers.input:Input",
         "InputSpec": "kgraph.layers.base:InputSpec",
+        "KerasTensor": "kgraph.ir.node:Node",
         "Layer": "kgraph.layers.base:Layer",
         "Loss": "kgraph.losses:Loss",
         "Metric": "kgraph.metrics:Metric",
         "Model": "kgraph.models:Model",
         "Optimizer": "kgraph.optimizers:Optimizer",
+        "Regularizer": "kgraph.regularizers:Regularizer",
         "Sequential": "kgraph.models:Sequential",
         "Variable": "kgraph.ir:Variable",
     },
+    "config": {"backend": "kgraph.backend:backend"},
     "engine": {"Network": "kgraph.models:Model", "Container": "kgraph.models:Model"},
     "engine.network": {"Network": "kgraph.models:Model"},
     "engine.topology": {
