@@ -27,6 +27,9 @@ COMMANDS = {
     "bench": "bench",
     "passes": "passes",
     "run": "run",
+    "summary": "summary",
+    "diff": "diff",
+    "doctor": "doctor",
 }
 
 

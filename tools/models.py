@@ -16,11 +16,14 @@ from typing import Any
 import numpy as np
 
 from kgraph.errors import KGraphError, ParseError, explain
-from kgraph.ir.graph import Graph
+from kgraph.ir.graph import Graph, Stage
 from kgraph.ir.serialize import VERSION, load, loads
 from kgraph.ir.strict_json import read_json
 from kgraph.ir.variable import Variable
+from kgraph.layers import Input
+from kgraph.layers.node import keras_shape
 from kgraph.models import Model, model_from_config
+from kgraph.models.connect import replay
 from kgraph.saving.models import NO_TRAINING, load_model
 from kgraph.tools.complaints import CommandError
 
@@ -75,6 +78,27 @@ def graph_of(found: Any) -> Graph:
             explain("the model has no graph yet", hint="give its first layer an input_shape")
         )
     return graph
+
+
+def as_model(found: Any) -> Any:
+    """A model of a graph of layers; a model as it is.
+
+    Raises:
+        ParseError: the graph has no layers any more.
+
+    Example:
+        >>> from kgraph.layers import Dense
+        >>> from kgraph.models import Sequential
+        >>> as_model(Sequential([Dense(1, input_dim=2, name="out")]).graph).layers[1].name
+        'out'
+    """
+    if not isinstance(found, Graph):
+        return found
+    if found.stage is not Stage.LAYERS:
+        message = f"the graph is at stage {found.stage.value} and has no layers"
+        raise ParseError(explain(message, hint="give the model that it was made from"))
+    table = {n: Input(batch_shape=keras_shape(n), dtype=n.dtype, name=n.name) for n in found.inputs}
+    return Model(list(table.values()), list(replay(found.roots, table)))
 
 
 def named_states(found: Any) -> dict[str, Variable]:

@@ -63,7 +63,7 @@ def summary_lines(
 ) -> list[str]:
     """The lines of the summary."""
     topology = model.require_built().network.topology
-    chain = _is_chain(model, topology)
+    chain = is_chain(model, topology)
     header = _CHAIN if chain else _GRAPH
     owners = model.layers if chain and not topology.ops else topology.owners
     groups = [_rows(owner, topology, chain) for owner in owners]
@@ -87,7 +87,7 @@ def summary_lines(
     ]
 
 
-def _is_chain(model: Any, topology: Topology) -> bool:
+def is_chain(model: Any, topology: Topology) -> bool:
     """Whether each layer is called once, on what the one before returned."""
     if len(topology.layers) > len(model.layers):  # a Sequential hides its input
         return not topology.ops
@@ -104,24 +104,30 @@ def _rows(owner: Any, topology: Topology, chain: bool) -> list[Row]:
         shape = str(unpack_singleton([_type_shape(t) for t in owner.types]))
     else:
         kind, params = type(owner).__name__, owner.count_params()
-        shape = _output_shape(owner)
+        shape = output_shape(owner)
     row = (f"{name} ({kind})", shape, str(params))
     if chain:
         return [row]
-    links = [
+    links = links_of(owner, topology)
+    return [(*row, links[0] if links else ""), *(("", "", "", link) for link in links[1:])]
+
+
+def links_of(owner: Any, topology: Topology) -> list[str]:
+    """What each call of a layer, or a raw op, reads, as `layer[call][output]`."""
+    return [
         "{}[{}][{}]".format(*topology.reference(tensor))
         for unit in topology.units[owner]
         for tensor in unit.inputs
         if unit.op is not INPUT and unit_of(tensor) in operands_of(unit)
     ]
-    return [(*row, links[0] if links else ""), *(("", "", "", link) for link in links[1:])]
 
 
 def _type_shape(type_: TensorType) -> tuple[int | None, ...]:
     return tuple(d if isinstance(d, int) else None for d in type_.shape)
 
 
-def _output_shape(layer: Any) -> str:
+def output_shape(layer: Any) -> str:
+    """The shape that all calls of a layer return, as text; "multiple" if there are several."""
     try:
         return str(layer.output_shape)
     except AttributeError:

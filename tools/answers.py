@@ -1,0 +1,112 @@
+"""What a command answers: text or JSON on stdout, or a file that appears whole."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import sys
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from kgraph.ir.files import atomic_write
+from kgraph.tools.complaints import CommandError
+from kgraph.tools.terminal import note
+
+_UNITS = ("B", "KB", "MB", "GB", "TB")
+
+
+def add_json(parser: argparse.ArgumentParser) -> None:
+    """Adds `--json` to a command."""
+    parser.add_argument("--json", action="store_true", help="the answer as JSON")
+
+
+def answer(args: argparse.Namespace, document: Mapping[str, Any], text: str, code: int = 0) -> int:
+    """Prints the answer, as JSON if `--json` asks for it.
+
+    Args:
+        args: of the command.
+        document: the answer as data; `ok` and `code` are added.
+        text: the same for people.
+        code: the exit code.
+
+    Returns:
+        The exit code.
+
+    Example:
+        >>> answer(argparse.Namespace(json=True), {"least": float("inf")}, "", 1)
+        {
+         "ok": false,
+         "code": 1,
+         "least": "inf"
+        }
+        1
+    """
+    if args.json:
+        whole = {"ok": code == 0, "code": code, **document}
+        print(json.dumps(_plain(whole), indent=1, allow_nan=False))
+    elif text:
+        print(text)
+    return code
+
+
+def _plain(value: Any) -> Any:
+    """The value with what JSON has no word for as text."""
+    if isinstance(value, Mapping):
+        return {str(k): _plain(v) for k, v in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(v) for v in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return str(value)
+    known = value is None or isinstance(value, (bool, int, float, str))
+    return value if known else str(value)
+
+
+def write_file(path: str, data: bytes) -> None:
+    """Writes a file and says so; `-` is standard output.
+
+    Raises:
+        CommandError: it cannot be written.
+    """
+    if path == "-":
+        sys.stdout.flush()
+        sys.stdout.buffer.write(data)
+        sys.stdout.buffer.flush()
+        return
+    try:
+        with atomic_write(path) as file:
+            file.write(data)
+    except OSError as error:
+        raise CommandError("E0101", f"{path} cannot be written: {error}") from error
+    note(f"wrote {path} ({show_bytes(len(data))})")
+
+
+def show_bytes(count: float) -> str:
+    """A size in the unit that leaves it short.
+
+    Example:
+        >>> show_bytes(1536)
+        '1.5 KB'
+    """
+    unit = 0
+    while count >= 1024 and unit < len(_UNITS) - 1:
+        count, unit = count / 1024, unit + 1
+    return f"{count:.1f} {_UNITS[unit]}" if unit else f"{count} B"
+
+
+def columns(rows: Sequence[Sequence[str]], left: int = 1) -> str:
+    """Rows as aligned columns: the first `left` of them to the left, numbers to the right.
+
+    Example:
+        >>> print(columns([("op", "us"), ("matmul", "9.5"), ("add", "12.0")]))
+        op        us
+        matmul   9.5
+        add     12.0
+    """
+    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
+    lines = []
+    for row in rows:
+        cells = [c.ljust(w) if i < left else c.rjust(w)
+                 for i, (c, w) in enumerate(zip(row, widths, strict=True))]  # fmt: skip
+        lines.append("  ".join(cells).rstrip())
+    return "\n".join(lines)
