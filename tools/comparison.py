@@ -130,7 +130,7 @@ class _Side:
 
     def names(self) -> dict[Node, Hashable]:
         """Node -> what it is called, for those that have a name of their own."""
-        found = {}
+        found: dict[Node, Hashable] = {}
         for node in self.nodes:
             name = self.facts[node].get("name")
             if name:

@@ -98,7 +98,12 @@ def as_model(found: Any) -> Any:
         message = f"the graph is at stage {found.stage.value} and has no layers"
         raise ParseError(explain(message, hint="give the model that it was made from"))
     table = {n: Input(batch_shape=keras_shape(n), dtype=n.dtype, name=n.name) for n in found.inputs}
-    return Model(list(table.values()), list(replay(found.roots, table)))
+    ends = replay(found.roots, table)
+    names = [name for name, _ in found.outputs]
+    model = Model(list(table.values()), list(ends))
+    if model.output_names == names:
+        return model
+    return Model(list(table.values()), dict(zip(names, ends, strict=True)), name=model.name)
 
 
 def named_states(found: Any) -> dict[str, Variable]:

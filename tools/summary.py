@@ -145,9 +145,9 @@ def _text(
     if width is None and sys.stdout.isatty():
         width = shutil.get_terminal_size().columns
     lines = _fitted(table, width)
-    rule = max(map(len, lines))
-    body = [lines[0], "=" * rule, *lines[1:], "=" * rule]
-    return "\n".join([f'Model: "{name}"', "_" * rule, *body, *_total_lines(totals), "_" * rule])
+    wide = max(map(len, lines))
+    body = [lines[0], "=" * wide, *lines[1:], "=" * wide]
+    return "\n".join([f'Model: "{name}"', "_" * wide, *body, *_total_lines(totals), "_" * wide])
 
 
 def _cells(rows: Sequence[Row], chain: bool, trainable: bool, costs: bool) -> list[list[str]]:
