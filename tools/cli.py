@@ -30,6 +30,10 @@ COMMANDS = {
     "summary": "summary",
     "diff": "diff",
     "doctor": "doctor",
+    "eval": "eval",
+    "profile": "profile",
+    "convert": "convert",
+    "check": "check",
 }
 
 
@@ -67,8 +71,8 @@ def _run(words: Sequence[str]) -> int:
     try:
         parser = build_parser([name for name in COMMANDS if name in words])
         args = parser.parse_args(words)
-    except CommandError as complaint:
-        return report(complaint, "--json" in words)
+    except Exception as error:
+        return report(_complaint_of(error, words), "--json" in words)
     if args.run is None:
         parser.print_help(sys.stderr)
         return USAGE
@@ -89,6 +93,9 @@ def _complaint_of(error: Exception, words: Sequence[str]) -> CommandError:
     """The error of the catalogue; what no command expected is kgraph's own fault."""
     if isinstance(error, CommandError):
         return error
+    if isinstance(error, ModuleNotFoundError) and not str(error.name).startswith("kgraph"):
+        hint = f"pip install {error.name}, or see kgraph doctor"
+        return CommandError("E0202", explain(f"the package {error.name} is missing", hint=hint))
     if isinstance(error, (MemoryBudgetError, MemoryError)):
         return CommandError("E0601", str(error) or "not enough memory")
     if isinstance(error, KGraphError):

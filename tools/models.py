@@ -37,9 +37,9 @@ _CODES = {"syntax": "E0401", "version": "E0402", "structure": "E0411", "type": "
           "values": "E0413"}  # fmt: skip
 
 
-def add_model(parser: argparse.ArgumentParser) -> None:
+def add_model(parser: argparse.ArgumentParser, needed: bool = True) -> None:
     """Adds MODEL and `--weights` to a command."""
-    parser.add_argument("model", metavar="MODEL", help=HELP)
+    parser.add_argument("model", metavar="MODEL", nargs=None if needed else "?", help=HELP)
     parser.add_argument(
         "--weights", metavar="FILE", help="npz of `kgraph convert`, or .h5; default the model's"
     )

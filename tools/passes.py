@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import contextlib
 import inspect
-import json
 import os
 from collections.abc import Iterator
 from textwrap import dedent, indent
@@ -15,7 +14,7 @@ from kgraph import config
 from kgraph.errors import KGraphError, StageError, explain
 from kgraph.ir.graph import Graph, Stage
 from kgraph.ir.serialize import save
-from kgraph.passes.blame import cut_out, describe
+from kgraph.passes.blame import describe
 from kgraph.passes.lower import lower
 from kgraph.passes.manager import CompileReport, Pipeline, observing
 from kgraph.passes.observers import Dump
@@ -26,10 +25,11 @@ from kgraph.passes.rewrite import Rewrite
 from kgraph.passes.rules import ADMITTED, PatternRule
 from kgraph.passes.statistics import RuleStatistics
 from kgraph.runtime.executable import compile
-from kgraph.testing.failures import expression
+from kgraph.tools.answers import answer
 from kgraph.tools.bisection import bisect, load_check
 from kgraph.tools.complaints import BAD_INPUT, USAGE, complain
 from kgraph.tools.models import add_model, find_model, graph_of
+from kgraph.tools.passes_listing import all_rules, chosen, firing_line, list_text, listed, trace
 from kgraph.tools.training_step import training_step
 
 _SHOWN = 8  # places that `--explain` lists
@@ -43,7 +43,7 @@ def add_parser(subparsers: Any) -> None:
         description="Compiles a model and shows a line a pass: milliseconds, nodes, flops and "
         "bytes before -> after, and the rules that fired.",
     )
-    add_model(parser)
+    add_model(parser, needed=False)
     parser.add_argument(
         "--training", action="store_true", help="the training step instead of the prediction"
     )
@@ -54,12 +54,19 @@ def add_parser(subparsers: Any) -> None:
         metavar="TEXT",
         help='such as "simplify,finish", or =-fuse,-rule:mul-one for what to leave out',
     )
+    parser.add_argument("--only", metavar="A,B", help="only these passes")
+    parser.add_argument("--skip", metavar="A,B", help="all but these passes, and rule:NAME")
+    parser.add_argument("--verify", choices=("off", "every"), help="the graph after every pass")
+    parser.add_argument("--limit", type=int, metavar="N", help="stop after N firings")
     parser.add_argument("--numerics", choices=tuple(ADMITTED), help="which rules may fire")
     kind = parser.add_mutually_exclusive_group()
     kind.add_argument("--stats", action="store_true", help="a line a rule as well")
     kind.add_argument(
         "--explain", metavar="RULE", help="what a rule says, where it fired, or why not"
     )
+    kind.add_argument("--trace", metavar="RULE", nargs="?", const="",
+                      help="every firing in its order, or those of one rule")  # fmt: skip
+    kind.add_argument("--list", action="store_true", help="the passes and their rules; no MODEL")
     kind.add_argument("--bisect", metavar="CHECK.py", help="find the firing that breaks a check")
     parser.add_argument("--dump", metavar="DIR", help="write the graph after every pass")
     parser.add_argument("--json", action="store_true", help="the report as JSON")
@@ -71,8 +78,9 @@ def add_parser(subparsers: Any) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Runs the passes; returns 0, 2 for wrong options, 4 for a model or a check that fails."""
-    if args.json and (args.explain or args.bisect):
-        return complain("--json goes with the table only", USAGE)
+    complaint = _contradiction(args)
+    if complaint:
+        return complain(complaint, USAGE)
     try:
         with _switches(args):
             return _show(args)
@@ -84,16 +92,31 @@ def run(args: argparse.Namespace) -> int:
         return complain(f"{args.model}: {error}", BAD_INPUT)
 
 
+def _contradiction(args: argparse.Namespace) -> str:
+    """What is wrong with the options together, or nothing."""
+    if args.json and (args.explain or args.bisect or args.trace is not None):
+        return "--json goes with the table and --list only"
+    if sum(option is not None for option in (args.pipeline, args.only, args.skip)) > 1:
+        return "--pipeline, --only and --skip exclude one another"
+    if args.limit is not None and (args.limit < 0 or args.bisect):
+        return "--limit takes a number from 0 on, and does not go with --bisect"
+    if args.model is None and not args.list:
+        return "the following arguments are required: MODEL\n  hint: kgraph passes --help"
+    return ""
+
+
 class _UsageError(Exception):
     """The command line asks for what is not there."""
 
 
 def _show(args: argparse.Namespace) -> int:
-    found = find_model(args.model, args.weights)
+    found = None if args.model is None else find_model(args.model, args.weights)
     try:
         pipeline = default_pipeline()  # after the model's module, which may add passes of its own
     except ValueError as error:
         raise _UsageError(error) from error
+    if args.list:
+        return answer(args, {"passes": listed(pipeline)}, list_text(pipeline))
     graph = _source(args, found)
     if graph.stage is Stage.FUSED:
         raise StageError("the graph is optimized already")
@@ -103,25 +126,30 @@ def _show(args: argparse.Namespace) -> int:
     with observing(*watchers):
         report = compile(graph, pipeline=pipeline).report
     assert report is not None
+    if args.trace and args.trace not in all_rules(report, pipeline):
+        raise _UsageError(unknown("no rule", args.trace, all_rules(report, pipeline)))
     if args.explain:
         return _explain(args.explain, report, pipeline)
     if args.json:
-        print(json.dumps(report.as_dict(), indent=1))
-    else:
-        print(_table(report, args.stats))
+        return answer(args, report.as_dict(), "")
+    print(trace(report, args.trace or None) if args.trace is not None
+          else _table(report, args.stats))  # fmt: skip
     return 0
 
 
 @contextlib.contextmanager
 def _switches(args: argparse.Namespace) -> Iterator[None]:
-    kept = config.numerics, config.stats, config.passes
+    kept = config.numerics, config.stats, config.passes, config.verify, config.fuel
     config.numerics = args.numerics or config.numerics
     config.stats = args.stats or config.stats
     config.passes = config.passes if args.pipeline is None else args.pipeline
+    config.passes = chosen(args.only, args.skip) or config.passes
+    config.verify = config.verify if args.verify is None else args.verify == "every"
+    config.fuel = config.fuel if args.limit is None else args.limit
     try:
         yield
     finally:
-        config.numerics, config.stats, config.passes = kept
+        config.numerics, config.stats, config.passes, config.verify, config.fuel = kept
 
 
 def _source(args: argparse.Namespace, found: Any) -> Graph:
@@ -161,7 +189,7 @@ def _explain(name: str, report: CompileReport, pipeline: Pipeline) -> int:
     """What a rule says, and what it did to this model."""
     passes = pipeline.passes
     rules = {r.name: (r, p.name) for p in passes if isinstance(p, Rewrite) for r in p.rules}
-    known = {n for p in passes for n in p.rule_names} | set(report.fired)
+    known = all_rules(report, pipeline)
     if name not in known:
         raise _UsageError(unknown("no rule", name, known))
     owners = [p.name for p in passes if name in (p.name, *p.rule_names)]
@@ -204,10 +232,7 @@ def _did(name: str, record: PassRecord) -> str:
     lines = [f"in {record.name}: {tried}fired at {stats.fired}"]
     firings = [f for f in record.firings if f.rule == name]
     for firing in firings[:_SHOWN]:
-        sides = cut_out(firing.old, firing.new, Stage.FUSED).outputs
-        place = " ".join(filter(None, (firing.old.origin.scope, firing.old.origin.where)))
-        change = " -> ".join(expression(n) for _, n in sides)
-        lines.append(f"  {change}" + (f"  [{place}]" if place else ""))
+        lines.append(f"  {firing_line(firing)}")
     if len(firings) > _SHOWN:
         lines.append(f"  ... and {len(firings) - _SHOWN} more")
     lines += [f"  held back: {m}" for m in record.near_misses if m.rule == name]

@@ -45,7 +45,7 @@ def test_ratio_is_fastest_peer_over_own(steps):
 def test_missing_peers_are_left_out(steps, capsys):
     steps.update(kgraph=50.0)
     assert main(["bench", "mlp_binary", "--rounds", "1", "--json"]) == 0
-    (only,) = json.loads(capsys.readouterr().out)
+    (only,) = json.loads(capsys.readouterr().out)["rows"]
     assert only["framework"] == "kgraph"
     assert only["ratio"] is None
 
@@ -122,6 +122,39 @@ def test_baseline_is_compared_by_ratio_and_counts(monkeypatch, tmp_path, capsys)
     monkeypatch.setattr(bench_command, "measure", lambda *args: [new])
     assert main(["bench", "mlp_binary", "--baseline", str(path)]) == 0
     assert "mlp_binary: ratio 2.0 -> 2.5, steps 40 -> 30\n" in capsys.readouterr().out
+
+
+def test_a_regression_beyond_the_limit_is_a_no(monkeypatch, tmp_path, capsys):
+    old = {**row("kgraph", "mlp_binary", 50.0), "ratio": 2.0, "step_min_us": 50.0}
+    path = tmp_path / "old.json"
+    words = ["bench", "mlp_binary", "--baseline", str(path), "--max-regress"]
+    for ratio, least, limit, code in (
+        (1.9, 50.0, "10%", 0),
+        (1.9, 50.0, "3", 1),
+        (None, 54.0, "10", 0),
+        (None, 56.0, "10%", 1),
+    ):
+        path.write_text(json.dumps({"rows": [{**old, "ratio": 2.0 if ratio else None}]}))
+        new = {**old, "ratio": ratio, "step_min_us": least}
+        monkeypatch.setattr(bench_command, "measure", lambda *args, new=new: [new])
+        assert main([*words, limit, "--json"]) == code
+        assert json.loads(capsys.readouterr().out)["ok"] is (code == 0)
+    assert main([*words, "10"]) == 1
+    assert "mlp_binary: slower by 12.0%, allowed are 10.0%" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("words", [["5%"], ["much", "--baseline", "x"], ["-1", "--baseline", "x"]])
+def test_a_limit_needs_a_number_and_a_baseline(words, capsys):
+    assert main(["bench", "mlp_binary", "--max-regress", *words]) == 2
+    assert "--max-regress" in capsys.readouterr().err
+
+
+def test_a_busy_machine_is_named(monkeypatch, capsys):
+    monkeypatch.setattr(bench_command, "measure", lambda *args: [])
+    for load, told in ((99.0, True), (0.0, False), (None, False)):
+        monkeypatch.setattr(bench_command, "load_average", lambda load=load: load)
+        main(["bench", "mlp_binary", "--json"])
+        assert ("load average" in capsys.readouterr().err) is told
 
 
 @pytest.mark.parametrize("text", [None, "{", '{"a": 1}', '[{"a": 1}]'])

@@ -22,6 +22,8 @@ def test_the_graph_is_as_large_as_said_and_runs_right():
 def test_overheads_are_printed(capsys):
     assert main(["bench", "--overheads", "--json"]) == 0
     found = json.loads(capsys.readouterr().out)
+    assert found.pop("ok") is True
+    assert found.pop("code") == 0
     assert set(found) == {
         "import numpy",
         "import kgraph",

@@ -15,9 +15,36 @@ def load_baseline(path: str) -> Rows:
     """
     with open(path, encoding="utf-8") as file:
         rows = json.load(file)
+    rows = rows.get("rows") if isinstance(rows, dict) else rows  # without the frame: older files
     if not isinstance(rows, list) or not all({"workload", "framework"} <= set(r) for r in rows):
         raise ValueError(f"{path} does not hold the output of kgraph bench --json")
     return rows
+
+
+def regressions(rows: Rows, baseline: Rows, limit: float) -> list[str]:
+    """One line for each workload of kgraph's that became slower by more than a part.
+
+    Args:
+        rows: measured now.
+        baseline: measured then.
+        limit: the part that is allowed, such as 0.05.
+
+    Returns:
+        Lines; by the ratio to the peers if both have one, else by the least time of a step.
+    """
+    old = {r["workload"]: r for r in baseline if r["framework"] == "kgraph"}
+    lines = []
+    for row in rows:
+        before = old.get(row["workload"])
+        if row["framework"] != "kgraph" or before is None:
+            continue
+        if row.get("ratio") and before.get("ratio"):
+            slower = before["ratio"] / row["ratio"] - 1
+        else:
+            slower = row["step_min_us"] / before["step_min_us"] - 1
+        if slower > limit:
+            lines.append(f"{row['workload']}: slower by {slower:.1%}, allowed are {limit:.1%}")
+    return lines
 
 
 def compare(rows: Rows, baseline: Rows) -> list[str]:

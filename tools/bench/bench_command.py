@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 from collections.abc import Sequence
 from typing import Any
 
-from rich.console import Console
-
+from kgraph.errors import explain
 from kgraph.tools import overheads
-from kgraph.tools.bench.baselines import compare, load_baseline
+from kgraph.tools.answers import answer
+from kgraph.tools.bench.baselines import compare, load_baseline, regressions
 from kgraph.tools.bench.bench_tables import plan_table, time_table
 from kgraph.tools.bench.peers.workloads import FRAMEWORKS, WORKLOADS
 from kgraph.tools.bench.turns import measure
-from kgraph.tools.complaints import BAD_INPUT, USAGE, complain
+from kgraph.tools.complaints import BAD_INPUT, NO, OK, USAGE, CommandError, complain
+from kgraph.tools.machine import load_average, processor
+from kgraph.tools.terminal import console, note, warn
 
 
 def add_parser(subparsers: Any) -> None:
@@ -48,6 +49,11 @@ def add_parser(subparsers: Any) -> None:
     parser.add_argument(
         "--baseline", metavar="FILE", help="compare with what --json printed on another day"
     )
+    parser.add_argument(
+        "--max-regress",
+        metavar="PERCENT",
+        help="end with 1 if kgraph became slower than the baseline by more, such as 5%%",
+    )
     parser.set_defaults(run=run)
 
 
@@ -56,28 +62,52 @@ def run(args: argparse.Namespace) -> int:
     if args.overheads:
         found = overheads.measure()
         lines = [f"{seconds * 1e3:9.1f} ms  {name}" for name, seconds in found.items()]
-        print(json.dumps(found, indent=1) if args.json else "\n".join(lines))
-        return 0
+        return answer(args, found, "\n".join(lines))
     names = args.workloads or list(WORKLOADS)
     peers = [p for p in args.peers.split(",") if p]
     complaint = _complaint(names, peers, args.rounds)
     if complaint:
         return complain(complaint, USAGE)
+    limit = _limit(args)
+    _warn_of_load()
     try:
         baseline = load_baseline(args.baseline) if args.baseline else []
     except (OSError, ValueError) as error:
         return complain(f"cannot read --baseline: {error}", BAD_INPUT)
     rows = measure(names, interpreters(peers, args.python), args.rounds)
     compared = compare(rows, baseline)
+    worse = [] if limit is None else regressions(rows, baseline, limit)
     if args.json:
-        print(json.dumps(rows, indent=1))
-        for line in compared:
-            print(line, file=sys.stderr)
-        return 0
-    Console().print(time_table(rows))
-    Console().print(plan_table(rows))
-    print("\n".join(compared))
-    return 0
+        for line in (*compared, *worse):
+            note(line)
+        document = {"rows": rows, "compared": compared, "regressions": worse}
+        return answer(args, document, "", NO if worse else OK)
+    console().print(time_table(rows))
+    console().print(plan_table(rows))
+    print("\n".join([*compared, *worse]))
+    return NO if worse else OK
+
+
+def _limit(args: argparse.Namespace) -> float | None:
+    """The part by which a step may become slower, None for any."""
+    if args.max_regress is None:
+        return None
+    text = args.max_regress.removesuffix("%")
+    try:
+        limit = float(text) / 100
+    except ValueError:
+        limit = -1.0
+    if not 0 <= limit < float("inf") or not args.baseline:
+        hint = "--max-regress 5% --baseline FILE"
+        raise CommandError("E0101", explain(f"--max-regress {args.max_regress}", hint=hint))
+    return limit
+
+
+def _warn_of_load() -> None:
+    """Says that times mean little when more wants to run than there are cores."""
+    load, cores = load_average(), processor().cores
+    if load is not None and load > cores:
+        warn(f"load average {load:.1f} on {cores} cores: compare ratios, not times")
 
 
 def _complaint(names: Sequence[str], peers: Sequence[str], rounds: int) -> str:

@@ -1,0 +1,86 @@
+"""`kgraph profile`: sections, rates, the Chrome trace and memory over time."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from kgraph.layers import Dense, Input
+from kgraph.models import Model
+from kgraph.tools.cli import main
+
+
+@pytest.fixture(autouse=True)
+def _inside(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    x = Input((16,), name="x")
+    y = Dense(4, activation="softmax", name="top")(Dense(32, activation="relu", name="low")(x))
+    Path("m.json").write_text(Model(x, y).to_json())
+
+
+def answer_of(capsys, *words: str) -> dict:
+    assert main(["-q", "profile", "m.json", "--runs", "2", *words, "--json"]) == 0
+    return json.loads(capsys.readouterr().out)
+
+
+@pytest.mark.parametrize("mode", ["forward", "step"])
+def test_the_sections_add_up(mode, capsys):
+    found = answer_of(capsys, "--mode", mode, "--batch", "5")
+    assert found["sizes"] == {"batch": 5}
+    whole = found["steps_us"]
+    for title in ("layers", "ops", "nodes"):
+        rows = found[title]
+        assert sum(row["us"] for row in rows) == pytest.approx(whole)
+        assert sum(row["share"] for row in rows) == pytest.approx(1)
+        assert all(row["gbs"] == pytest.approx(row["bytes"] / row["us"] / 1e3) for row in rows)
+        assert [row["us"] for row in rows] == sorted((r["us"] for r in rows), reverse=True)
+    assert found["overhead_us"] == pytest.approx(found["run_us"] - whole)
+    assert {"low", "top"} <= {row["name"] for row in found["layers"]}
+    assert any("matmul" in row["name"] for row in found["nodes"])
+    assert all(ms > 0 for ms in found["compile_ms"].values())
+
+
+def test_memory_over_time(capsys):
+    memory = answer_of(capsys, "--mode", "step")["memory"]
+    assert max(memory["timeline"]) == memory["lower_bound"] <= memory["arena"]
+    assert main(["profile", "m.json", "--runs", "1", "--memory", "--top", "1"]) == 0
+    out = capsys.readouterr().out
+    assert "memory in use" in out
+    assert "more: --top" in out
+
+
+def test_other_orders(capsys):
+    for sort, key in (("flops", "flops"), ("bytes", "bytes"), ("calls", "calls")):
+        rows = answer_of(capsys, "--sort", sort)["ops"]
+        assert [r[key] for r in rows] == sorted((r[key] for r in rows), reverse=True)
+
+
+def test_files(capsys):
+    assert main(["-q", "profile", "m.json", "--runs", "1", "-o", "p.json", "-o", "trace.json"]) == 0
+    assert json.loads(Path("p.json").read_text())["version"] == 1
+    events = json.loads(Path("trace.json").read_text())["traceEvents"]
+    spans = [e for e in events if e["ph"] == "X"]
+    assert [e["name"] for e in spans[:2]] == ["passes", "plan"]
+    ends = [e["ts"] + e["dur"] for e in spans]
+    assert [e["ts"] for e in spans[1:]] == pytest.approx(ends[:-1])
+    assert {e["args"]["layer"] for e in spans if e["cat"] == "run"} >= {"low", "top"}
+    assert [e for e in events if e["ph"] == "C"]
+    capsys.readouterr()
+    assert main(["profile", "m.json", "--runs", "1", "-o", "-"]) == 0
+    assert json.loads(capsys.readouterr().out)["mode"] == "forward"
+
+
+@pytest.mark.parametrize(
+    ("words", "text"),
+    [
+        (["-o", "p.html"], "FILE.json"),
+        (["--runs", "0"], "--runs"),
+        (["--sort", "colour"], "invalid choice"),
+        (["-o", "no/p.json"], "cannot be written"),
+    ],
+)
+def test_what_is_refused(words, text, capsys):
+    assert main(["profile", "m.json", "--runs", "1", *words]) == 2
+    assert text in capsys.readouterr().err

@@ -1,0 +1,201 @@
+"""`kgraph eval`: runs a model on arrays, says what came out, and compares with the interpreter."""
+
+from __future__ import annotations
+
+import argparse
+import fnmatch
+import time
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from kgraph.errors import KGraphError, explain
+from kgraph.ir.files import atomic_write
+from kgraph.ir.graph import Graph, Stage
+from kgraph.ir.variable import Variable
+from kgraph.passes.lower import lower
+from kgraph.runtime.executable import Executable, compile
+from kgraph.runtime.interp import interpret
+from kgraph.tools.answers import add_json, answer, columns
+from kgraph.tools.complaints import NO, OK, CommandError
+from kgraph.tools.divergence import (
+    Divergence,
+    compare_with_interpreter,
+    describe,
+    first_divergence,
+)
+from kgraph.tools.feeding import add_feeds, arrays_for
+from kgraph.tools.models import add_model, find_model, graph_of
+from kgraph.tools.stages import LEVELS, numerics
+from kgraph.tools.terminal import note, paint
+from kgraph.tools.training_step import training_step
+
+_KEYS = ("dtype", "shape", "min", "max", "mean", "nan", "inf")
+
+
+def add_parser(subparsers: Any) -> None:
+    """Adds the `eval` command to the command line."""
+    parser = subparsers.add_parser(
+        "eval",
+        help="run a model once and describe its outputs",
+        description="Feeds arrays, prints shape, least, greatest and mean element and NaNs of "
+        "each output. Variables keep their values.",
+    )
+    add_model(parser)
+    add_feeds(parser)
+    parser.add_argument("--output", action="append", default=[], metavar="NAME=FILE.npy",
+                        help="write an output")  # fmt: skip
+    parser.add_argument("--numerics", choices=LEVELS, help="which rules may fire")
+    parser.add_argument("--repeat", type=int, default=1, metavar="N", help="run N times, and time")
+    parser.add_argument("--check", action="store_true",
+                        help="compare with the interpreter; 1 if they differ")  # fmt: skip
+    parser.add_argument("--rtol", type=float, default=1e-3, help="of --check (%(default)s)")
+    parser.add_argument("--atol", type=float, default=1e-4, help="of --check (%(default)s)")
+    parser.add_argument("--train-step", action="store_true",
+                        help="a training step on random targets, and what it changes")  # fmt: skip
+    parser.add_argument("--optimizer", default="adam", help="of a model that is not compiled")
+    parser.add_argument("--loss", help="of such a model; default by the op of each output")
+    parser.add_argument("--lr", type=float, help="learning rate of the step")
+    parser.add_argument("--trace-values", metavar="GLOB", help="describe ops of these layers too")
+    add_json(parser)
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Runs the model; returns 0, or 1 if `--check` finds a difference."""
+    if args.repeat < 1:
+        raise CommandError("E0101", "--repeat must be at least 1")
+    graph = _graph(args)
+    arrays = arrays_for(graph, args)
+    with numerics(args.numerics):
+        executable = compile(graph)
+        outputs, written, times = _ran(executable, graph, arrays, args.repeat)
+        wrong = compare_with_interpreter(graph, arrays, args.rtol, args.atol) if args.check else []
+        first = first_divergence(graph, arrays, args.rtol, args.atol) if wrong else None
+    names = [name for name, _ in graph.outputs]
+    _write(args.output, dict(zip(names, outputs, strict=True)))
+    document = {
+        "outputs": [{"name": n, **describe(a)} for n, a in zip(names, outputs, strict=True)],
+        "updates": [{"name": v.name, "change": c, **describe(a)} for v, (a, c) in written.items()],
+        "values": _traced(graph, arrays, args.trace_values) if args.trace_values else [],
+        "runs": len(times),
+        "ms": {"min": min(times) * 1e3, "median": sorted(times)[len(times) // 2] * 1e3},
+        "checked": args.check,
+        "diverging": [asdict(d) for d in wrong],
+        "first": asdict(first) if first else None,
+    }
+    return answer(args, document, _text(document, wrong, first), NO if wrong else OK)
+
+
+def _graph(args: argparse.Namespace) -> Graph:
+    found = find_model(args.model, args.weights)
+    if not args.train_step:
+        return lower(graph_of(found))
+    report = training_step(found, args.loss, args.optimizer).report
+    assert report is not None
+    if args.lr is not None:
+        found.optimizer.lr = args.lr
+    return report.source
+
+
+def _ran(
+    executable: Executable, graph: Graph, arrays: Sequence[np.ndarray], repeat: int
+) -> tuple[list[np.ndarray], dict[Variable, tuple[np.ndarray, float]], list[float]]:
+    """Outputs and updates of the first run, and the seconds of each one."""
+    states = executable.graph.states
+    kept, times = {v: v.numpy() for v in states}, []
+    outputs, new = [], {}
+    try:
+        for number in range(repeat):
+            start = time.perf_counter()
+            found = executable(*arrays)
+            times.append(time.perf_counter() - start)
+            if number == 0:
+                outputs, new = list(found), {v: v.numpy() for v, _ in graph.updates}
+    except KGraphError:
+        raise  # an input does not fit
+    except Exception as error:
+        notes = "\n".join(getattr(error, "__notes__", ()))
+        message = f"{type(error).__name__}: {error}\n{notes}".strip()
+        raise CommandError("E0501", message) from error
+    finally:
+        for variable, value in kept.items():
+            variable.assign(value)
+    return outputs, {v: (new[v], _change(kept[v], new[v])) for v in new}, times
+
+
+def _change(old: np.ndarray, new: np.ndarray) -> float:
+    """The largest change of an element."""
+    gap = np.abs(new.astype("float64") - old.astype("float64"))
+    return float(gap.max(initial=0.0))
+
+
+def _write(wanted: Sequence[str], outputs: dict[str, np.ndarray]) -> None:
+    for text in wanted:
+        name, mark, path = text.partition("=")
+        if not mark and len(outputs) == 1:
+            name, path = next(iter(outputs)), text
+        if name not in outputs:
+            expected = ", ".join(outputs)
+            raise CommandError("E0431", explain(f"no output {name!r}", expected=expected))
+        try:
+            with atomic_write(Path(path)) as file:
+                np.save(file, outputs[name])
+        except OSError as error:
+            raise CommandError("E0101", f"{path} cannot be written: {error}") from error
+        note(f"wrote {path}")
+
+
+def _traced(graph: Graph, arrays: Sequence[np.ndarray], glob: str) -> list[dict[str, Any]]:
+    """What the ops of the layers that a pattern fits compute, by the interpreter."""
+    nodes = [
+        n
+        for n in graph.nodes
+        if n.inputs and len(n.types) == 1 and fnmatch.fnmatch(f"{n.origin.scope}/{n.op.name}", glob)
+    ]
+    if not nodes:
+        scopes = dict.fromkeys(f"{n.origin.scope}/{n.op.name}" for n in graph.nodes if n.inputs)
+        expected = ", ".join(list(scopes)[:12])
+        raise CommandError("E0431", explain(f"no op fits {glob!r}", expected=expected))
+    outputs = tuple((f"v{i}", n) for i, n in enumerate(nodes))
+    values = interpret(Graph(graph.inputs, outputs, (), Stage.CORE), arrays)[0]
+    return [
+        {"name": f"{n.origin.scope}/{n.op.name}", **describe(v)}
+        for n, v in zip(nodes, values, strict=True)
+    ]
+
+
+def _text(document: dict[str, Any], wrong: Sequence[Divergence], first: Divergence | None) -> str:
+    lines = []
+    for title in ("outputs", "updates", "values"):
+        rows = document[title]
+        if rows:
+            keys = (*_KEYS, "change") if title == "updates" else _KEYS
+            lines.append(columns([(title, *keys), *([row["name"], *_cells(row, keys)]
+                                                    for row in rows)]))  # fmt: skip
+    if document["runs"] > 1:
+        times = document["ms"]
+        lines.append(f"{document['runs']} runs: least {times['min']:.3f} ms, "
+                     f"median {times['median']:.3f} ms")  # fmt: skip
+    for each in wrong:
+        lines.append(paint(f"differs from the interpreter: {each.name}", "error")
+                     + f", by {each.error:.2g}")  # fmt: skip
+    if first is not None:
+        lines.append(f"first diverging node: {first.name}, by {first.error:.2g}  {first.place}")
+    elif wrong:
+        lines.append("no node differs when it is compiled alone: see kgraph passes --bisect")
+    if document["checked"] and not wrong:
+        lines.append(paint("agrees with the interpreter", "good"))
+    return "\n".join(lines)
+
+
+def _cells(row: dict[str, Any], keys: Sequence[str]) -> list[str]:
+    shown = []
+    for key in keys:
+        value = row[key]
+        shown.append("-" if value is None else f"{value:.4g}" if isinstance(value, float)
+                     else str(value))  # fmt: skip
+    return shown

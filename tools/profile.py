@@ -1,0 +1,171 @@
+"""`kgraph profile`: where the time of a prediction or a training step goes, and the memory."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import time
+from typing import Any
+
+import numpy as np
+
+from kgraph.errors import explain
+from kgraph.passes.lower import lower
+from kgraph.runtime.emit import Plan
+from kgraph.runtime.executable import compile
+from kgraph.runtime.profile import Profile, profile
+from kgraph.tools.answers import add_json, answer, columns, show_bytes, write_file
+from kgraph.tools.complaints import CommandError
+from kgraph.tools.feeding import add_feeds, arrays_for, sizes_of
+from kgraph.tools.models import add_model, find_model, graph_of
+from kgraph.tools.profile_report import (
+    SORTS,
+    Compilation,
+    as_rows,
+    by_node,
+    chrome_trace,
+    memory_timeline,
+)
+from kgraph.tools.stages import LEVELS, numerics
+from kgraph.tools.training_step import training_step
+
+_BARS = 20  # lines of the timeline
+
+
+def add_parser(subparsers: Any) -> None:
+    """Adds the `profile` command to the command line."""
+    parser = subparsers.add_parser(
+        "profile",
+        help="time each step of a model, by layer, op and node",
+        description="Compiles a model, times each step of its plan, and shows where the time goes "
+        "with the rates that were reached.",
+    )
+    add_model(parser)
+    add_feeds(parser)
+    parser.add_argument("--runs", type=int, default=20, help="repetitions; the median counts")
+    parser.add_argument("--warmup", type=int, default=3, help="runs before them")
+    parser.add_argument("--mode", choices=("forward", "step"), default="forward",
+                        help="a prediction, or a training step")  # fmt: skip
+    parser.add_argument("--optimizer", default="adam", help="of a model that is not compiled")
+    parser.add_argument("--loss", help="of such a model; default by the op of each output")
+    parser.add_argument("--numerics", choices=LEVELS, help="which rules may fire")
+    parser.add_argument("--sort", choices=tuple(SORTS), default="self", help="time by default")
+    parser.add_argument("--top", type=int, default=20, help="rows of each table")
+    parser.add_argument("--memory", action="store_true", help="memory over time as well")
+    parser.add_argument("-o", "--output", action="append", default=[], metavar="FILE.json",
+                        help="write it; a Chrome trace if it ends in trace.json")  # fmt: skip
+    add_json(parser)
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Measures; returns 0."""
+    if args.runs < 1 or args.warmup < 0 or args.top < 1:
+        raise CommandError("E0101", "--runs and --top must be at least 1, --warmup at least 0")
+    for path in args.output:
+        if not path.endswith(".json") and path != "-":
+            expected = "FILE.json, or FILE.trace.json"
+            raise CommandError("E0101", explain(f"-o {path}", expected=expected))
+    with numerics(args.numerics):
+        plan, compilation = _compiled(args)
+    measured = _measured(plan, args)
+    document = _document(plan, measured, compilation, args)
+    for path in args.output:
+        trace = path.endswith("trace.json")
+        data = chrome_trace(measured, plan.data, compilation) if trace else document
+        write_file(path, (json.dumps(data, indent=1) + "\n").encode())
+    quiet = "-" in args.output
+    return 0 if quiet else answer(args, document, _text(document, args))
+
+
+def _compiled(args: argparse.Namespace) -> tuple[Plan, Compilation]:
+    """A plan with its inputs filled, and how long it took to make."""
+    found = find_model(args.model, args.weights)
+    if args.mode == "step":
+        report = training_step(found, args.loss, args.optimizer).report
+        assert report is not None
+        graph = report.source
+    else:
+        graph = lower(graph_of(found))
+    arrays = arrays_for(graph, args)
+    start = time.perf_counter()
+    executable = compile(graph)
+    optimized = time.perf_counter()
+    plan = executable.bind(sizes_of(executable.graph, args, arrays))
+    made = time.perf_counter()
+    for buffer, array in zip(plan.inputs, arrays, strict=True):
+        buffer[...] = array
+    return plan, Compilation(optimized - start, made - optimized)
+
+
+def _measured(plan: Plan, args: argparse.Namespace) -> Profile:
+    """The profile after some runs to warm up; variables keep their values."""
+    kept = {v: v.numpy() for v in plan.data.graph.states}
+    try:
+        with np.errstate(all="ignore"):
+            for _ in range(args.warmup):
+                plan.run()
+        return profile(plan, args.runs)
+    finally:
+        for variable, value in kept.items():
+            variable.assign(value)
+
+
+def _document(
+    plan: Plan, measured: Profile, compilation: Compilation, args: argparse.Namespace
+) -> dict[str, Any]:
+    inside = sum(row.seconds for row in measured.steps)
+    nodes = [step.node for step in plan.data.steps]
+    return {
+        "version": 1,
+        "mode": args.mode,
+        "sizes": dict(plan.data.binding),
+        "compile_ms": {"passes": compilation.passes * 1e3, "plan": compilation.plan * 1e3},
+        "run_us": measured.total * 1e6,
+        "steps_us": inside * 1e6,
+        "overhead_us": (measured.total - inside) * 1e6,
+        "layers": as_rows(measured.by_layer(), args.sort),
+        "ops": as_rows(measured.by_op(), args.sort),
+        "nodes": as_rows(by_node(measured, nodes), args.sort),
+        "memory": {
+            "arena": plan.data.arena_bytes,
+            "lower_bound": plan.data.lower_bound,
+            "timeline": memory_timeline(plan.data),
+        },
+    }
+
+
+def _text(document: dict[str, Any], args: argparse.Namespace) -> str:
+    made = document["compile_ms"]
+    run_us, inside = document["run_us"], document["steps_us"]
+    lines = [
+        f"compiling: passes {made['passes']:.1f} ms, plan {made['plan']:.1f} ms",
+        f"a run: {run_us:.1f} us; its {len(document['nodes'])} steps one by one: {inside:.1f} us",
+        f"memory: arena {show_bytes(document['memory']['arena'])}, "
+        f"no plan below {show_bytes(document['memory']['lower_bound'])}",
+    ]
+    for title in ("layers", "ops", "nodes"):
+        rows = document[title]
+        cells = [("by " + title[:-1], "steps", "us", "share", "MFLOP", "MB", "GFLOP/s", "GB/s")]
+        for row in rows[: args.top]:
+            cells.append(
+                (row["name"] or "(no layer)", str(row["calls"]), f"{row['us']:.1f}",
+                 f"{row['share']:.1%}", f"{row['flops'] / 1e6:.2f}", f"{row['bytes'] / 1e6:.2f}",
+                 f"{row['gflops']:.1f}", f"{row['gbs']:.1f}")
+            )  # fmt: skip
+        lines += ["", columns(cells)]
+        if len(rows) > args.top:
+            lines.append(f"... and {len(rows) - args.top} more: --top")
+    return "\n".join([*lines, *(_timeline(document) if args.memory else [])])
+
+
+def _timeline(document: dict[str, Any]) -> list[str]:
+    """Bytes in use over the steps, a bar for a few of them each."""
+    live, arena = document["memory"]["timeline"], document["memory"]["arena"] or 1
+    group = max(1, -(-len(live) // _BARS))
+    lines = ["", "memory in use, largest of each group of steps"]
+    for start in range(0, len(live), group):
+        most = max(live[start : start + group])
+        bar = "#" * round(40 * most / arena)
+        lines.append(f"{start:>6}  {show_bytes(most):>10}  {bar}")
+    return lines
