@@ -25,7 +25,7 @@ from dataclasses import dataclass
 HERE = pathlib.Path(__file__).resolve().parent
 TESTS = HERE.parent
 ROOT = TESTS.parent
-SECONDS = 60
+SECONDS = 180
 MEMORY = 12 << 30  # bytes of address space; JAX takes some for nothing
 FAULTS = (
     "rule_faults", "graph_faults", "plan_faults", "pass_faults", "window_faults", "loop_faults"

@@ -1,0 +1,139 @@
+/** A laid out graph as SVG elements. */
+
+import { html, number, shape, svg } from "./dom.js";
+import { layout } from "./layout.js";
+
+const LINE = 15;
+const HEADER = 22;
+const MOST = 40;
+const FONT = "12px DejaVu Sans, Helvetica, Arial, sans-serif";
+
+const ruler = html("canvas").getContext("2d");
+ruler.font = FONT;
+
+const widths = new Map();
+function width(text) {
+  if (!widths.has(text)) widths.set(text, ruler.measureText(text).width);
+  return widths.get(text);
+}
+
+function cut(text) {
+  return text.length > MOST ? `${text.slice(0, MOST - 1)}…` : text;
+}
+
+/** The header and the further lines of a box. */
+export function texts(graph, id) {
+  const cluster = graph.clusters.get(id);
+  if (cluster) {
+    const repeat = cluster.repeat > 1 ? ` ×${cluster.repeat}` : "";
+    const size = graph.sizes.get(id);
+    return [`+ ${cut(cluster.label)}${repeat}`, `${number(size)} node${size === 1 ? "" : "s"}`];
+  }
+  const node = graph.nodes.get(id);
+  const type = node.type && node.type !== node.label ? ` (${node.type})` : "";
+  const lines = [cut(`${node.label}${type}`)];
+  if (node.shape) lines.push(cut(`${node.dtype ?? ""} ${shape(node.shape)}`.trim()));
+  if (node.params) {
+    const trains = node.trainable === false ? "F, " : node.trainable ? "T, " : "";
+    lines.push(`${trains}${number(node.params)} parameters`);
+  }
+  return lines;
+}
+
+function measure(graph) {
+  return (id) => {
+    const lines = texts(graph, id);
+    return {
+      width: Math.max(60, ...lines.map((line) => width(line) + 22)),
+      height: HEADER + LINE * (lines.length - 1) + (lines.length > 1 ? 6 : 0),
+    };
+  };
+}
+
+/** A path through points whose corners are rounded. */
+function path(points) {
+  const parts = [`M${points[0].x},${points[0].y}`];
+  for (let k = 1; k + 1 < points.length; k += 1) {
+    const [a, b, c] = [points[k - 1], points[k], points[k + 1]];
+    const into = between(b, a);
+    const from = between(b, c);
+    parts.push(`L${into.x},${into.y}Q${b.x},${b.y} ${from.x},${from.y}`);
+  }
+  const end = points[points.length - 1];
+  return `${parts.join("")}L${end.x},${end.y}`;
+}
+
+/** The point on the way from a to b, at most 8 away from a. */
+function between(a, b) {
+  const length = Math.hypot(b.x - a.x, b.y - a.y) || 1;
+  const part = Math.min(8 / length, 0.5);
+  return { x: round(a.x + (b.x - a.x) * part), y: round(a.y + (b.y - a.y) * part) };
+}
+
+const round = (value) => Math.round(value * 10) / 10;
+
+function drawBox(graph, id, place) {
+  const lines = texts(graph, id);
+  const node = graph.nodes.get(id);
+  const kind = node ? `node role-${node.role ?? node.kind ?? "forward"}` : "closed cluster";
+  const x = round(place.x - place.width / 2);
+  const y = round(place.y - place.height / 2);
+  const box = svg("g", { class: kind, "data-id": id, transform: `translate(${x},${y})` });
+  box.append(
+    svg("title", {}, node ? (node.path ?? node.label) : graph.clusters.get(id).label),
+    svg("rect", { class: "body", width: place.width, height: place.height, rx: 4 }),
+    svg("rect", { class: "header", width: place.width, height: HEADER, rx: 4 }),
+    svg("text", { class: "name", x: place.width / 2, y: 15 }, lines[0]),
+  );
+  lines.slice(1).forEach((line, k) => {
+    const at = { class: "fact", x: place.width / 2, y: HEADER + 15 + LINE * k };
+    box.append(svg("text", at, line));
+  });
+  return box;
+}
+
+function drawFrame(graph, id, place) {
+  const cluster = graph.clusters.get(id);
+  const x = round(place.x - place.width / 2);
+  const y = round(place.y - place.height / 2);
+  const repeat = cluster.repeat > 1 ? ` ×${cluster.repeat}` : "";
+  return svg(
+    "g",
+    { class: "open cluster", "data-id": id, transform: `translate(${x},${y})` },
+    svg("title", {}, cluster.label),
+    svg("rect", { class: "frame", width: place.width, height: place.height, rx: 8 }),
+    svg("text", { class: "name", x: 10, y: 18 }, `− ${cut(cluster.label)}${repeat}`),
+  );
+}
+
+function drawLine(line) {
+  const { s, d, kind, edges } = line.bundle;
+  const group = svg("g", { class: `edge kind-${kind ?? "data"}`, "data-s": s, "data-d": d });
+  const names = edges.map((edge) => edge.t).filter(Boolean);
+  group.append(
+    svg("title", {}, names.slice(0, 8).join("\n") || `${edges.length} tensors`),
+    svg("path", { d: path(line.points), "marker-end": "url(#arrow)" }),
+  );
+  if (edges.length > 1) {
+    const middle = line.points[Math.floor(line.points.length / 2)];
+    group.append(svg("text", { x: round(middle.x + 4), y: round(middle.y) }, `×${edges.length}`));
+  }
+  return group;
+}
+
+/**
+ * Draws what is visible of a graph.
+ * @returns {{root: SVGGElement, width: number, height: number, boxes: Map}} boxes by their ids.
+ */
+export function draw(graph, rankdir) {
+  const plan = layout(graph, measure(graph), rankdir);
+  const frames = svg("g", { class: "frames" });
+  const lines = svg("g", { class: "edges" });
+  const boxes = svg("g", { class: "boxes" });
+  for (const [id, place] of plan.boxes) {
+    if (graph.open.has(id)) frames.append(drawFrame(graph, id, place));
+    else boxes.append(drawBox(graph, id, place));
+  }
+  for (const line of plan.lines) lines.append(drawLine(line));
+  return { ...plan, root: svg("g", { class: "graph" }, frames, lines, boxes) };
+}

@@ -1,0 +1,100 @@
+/** What each pass did: the graph before and after it, side by side, with what changed marked. */
+
+import { html, number } from "./dom.js";
+import { GraphTab } from "./graph_tab.js";
+
+export class PassesTab {
+  /**
+   * @param passes steps with pass, ms, before and after (numbers), rules, and the number of the
+   *   view before and after; ids in views are those of nodes, so that what stays has one id.
+   * @param views the views that the steps name.
+   * @param hooks as of a graph's tab.
+   */
+  constructor(passes, views, hooks) {
+    this.passes = passes;
+    this.views = views;
+    this.hooks = hooks;
+    this.at = 0;
+    this.list = html("ol", { class: "passes", "aria-label": "Passes" });
+    this.facts = html("div", { class: "pass-facts", "aria-live": "polite" });
+    this.panes = html("div", { class: "panes" });
+    this.element = html(
+      "div",
+      { class: "passes-tab" },
+      html("nav", { class: "side", "aria-label": "Passes" }, this.#stepper(), this.list, this.facts),
+      this.panes,
+    );
+    this.element.addEventListener("keydown", (event) => {
+      if (event.target.tagName === "INPUT") return;
+      if (event.key === "]") this.step(this.at + 1);
+      if (event.key === "[") this.step(this.at - 1);
+    });
+  }
+
+  #stepper() {
+    const button = (label, name, by) =>
+      html("button", { type: "button", "aria-label": name, onclick: () => this.step(this.at + by) },
+        label);
+    return html("div", { class: "stepper" },
+      button("[ previous", "previous pass", -1), button("next ]", "next pass", 1));
+  }
+
+  show() {
+    if (!this.list.children.length) this.step(this.at);
+  }
+
+  /** Shows a pass. */
+  step(index) {
+    this.at = Math.min(this.passes.length - 1, Math.max(0, index));
+    const now = this.passes[this.at];
+    this.list.replaceChildren(...this.passes.map((pass, k) => this.#item(pass, k)));
+    const [before, after] = [this.views[now.view_before], this.views[now.view_after]];
+    const ids = (view) => new Set(view.nodes.map((node) => node.id));
+    const [old, fresh] = [ids(before), ids(after)];
+    const removed = [...old].filter((id) => !fresh.has(id));
+    const added = [...fresh].filter((id) => !old.has(id));
+    const left = this.#pane("before", before, removed, "removed");
+    const right = this.#pane("after", after, added, "added");
+    this.panes.replaceChildren(left.element, right.element);
+    left.tab.show();
+    right.tab.show();
+    this.facts.replaceChildren(...this.#facts(now, removed.length, added.length));
+    this.hooks.changed();
+  }
+
+  #item(pass, k) {
+    const act = { type: "button", onclick: () => this.step(k) };
+    if (k === this.at) act["aria-current"] = "step";
+    const fired = pass.rules.reduce((sum, rule) => sum + rule.count, 0);
+    const change = `${pass.before.nodes} → ${pass.after.nodes} nodes`;
+    return html("li", {}, html("button", act, `${pass.pass}: ${change}${fired ? `, ${fired} fired` : ""}`));
+  }
+
+  #pane(name, view, ids, sign) {
+    const tab = new GraphTab(view, { say: this.hooks.say, changed: () => {} });
+    for (const id of ids) tab.graph.reveal(id);
+    tab.marked = new Map(ids.map((id) => [id, sign]));
+    const head = html("h3", {}, `${name}: ${view.nodes.length} nodes, ${ids.length} ${sign}`);
+    return { tab, element: html("section", { class: "pane", "aria-label": name }, head, tab.element) };
+  }
+
+  #facts(pass, removed, added) {
+    const line = (text) => html("p", {}, text);
+    const rules = pass.rules.map((rule) => html("li", {}, `${rule.name} ×${rule.count}`));
+    return [
+      html("h2", {}, pass.pass),
+      line(`${removed} nodes removed (−), ${added} added (+), ${number(pass.ms)} ms.`),
+      line(`operations ${number(pass.before.flops)} → ${number(pass.after.flops)}`),
+      line(`bytes moved ${number(pass.before.bytes)} → ${number(pass.after.bytes)}`),
+      rules.length ? html("ul", {}, ...rules) : line("No rule fired."),
+    ];
+  }
+
+  get state() {
+    return { pass: this.at };
+  }
+
+  set state({ pass }) {
+    if (pass !== undefined) this.step(Number(pass));
+  }
+}
