@@ -67,7 +67,7 @@ export function paint(graph, root, name) {
   if (!known.length) return "";
   const numeric = typeof known[0] === "number";
   const most = numeric ? Math.max(...known) : 0;
-  const kinds = numeric ? [] : [...new Set(known)].sort();
+  const kinds = numeric ? [] : [...new Set(known)].toSorted();
   for (const [box, value] of values) {
     if (value === null) continue;
     const color = numeric

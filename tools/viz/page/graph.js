@@ -46,7 +46,7 @@ export class ViewGraph {
 
   /** Closes inner clusters until at most so many boxes are seen, if that can be reached. */
   closeTo(most) {
-    const deep = [...this.open].sort((a, b) => this.path(b).length - this.path(a).length);
+    const deep = [...this.open].toSorted((a, b) => this.path(b).length - this.path(a).length);
     while (deep.length && this.countShown() > most) {
       const depth = this.path(deep[0]).length;
       while (deep.length && this.path(deep[0]).length === depth) this.open.delete(deep.shift());

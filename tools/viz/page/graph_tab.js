@@ -16,6 +16,10 @@ const FOUND = 200;
 const FIRST = 80;
 const READABLE = 0.55;
 
+function button(label, name, act) {
+  return html("button", { type: "button", "aria-label": name, title: name, onclick: act }, label);
+}
+
 export class GraphTab {
   /**
    * @param view a view of the page's data.
@@ -70,8 +74,6 @@ export class GraphTab {
   }
 
   #toolbar() {
-    const button = (label, name, act) =>
-      html("button", { type: "button", "aria-label": name, title: name, onclick: act }, label);
     const choices = available(this.graph).map((name) => html("option", { value: name }, name));
     const chooser = html(
       "select",

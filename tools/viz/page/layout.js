@@ -129,7 +129,7 @@ export function layout(graph, measure, rankdir = "TB") {
   const sizes = new Map();
   const placed = new Map();
   // The inner clusters come last in the map: they are placed first.
-  for (const [at, level] of [...levels].reverse()) {
+  for (const [at, level] of [...levels].toReversed()) {
     for (const id of level.ids) if (!levels.has(id)) sizes.set(id, measure(id));
     const g = place(level, sizes, rankdir);
     placed.set(at, g);

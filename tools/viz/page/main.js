@@ -14,10 +14,10 @@ let current = null;
 let restoring = false;
 
 /** A tab is made when it is opened: the data of a large graph take a second to read. */
-function make(id) {
-  const tab = read(`data-${id}`);
+function make(name) {
+  const tab = read(`data-${name}`);
   if (tab.kind === "memory") return new MemoryTab(tab.memory);
-  if (tab.kind === "profile") return new ProfileTab(tab.profile, (id) => goTo(tab.of, id));
+  if (tab.kind === "profile") return new ProfileTab(tab.profile, (node) => goTo(tab.of, node));
   if (tab.kind === "passes") return new PassesTab(tab.passes, tab.views, hooks);
   return new GraphTab(tab.view, hooks);
 }

@@ -42,7 +42,7 @@ export class MemoryTab {
       svg("text", { x: -8, y: HEIGHT, "text-anchor": "end" }, "0 B"),
       svg("text", { x: WIDTH / 2, y: HEIGHT + 28 }, `step of the schedule, 0 to ${steps - 1}`),
     );
-    const rows = [...memory.items].sort((a, b) => b.size - a.size).slice(0, 50);
+    const rows = memory.items.toSorted((a, b) => b.size - a.size).slice(0, 50);
     this.element = html(
       "div",
       { class: "memory-tab" },

@@ -3,6 +3,10 @@
 import { html, number } from "./dom.js";
 import { GraphTab } from "./graph_tab.js";
 
+function line(text) {
+  return html("p", {}, text);
+}
+
 export class PassesTab {
   /**
    * @param passes steps with pass, ms, before and after (numbers), rules, and the number of the
@@ -49,8 +53,7 @@ export class PassesTab {
     const now = this.passes[this.at];
     this.list.replaceChildren(...this.passes.map((pass, k) => this.#item(pass, k)));
     const [before, after] = [this.views[now.view_before], this.views[now.view_after]];
-    const ids = (view) => new Set(view.nodes.map((node) => node.id));
-    const [old, fresh] = [ids(before), ids(after)];
+    const [old, fresh] = [before, after].map(({ nodes }) => new Set(nodes.map((node) => node.id)));
     const removed = [...old].filter((id) => !fresh.has(id));
     const added = [...fresh].filter((id) => !old.has(id));
     const left = this.#pane("before", before, removed, "removed");
@@ -79,7 +82,6 @@ export class PassesTab {
   }
 
   #facts(pass, removed, added) {
-    const line = (text) => html("p", {}, text);
     const rules = pass.rules.map((rule) => html("li", {}, `${rule.name} ×${rule.count}`));
     return [
       html("h2", {}, pass.pass),

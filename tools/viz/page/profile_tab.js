@@ -21,22 +21,23 @@ export class ProfileTab {
     this.body = html("tbody");
     this.heads = COLUMNS.map((column, k) =>
       html("th", { scope: "col", "aria-sort": "none" },
-        html("button", { type: "button", onclick: () => this.sort(column) }, TITLES[k])));
+        html("button", { type: "button", onclick: () => this.order(column) }, TITLES[k])));
     this.element = html(
       "div",
       { class: "profile-tab" },
       html("p", {}, `${number(total)} ms a run, median of ${profile.runs} runs of each step.`),
       html("table", {}, html("thead", {}, html("tr", {}, ...this.heads)), this.body),
     );
-    this.sort("ms");
+    this.order("ms");
   }
 
-  sort(column) {
+  /** Sorts by a column; by the same one again the other way round. */
+  order(column) {
     const words = column === "name" || column === "op";
     this.down = this.column === column ? !this.down : !words;
     this.column = column;
-    const order = (a, b) => (words ? a[column].localeCompare(b[column]) : a[column] - b[column]);
-    this.rows.sort((a, b) => (this.down ? order(b, a) : order(a, b)));
+    const compare = (a, b) => (words ? a[column].localeCompare(b[column]) : a[column] - b[column]);
+    this.rows.sort((a, b) => (this.down ? compare(b, a) : compare(a, b)));
     this.heads.forEach((head, k) => {
       const way = this.down ? "descending" : "ascending";
       head.setAttribute("aria-sort", COLUMNS[k] === column ? way : "none");
