@@ -31,6 +31,7 @@ export class GraphTab {
     this.hooks = hooks;
     this.selected = null;
     this.marked = new Map();
+    this.signs = new Map();
     this.color = "role";
     this.found = [];
     this.drawn = false;
@@ -175,12 +176,6 @@ export class GraphTab {
     this.viewport.center(this.picture.boxes.get(id));
   }
 
-  /** Gives nodes a class and a sign, as passes do for what they made and removed. */
-  mark(marks) {
-    this.marked = marks;
-    this.#highlight();
-  }
-
   find(query) {
     let message = "";
     try {
@@ -204,12 +199,16 @@ export class GraphTab {
       const shown = this.graph.shown(id);
       found.set(shown, (found.get(shown) ?? 0) + 1);
     }
+    const signs = new Map([...this.signs].map(([id, sign]) => [this.graph.shown(id), sign]));
     for (const box of this.picture.root.querySelectorAll("[data-id]")) {
       const { id } = box.dataset;
       box.classList.toggle("selected", id === this.selected);
       box.classList.toggle("found", found.has(id));
-      for (const name of ["before", "after", "added", "removed"]) {
+      for (const name of ["before", "after"]) {
         box.classList.toggle(name, this.marked.get(id) === name);
+      }
+      for (const name of ["added", "removed"]) {
+        box.classList.toggle(name, signs.get(id) === name);
       }
     }
   }
@@ -256,7 +255,8 @@ export class GraphTab {
   #reach(direction) {
     if (this.selected === null) return;
     const nodes = this.graph.reach(this.selected, direction);
-    this.mark(new Map([...nodes].map((id) => [this.graph.shown(id), direction])));
+    this.marked = new Map([...nodes].map((id) => [this.graph.shown(id), direction]));
+    this.#highlight();
     this.hooks.say(`${nodes.size} nodes ${direction} ${this.graph.label(this.selected)}`);
   }
 

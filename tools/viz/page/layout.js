@@ -5,6 +5,8 @@
  * as one line.
  */
 
+import { router } from "./routes.js";
+
 const TITLE = 26;
 const PADDING = 14;
 const MANY = 150;
@@ -23,8 +25,8 @@ class Level {
   constructor(ids) {
     this.ids = ids;
     this.edges = new Map();
-    this.exits = new Set();
-    this.entries = new Set();
+    this.top = new Set();
+    this.bottom = new Set();
   }
 
   /** Arrows with the same ends are one, unless they have tags. */
@@ -34,34 +36,66 @@ class Level {
     return key;
   }
 
-  /** Longest distance of each child from the top; an edge that closes a circle is left out. */
-  ranks() {
-    const after = new Map(this.ids.map((id) => [id, []]));
-    const waiting = new Map(this.ids.map((id) => [id, 0]));
+  isPort(id) {
+    return this.top.has(id) || this.bottom.has(id);
+  }
+
+  /**
+   * Puts the children in an order in which edges go down, and those of a circle mostly do: of
+   * what waits for nobody, or else of all, the first in the graph comes next.
+   */
+  sort() {
+    const waits = new Map(this.ids.map((id) => [id, new Set()]));
+    const after = new Map(this.ids.map((id) => [id, new Set()]));
     for (const { from, to } of this.edges.values()) {
-      if (!after.has(from) || !after.has(to)) continue;
-      after.get(from).push(to);
-      waiting.set(to, waiting.get(to) + 1);
+      waits.get(to).add(from);
+      after.get(from).add(to);
     }
-    const rank = new Map(this.ids.map((id) => [id, 0]));
-    const ready = this.ids.filter((id) => waiting.get(id) === 0);
-    while (ready.length) {
-      const id = ready.pop();
-      for (const next of after.get(id)) {
-        rank.set(next, Math.max(rank.get(next), rank.get(id) + 1));
-        waiting.set(next, waiting.get(next) - 1);
-        if (waiting.get(next) === 0) ready.push(next);
+    const left = new Set(this.ids);
+    this.places = new Map();
+    while (left.size) {
+      let next = null;
+      for (const id of left) {
+        next ??= id;
+        if (waits.get(id).size === 0) {
+          next = id;
+          break;
+        }
       }
+      left.delete(next);
+      this.places.set(next, this.places.size);
+      for (const id of after.get(next)) waits.get(id).delete(next);
+    }
+  }
+
+  /** Whether an edge between children goes up, against their order. */
+  goesUp({ from, to }) {
+    return this.places.get(from) > this.places.get(to);
+  }
+
+  /** The upper and the lower end of an edge. */
+  ends(edge) {
+    const up = this.bottom.has(edge.from) || this.top.has(edge.to) || this.goesUp(edge);
+    return up ? [edge.to, edge.from] : [edge.from, edge.to];
+  }
+
+  /** Longest distance of each child from the top. */
+  ranks() {
+    const above = new Map(this.ids.map((id) => [id, []]));
+    for (const edge of this.edges.values()) {
+      const [upper, lower] = this.ends(edge);
+      if (above.has(upper) && above.has(lower)) above.get(lower).push(upper);
+    }
+    const rank = new Map();
+    for (const id of this.places.keys()) {
+      rank.set(id, above.get(id).reduce((most, upper) => Math.max(most, rank.get(upper) + 1), 0));
     }
     return rank;
   }
 }
 
-const exitPort = (id) => `exit ${id}`;
-const entryPort = (id) => `entry ${id}`;
-
-/** Cuts the bundles into what each open cluster sees of them. */
-function levelsOf(graph, bundles) {
+/** The inside of each open cluster; those inside others come after them. */
+function openLevels(graph) {
   const levels = new Map();
   const waiting = [null];
   while (waiting.length) {
@@ -69,25 +103,36 @@ function levelsOf(graph, bundles) {
     levels.set(at, new Level(graph.children.get(at)));
     waiting.push(...graph.children.get(at).filter((id) => graph.open.has(id)));
   }
+  return levels;
+}
+
+/** Cuts the bundles into legs, one for each open cluster that they go through. */
+function cutBundles(graph, levels, bundles) {
   const routes = bundles.map((bundle) => {
     const { at, left, right } = meet(graph, bundle.s, bundle.d);
+    const [edge] = bundle.edges;
+    const tag = bundle.edges.length === 1 ? `${edge.sp} ${edge.dp}` : "";
+    return { bundle, at, left, right, key: levels.get(at).connect(left[0], right[0], tag) };
+  });
+  for (const level of levels.values()) level.sort();
+  return routes.map(({ bundle, at, left, right, key }) => {
+    const up = levels.get(at).goesUp(levels.get(at).edges.get(key));
     const legs = [];
     for (let k = left.length - 2; k >= 0; k -= 1) {
       const level = levels.get(left[k]);
-      level.exits.add(exitPort(bundle.s));
-      legs.push([left[k], level.connect(left[k + 1], exitPort(bundle.s))]);
+      const port = `${up ? "leaves above" : "leaves"} ${bundle.s}`;
+      (up ? level.top : level.bottom).add(port);
+      legs.push([left[k], level.connect(left[k + 1], port)]);
     }
-    const [edge] = bundle.edges;
-    const tag = bundle.edges.length === 1 ? `${edge.sp} ${edge.dp}` : "";
-    legs.push([at, levels.get(at).connect(left[0], right[0], tag)]);
+    legs.push([at, key]);
     for (let k = 0; k + 1 < right.length; k += 1) {
       const level = levels.get(right[k]);
-      level.entries.add(entryPort(bundle.s));
-      legs.push([right[k], level.connect(entryPort(bundle.s), right[k + 1])]);
+      const port = `${up ? "enters below" : "enters"} ${bundle.s}`;
+      (up ? level.bottom : level.top).add(port);
+      legs.push([right[k], level.connect(port, right[k + 1])]);
     }
     return { bundle, legs };
   });
-  return { levels, routes };
 }
 
 /** Runs dagre on one level; the boxes of its children have sizes. */
@@ -102,14 +147,15 @@ function place(level, sizes, rankdir) {
     ranker: many ? "longest-path" : "network-simplex",
   });
   for (const id of level.ids) g.setNode(id, { ...sizes.get(id) });
-  for (const port of [...level.exits, ...level.entries]) g.setNode(port, { width: 8, height: 1 });
+  for (const port of [...level.top, ...level.bottom]) g.setNode(port, { width: 8, height: 1 });
   const ranks = level.ranks();
   const last = Math.max(0, ...ranks.values()) + 1;
-  for (const [key, { from, to }] of level.edges) {
-    const first = ranks.has(from) ? ranks.get(from) : -1;
-    const port = !ranks.has(from) || !ranks.has(to);
-    const minlen = port ? Math.max(1, (ranks.get(to) ?? last) - first) : 1;
-    g.setEdge(from, to, { minlen, weight: port ? 0.5 : 1 }, key);
+  for (const [key, edge] of level.edges) {
+    const [upper, lower] = level.ends(edge);
+    const port = level.isPort(upper) || level.isPort(lower);
+    // A port lies above or below all children, so that lines to it go between them.
+    const minlen = port ? (ranks.get(lower) ?? last) - (ranks.get(upper) ?? -1) : 1;
+    g.setEdge(upper, lower, { minlen, weight: port ? 0.5 : 1 }, key);
   }
   dagre.layout(g);
   return g;
@@ -125,7 +171,8 @@ function place(level, sizes, rankdir) {
  */
 export function layout(graph, measure, rankdir = "TB") {
   const bundles = graph.bundles();
-  const { levels, routes } = levelsOf(graph, bundles);
+  const levels = openLevels(graph);
+  const routes = cutBundles(graph, levels, bundles);
   const sizes = new Map();
   const placed = new Map();
   // The inner clusters come last in the map: they are placed first.
@@ -155,9 +202,10 @@ export function layout(graph, measure, rankdir = "TB") {
       corners.set(id, { x: left + x - width / 2, y: top + y - height / 2 });
     }
   }
+  const bends = new Map([...placed].map(([at, g]) => [at, router(g, rankdir)]));
   const lines = routes.map(({ bundle, legs }) => ({
     bundle,
-    points: join(legs, levels, placed, corners),
+    points: join(legs, levels, bends, corners),
   }));
   const { width, height } = sizes.get(null);
   return { width, height: height - TITLE, boxes, lines };
@@ -170,15 +218,14 @@ function extent(g) {
 }
 
 /** The points of all legs, one after the other; where two meet only the port counts. */
-function join(legs, levels, placed, corners) {
+function join(legs, levels, bends, corners) {
   const points = [];
   legs.forEach(([at, key], index) => {
     const { from, to } = levels.get(at).edges.get(key);
     const { left, top } = corners.get(at);
-    const own = placed.get(at).edge(from, to, key).points;
-    const moved = own.map(({ x, y }) => ({ x: left + x, y: top + y }));
+    const moved = bends.get(at)(from, to, key).map(({ x, y }) => ({ x: left + x, y: top + y }));
     if (index > 0) {
-      if (levels.get(at).entries.has(from)) points.pop();
+      if (levels.get(at).isPort(from)) points.pop();
       else moved.shift();
     }
     points.push(...moved);

@@ -59,8 +59,8 @@ export class PassesTab {
     const left = this.#pane("before", before, removed, "removed");
     const right = this.#pane("after", after, added, "added");
     this.panes.replaceChildren(left.element, right.element);
-    left.tab.show();
-    right.tab.show();
+    left.show();
+    right.show();
     this.facts.replaceChildren(...this.#facts(now, removed.length, added.length));
     this.hooks.changed();
   }
@@ -75,17 +75,30 @@ export class PassesTab {
 
   #pane(name, view, ids, sign) {
     const tab = new GraphTab(view, { say: this.hooks.say, changed: () => {} });
-    for (const id of ids) tab.graph.reveal(id);
-    tab.marked = new Map(ids.map((id) => [id, sign]));
-    const head = html("h3", {}, `${name}: ${view.nodes.length} nodes, ${ids.length} ${sign}`);
-    return { tab, element: html("section", { class: "pane", "aria-label": name }, head, tab.element) };
+    tab.signs = new Map(ids.map((id) => [id, sign]));
+    let at = -1;
+    const go = (by) => {
+      at = (at + by + ids.length) % ids.length;
+      tab.go(ids[at]);
+      this.hooks.say(`${sign} ${at + 1} of ${ids.length}: ${tab.graph.label(ids[at])}`);
+    };
+    const step = (text, by) => html("button", { type: "button", onclick: () => go(by),
+      "aria-label": `${by > 0 ? "next" : "previous"} ${sign} box` }, text);
+    const head = html("h3", {}, `${name}: ${view.nodes.length} boxes, ${ids.length} ${sign} `,
+      ...(ids.length ? [step("<", -1), step(">", 1)] : []));
+    const element = html("section", { class: "pane", "aria-label": name }, head, tab.element);
+    const show = () => {
+      tab.show();
+      if (ids.length) go(1);
+    };
+    return { element, show };
   }
 
   #facts(pass, removed, added) {
     const rules = pass.rules.map((rule) => html("li", {}, `${rule.name} ×${rule.count}`));
     return [
       html("h2", {}, pass.pass),
-      line(`${removed} nodes removed (−), ${added} added (+), ${number(pass.ms)} ms.`),
+      line(`${removed} boxes removed (−), ${added} added (+), ${number(pass.ms)} ms.`),
       line(`operations ${number(pass.before.flops)} → ${number(pass.after.flops)}`),
       line(`bytes moved ${number(pass.before.bytes)} → ${number(pass.after.bytes)}`),
       rules.length ? html("ul", {}, ...rules) : line("No rule fired."),
