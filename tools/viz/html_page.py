@@ -22,7 +22,13 @@ LICENCE = FOLDER / "vendor" / "dagre.LICENSE"
 _IMPORT = re.compile(r'^import (\{[^}]*\}) from "\./(\w+)\.js";$', re.M)
 _EXPORT = re.compile(r"^export (class|function|const) (\w+)", re.M)
 # What would end the script, or is a line break to JavaScript only; JSON may escape any character.
-_ESCAPES = {"<": "\\u003c", ">": "\\u003e", "&": "\\u0026", "\u2028": "\\u2028", "\u2029": "\\u2029"}
+_ESCAPES = {
+    "<": "\\u003c",
+    ">": "\\u003e",
+    "&": "\\u0026",
+    "\u2028": "\\u2028",
+    "\u2029": "\\u2029",
+}
 
 
 def make_page(title: str, tabs: Sequence[Mapping[str, Any]], text: str = "") -> str:

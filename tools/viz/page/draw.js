@@ -51,7 +51,9 @@ function measure(graph) {
 }
 
 /** A path through points whose corners are rounded. */
-function path(points) {
+function path(given) {
+  // Without repeated points, which have no direction for the arrow's head.
+  const points = given.filter((point, k) => k === 0 || apart(point, given[k - 1]) > 0.5);
   const parts = [`M${points[0].x},${points[0].y}`];
   for (let k = 1; k + 1 < points.length; k += 1) {
     const [a, b, c] = [points[k - 1], points[k], points[k + 1]];
@@ -63,9 +65,13 @@ function path(points) {
   return `${parts.join("")}L${end.x},${end.y}`;
 }
 
+function apart(a, b) {
+  return Math.hypot(b.x - a.x, b.y - a.y);
+}
+
 /** The point on the way from a to b, at most 8 away from a. */
 function between(a, b) {
-  const length = Math.hypot(b.x - a.x, b.y - a.y) || 1;
+  const length = apart(a, b);
   const part = Math.min(8 / length, 0.5);
   return { x: round(a.x + (b.x - a.x) * part), y: round(a.y + (b.y - a.y) * part) };
 }

@@ -9,7 +9,7 @@ import { router } from "./routes.js";
 
 const TITLE = 26;
 const PADDING = 14;
-const MANY = 150;
+const PORT = { width: 8, height: 1 };
 
 /** The cluster that two ids have in common, and the child of it that holds each. */
 function meet(graph, s, d) {
@@ -79,17 +79,32 @@ class Level {
     return up ? [edge.to, edge.from] : [edge.from, edge.to];
   }
 
-  /** Longest distance of each child from the top. */
+  /**
+   * The rank of each child and port. A child is as high as the edges allow, but one that is read
+   * by more than it reads, such as a weight, as low as they do; ports lie above or below them all,
+   * so that lines to them go between the boxes.
+   */
   ranks() {
     const above = new Map(this.ids.map((id) => [id, []]));
+    const below = new Map(this.ids.map((id) => [id, []]));
     for (const edge of this.edges.values()) {
       const [upper, lower] = this.ends(edge);
-      if (above.has(upper) && above.has(lower)) above.get(lower).push(upper);
+      if (!above.has(upper) || !above.has(lower)) continue;
+      above.get(lower).push(upper);
+      below.get(upper).push(lower);
     }
     const rank = new Map();
-    for (const id of this.places.keys()) {
-      rank.set(id, above.get(id).reduce((most, upper) => Math.max(most, rank.get(upper) + 1), 0));
+    const order = [...this.places.keys()];
+    for (const id of order) {
+      rank.set(id, above.get(id).reduce((most, upper) => Math.max(most, rank.get(upper) + 1), 1));
     }
+    for (const id of order.toReversed()) {
+      const readers = below.get(id).map((lower) => rank.get(lower));
+      if (readers.length > above.get(id).length) rank.set(id, Math.min(...readers) - 1);
+    }
+    const last = Math.max(...rank.values()) + 1;
+    for (const port of this.top) rank.set(port, 0);
+    for (const port of this.bottom) rank.set(port, last);
     return rank;
   }
 }
@@ -138,24 +153,13 @@ function cutBundles(graph, levels, bundles) {
 /** Runs dagre on one level; the boxes of its children have sizes. */
 function place(level, sizes, rankdir) {
   const g = new dagre.graphlib.Graph({ multigraph: true });
-  const many = level.ids.length > MANY;
-  g.setGraph({
-    rankdir,
-    nodesep: 26,
-    edgesep: 14,
-    ranksep: 34,
-    ranker: many ? "longest-path" : "network-simplex",
-  });
-  for (const id of level.ids) g.setNode(id, { ...sizes.get(id) });
-  for (const port of [...level.top, ...level.bottom]) g.setNode(port, { width: 8, height: 1 });
-  const ranks = level.ranks();
-  const last = Math.max(0, ...ranks.values()) + 1;
+  g.setGraph({ rankdir, nodesep: 26, edgesep: 14, ranksep: 34, ranker: "none" });
+  // dagre puts a rank for labels between any two.
+  for (const [id, rank] of level.ranks()) {
+    g.setNode(id, { ...(level.isPort(id) ? PORT : sizes.get(id)), rank: 2 * rank });
+  }
   for (const [key, edge] of level.edges) {
-    const [upper, lower] = level.ends(edge);
-    const port = level.isPort(upper) || level.isPort(lower);
-    // A port lies above or below all children, so that lines to it go between them.
-    const minlen = port ? (ranks.get(lower) ?? last) - (ranks.get(upper) ?? -1) : 1;
-    g.setEdge(upper, lower, { minlen, weight: port ? 0.5 : 1 }, key);
+    g.setEdge(...level.ends(edge), { weight: level.isPort(edge.from) ? 0.5 : 1 }, key);
   }
   dagre.layout(g);
   return g;

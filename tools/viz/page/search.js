@@ -51,5 +51,5 @@ export function search(graph, query) {
     const terms = text.split(/\s+/).map(term);
     matches = (node) => terms.every((fits) => fits(node));
   }
-  return graph.view.nodes.filter(matches).map((node) => node.id);
+  return [...graph.nodes.values()].filter(matches).map((node) => node.id);
 }

@@ -1,0 +1,80 @@
+"""The pages that the tests look at."""
+
+from __future__ import annotations
+
+from kgraph.layers import LSTM, Add, Concatenate, Dense, Embedding, Input
+from kgraph.models import Model, Sequential
+from kgraph.passes.lower import lower
+from kgraph.tools.models import graph_of
+from kgraph.tools.training_step import training_step
+from kgraph.tools.viz.html_page import make_page
+from kgraph.tools.viz.tabs import graph_tab, memory_tab, passes_tab, profile_tab, texts
+
+EVIL = "</script><img src=x onerror=window.__pwned=1>"
+
+
+def nested_model() -> Model:
+    """Models three deep, called twice, one name full of markup, an Add of one tensor to itself."""
+    inner = Sequential(
+        [Dense(4, activation="relu", input_dim=4, name=EVIL), Dense(4)], name="inner"
+    )
+    middle = Sequential([inner, Dense(4)], name="middle")
+    x = Input((4,), name="x")
+    twice = middle(middle(x))
+    return Model(x, Dense(2, name="top")(Add(name="self")([twice, twice])), name="outer")
+
+
+def two_headed_model() -> Model:
+    """An embedding and an LSTM beside plain numbers; two outputs."""
+    words, numbers = Input((6,), dtype="int32", name="words"), Input((3,), name="numbers")
+    read = LSTM(4, name="lstm")(Embedding(20, 8, name="embedding")(words))
+    both = Concatenate(name="both")([read, numbers])
+    main = Dense(1, activation="sigmoid", name="main")(Dense(5, activation="relu")(both))
+    return Model([words, numbers], [main, Dense(1, activation="sigmoid", name="aux")(read)])
+
+
+def page_of(model: Model, title: str) -> str:
+    """A page with all tabs."""
+    step, graph = training_step(model), graph_of(model)
+    assert step.report is not None
+    tabs = [
+        graph_tab("layers", graph, title),
+        graph_tab("ops", lower(graph), title),
+        graph_tab("step", step.report.source, title),
+        graph_tab("fused", step.graph, title),
+        memory_tab(step.graph),
+        passes_tab(step.report, title),
+        profile_tab(step.profile({"batch": 2}, 2), 2),
+    ]
+    return make_page(title, tabs, "\n".join(texts(tabs)))
+
+
+def large_page(clusters: int = 100, size: int = 100) -> str:
+    """10,000 nodes in a chain, in clusters by layer path; each also reads the cluster before."""
+    view = {
+        "title": "large",
+        "rankdir": "TB",
+        "clusters": [
+            {"id": f"c{k}", "label": f"block_{k}", "path": f"block_{k}", "open": False}
+            for k in range(clusters)
+        ],
+        "nodes": [
+            {"id": f"n{k}", "label": f"dense_{k}", "type": "Dense", "cluster": f"c{k // size}",
+             "shape": ["batch", 8], "dtype": "f32", "params": 72, "trainable": True}
+            for k in range(clusters * size)
+        ],
+        "edges": [
+            {"s": f"n{k - back}", "sp": 0, "d": f"n{k}", "dp": place, "kind": "data", "t": f"v{k}"}
+            for k in range(1, clusters * size)
+            for place, back in enumerate((1, size))
+            if k >= back
+        ],
+    }  # fmt: skip
+    return make_page("large", [{"id": "layers", "label": "Layers", "kind": "graph", "view": view}])
+
+
+PAGES = {
+    "nested": lambda: page_of(nested_model(), f"nested {EVIL}"),
+    "two_headed": lambda: page_of(two_headed_model(), "two heads"),
+    "large": large_page,
+}
