@@ -39,6 +39,10 @@ from kgraph.backend.creation import (
     zeros,
     zeros_like,
 )
+from kgraph.backend.ctc import (
+    ctc_batch_cost,
+    ctc_decode,
+)
 from kgraph.backend.drawing import (
     random_binomial,
     random_normal,
@@ -223,6 +227,8 @@ __all__ = [
     "conv3d_transpose",
     "cos",
     "count_params",
+    "ctc_batch_cost",
+    "ctc_decode",
     "cumprod",
     "cumsum",
     "depthwise_conv2d",
@@ -355,6 +361,7 @@ __all__ = [
 _ELSEWHERE = {
     "tensorflow_backend": "there is no TensorFlow below; all functions are here, in kgraph.backend",
     "theano_backend": "there is no Theano below; all functions are here, in kgraph.backend",
+    "ctc_label_dense_to_sparse": "there are no sparse tensors; K.ctc_batch_cost takes dense labels",
     "tf": "there is no TensorFlow below; use K's functions, kgraph.ops or NumPy's on tensors",
 }
 

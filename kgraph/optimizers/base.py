@@ -20,6 +20,7 @@ from kgraph.ir import Node, Variable, cast_to
 from kgraph.optimizers import schedules
 from kgraph.optimizers.accumulation import Accumulation
 from kgraph.optimizers.averages import Averages
+from kgraph.optimizers.losses import gradients_and_weights
 from kgraph.optimizers.schedules import LearningRateSchedule
 from kgraph.optimizers.slots import Group, Slots, make_groups
 
@@ -209,12 +210,22 @@ class Optimizer:
         self._slots.update({weight: windows[weight] for weight in key})
         return self._groups[key]
 
-    def get_updates(self, gradients: Sequence[Node], variables: Sequence[Variable]) -> Updates:
+    def get_updates(
+        self,
+        gradients: Any = None,
+        variables: Sequence[Variable] | None = None,
+        loss: Any = None,
+        *,
+        params: Sequence[Variable] | None = None,
+    ) -> Updates:
         """Builds one step.
 
         Args:
-            gradients: one a variable, of its type.
+            gradients: one a variable, of its type; or the loss, as in Keras 2.3.
             variables: the weights to change.
+            loss: what to differentiate, instead of gradients; after variables and constraints, as
+                in Keras 2.0, or by name.
+            params: Keras 2's name of `variables`.
 
         Returns:
             (variable, new value) of the counter, the slots and the weights. A weight's constraint
@@ -226,6 +237,7 @@ class Optimizer:
             >>> [v.name for v, _ in SGD(0.1, momentum=0.9).get_updates([w * 2], [w])]
             ['sgd/iterations', 'sgd/w/momentum', 'w']
         """
+        gradients, variables = gradients_and_weights(gradients, variables, loss, params)
         groups = self.build(variables)
         if self.loss_scale_factor is not None:
             gradients = [g / float(self.loss_scale_factor) for g in gradients]

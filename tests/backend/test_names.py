@@ -9,7 +9,7 @@ NAMES = [
     "abs", "all", "any", "arange", "argmax", "argmin", "backend", "batch_dot", "batch_flatten",
     "batch_get_value", "batch_normalization", "batch_set_value", "bias_add",
     "binary_crossentropy", "cast", "cast_to_floatx", "categorical_crossentropy", "clear_session",
-    "clip", "concatenate", "constant", "control_dependencies", "conv1d", "conv2d",
+    "clip", "concatenate", "constant", "control_dependencies", "ctc_batch_cost", "ctc_decode", "conv1d", "conv2d",
     "conv2d_transpose", "conv3d", "conv3d_transpose", "cos", "count_params", "cumprod", "cumsum",
     "depthwise_conv2d", "dot", "dropout", "dtype", "elu", "epsilon", "equal", "eval", "exp",
     "expand_dims", "eye", "flatten", "floatx", "foldl", "foldr", "function", "gather",

@@ -9,7 +9,7 @@ from kgraph import backend as K
 from kgraph.layers import Conv2D, Dense, Dropout, Flatten, Input, Lambda, Layer
 from kgraph.losses import binary_crossentropy
 from kgraph.models import Model, Sequential
-from kgraph.optimizers import SGD
+from kgraph.optimizers import SGD, Adam
 from tests.backend.running import normal
 
 
@@ -257,3 +257,41 @@ def test_training_by_a_function():
         (value,) = train([inputs, inputs @ truth])
     assert value < 1e-4
     np.testing.assert_allclose(K.get_value(w), truth, atol=0.02)
+
+
+def test_policy_gradients():
+    """The actor of reinforcement learning in Keras 2, with all orders of `get_updates`."""
+    rng, states = np.random.default_rng(0), normal(64, 3)
+    wanted = (states[:, 0] > 0).astype(int)
+    for order in range(4):
+        actor = Sequential([Dense(8, activation="relu", input_shape=(3,)), Dropout(0.1)])
+        actor.add(Dense(2, activation="softmax"))
+        action, advantage = K.placeholder((None, 2)), K.placeholder((None,))
+        chosen = K.sum(action * actor.output, axis=1)
+        loss = -K.mean(K.log(chosen + 1e-10) * advantage)
+        weights, optimizer = actor.trainable_weights, Adam(lr=0.02)
+        updates = [
+            lambda: optimizer.get_updates(params=weights, loss=loss),  # noqa: B023
+            lambda: optimizer.get_updates(loss, weights),  # noqa: B023
+            lambda: optimizer.get_updates(weights, [], loss),  # noqa: B023
+            lambda: optimizer.get_updates(K.gradients(loss, weights), weights),  # noqa: B023
+        ][order]()
+        inputs = [actor.input, action, advantage, K.learning_phase()]
+        train = K.function(inputs, [loss], updates=updates)
+        for _ in range(60):
+            p = actor.predict(states)[:, 1]
+            acts = (rng.random(64) < p).astype(int)
+            reward = np.where(acts == wanted, 1, -1)
+            train([states, np.eye(2)[acts], reward, 1])
+        assert (actor.predict(states).argmax(1) == wanted).mean() > 0.9
+        assert K.get_value(optimizer.iterations) == 60
+
+
+def test_updates_need_weights_and_a_loss():
+    v, w = K.variable([1.0]), K.variable([1.0], name="w")
+    with pytest.raises(TypeError, match="loss and params"):
+        SGD().get_updates()
+    with pytest.raises(TypeError, match="needs weights"):
+        SGD().get_updates(loss=v * v)
+    with pytest.raises(ValueError, match=r"(?s)`None` for gradient.*got: w"):
+        SGD().get_updates(v * v, [v, w])

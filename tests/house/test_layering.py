@@ -46,8 +46,9 @@ LAYERS = {
 }
 # Layer 4 builds symbols only, so the passes and the runtime are closed to it.
 BUILDERS_MAY = (0, 0.5, 1, 4)
-# A layer called on arrays runs at once, which needs the pass that inlines it and the runtime.
-MEETS_THE_RUNTIME = ("kgraph.layers.eager",)
+# A layer called on arrays runs at once, which needs the pass that inlines it and the runtime; a
+# gradient is a call that differentiates when it is lowered.
+MEETS_THE_RUNTIME = ("kgraph.layers.eager", "kgraph.layers.gradient_call")
 LAZY_FACES = ("kgraph", "kgraph.utils")
 
 
