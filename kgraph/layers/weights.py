@@ -173,13 +173,46 @@ class WeightOwner:
 
     @property
     def trainable_weights(self) -> list[Variable]:
-        """The weights that an optimizer may change."""
+        """The weights that an optimizer may change.
+
+        Keras 2's custom layers assign a list of variables here: these are trained, and no others
+        that the layer itself made or holds as attributes.
+        """
         return list(dict.fromkeys(self._split_weights(set())[0]))
+
+    @trainable_weights.setter
+    def trainable_weights(self, weights: Sequence[Variable]) -> None:
+        own = self._adopt("trainable_weights", weights)
+        chosen = set(weights)
+        for variable in own:
+            variable.trainable = variable in chosen
 
     @property
     def non_trainable_weights(self) -> list[Variable]:
-        """State, and the weights of frozen layers."""
+        """State, and the weights of frozen layers; variables assigned here are not trained."""
         return list(dict.fromkeys(self._split_weights(set())[1]))
+
+    @non_trainable_weights.setter
+    def non_trainable_weights(self, weights: Sequence[Variable]) -> None:
+        chosen = set(weights)
+        for variable in self._adopt("non_trainable_weights", weights):
+            variable.trainable = variable.trainable and variable not in chosen
+
+    def _adopt(self, what: str, weights: Sequence[Variable]) -> list[Variable]:
+        """Takes variables that no layer inside has for the layer's own; returns all own ones."""
+        for variable in weights:
+            if not isinstance(variable, Variable):
+                raise TypeError(
+                    explain(
+                        f"{what} of layer {self.name} must be variables",
+                        expected="what add_weight or K.variable returns",
+                        got=variable,
+                    )
+                )
+        inner = {v for child in self._children() for v in child.weights}
+        known = dict.fromkeys([*self._own_weights, *self._held_variables()])
+        self._own_weights += [v for v in weights if v not in known and v not in inner]
+        return [*dict.fromkeys([*known, *self._own_weights])]
 
     @property
     def weights(self) -> list[Variable]:

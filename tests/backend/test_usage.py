@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from kgraph import backend as K
-from kgraph.layers import Conv2D, Dense, Dropout, Flatten, Input, Lambda, Layer
+from kgraph.layers import Conv2D, Dense, Dropout, Embedding, Flatten, Input, Lambda, Layer
 from kgraph.losses import binary_crossentropy
 from kgraph.models import Model, Sequential
 from kgraph.optimizers import SGD, Adam
@@ -295,3 +295,58 @@ def test_updates_need_weights_and_a_loss():
         SGD().get_updates(loss=v * v)
     with pytest.raises(ValueError, match=r"(?s)`None` for gradient.*got: w"):
         SGD().get_updates(v * v, [v, w])
+
+
+class Attention(Layer):
+    """Community layers of Keras 2 make variables by K and list them by hand."""
+
+    def build(self, input_shape):
+        self.projection = K.variable(normal(input_shape[-1], 3), name="projection")
+        self.context = K.variable(normal(3, 1), name="context")
+        self.temperature = K.variable(1.0, name="temperature")
+        self.trainable_weights = [self.projection, self.context]
+        super().build(input_shape)
+
+    def compute_mask(self, inputs, mask=None):
+        return None
+
+    def call(self, x, mask=None):
+        scores = K.squeeze(K.dot(K.tanh(K.dot(x, self.projection)), self.context), -1)
+        scores = K.exp(scores * self.temperature)
+        if mask is not None:
+            scores *= K.cast(mask, K.floatx())
+        scores /= K.sum(scores, axis=1, keepdims=True) + K.epsilon()
+        return K.sum(x * K.expand_dims(scores), axis=1)
+
+
+def test_attention_over_masked_sequences():
+    ids = np.random.default_rng(0).integers(1, 10, (32, 6))
+    ids[:, 4:] = 0
+    model = Sequential([Embedding(10, 4, mask_zero=True), Attention(name="attend")])
+    model.add(Dense(1, activation="sigmoid"))
+    model.compile("adam", "binary_crossentropy")
+    layer = model.layers[1]
+    before = None
+    for _ in range(3):
+        model.train_on_batch(ids, ids[:, :1] > 5)
+        before = before or layer.get_weights()
+    assert [v.name for v in layer.trainable_weights] == ["projection", "context"]
+    assert [v.name for v in layer.non_trainable_weights] == ["temperature"]
+    changed = [(a != b).any() for a, b in zip(before, layer.get_weights())]
+    assert changed == [True, True, False]
+    np.testing.assert_allclose(model.predict(ids), model.predict(ids[:, :4]), rtol=1e-5)
+
+
+def test_lists_of_weights():
+    layer = Attention()
+    layer.build((None, 6, 4))
+    extra = K.variable(2.0, name="extra")
+    layer.trainable_weights += [extra]
+    layer.non_trainable_weights = [layer.context]
+    assert set(layer.trainable_weights) == {extra, layer.projection}
+    assert len(layer.weights) == 4
+    with pytest.raises(TypeError, match="must be variables"):
+        layer.trainable_weights = [np.ones(2)]
+    outer = Sequential([Dense(2, input_shape=(3,))])
+    outer.layers[0].trainable_weights = outer.layers[0].weights[:1]
+    assert [v.name for v in outer.non_trainable_weights] == [outer.layers[0].bias.name]
