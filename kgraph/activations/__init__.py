@@ -8,15 +8,14 @@ from __future__ import annotations
 from typing import Any
 
 from kgraph import ops
-from kgraph.activations.keras3 import (
+from kgraph.ir.op import Op
+from kgraph.ops import (
     celu,
     glu,
     hard_shrink,
-    hard_sigmoid_3,
     hard_silu,
     hard_tanh,
     log_sigmoid,
-    mish,
     soft_shrink,
     sparse_plus,
     sparse_sigmoid,
@@ -25,7 +24,6 @@ from kgraph.activations.keras3 import (
     tanh_shrink,
     threshold,
 )
-from kgraph.ir.op import Op
 from kgraph.ops.relu import hard_sigmoid as slope_fifth
 from kgraph.utils.registry import Registry
 
@@ -370,6 +368,38 @@ def linear(x: Any) -> Any:
         [-2.0, 2.0]
     """
     return x
+
+
+def mish(x: Any) -> Any:
+    """x * tanh(softplus(x)).
+
+    Args:
+        x: tensor of any shape.
+
+    Returns:
+        A tensor like x.
+
+    Example:
+        >>> mish(np.array([-2.0, 0.0, 2.0])).round(4).tolist()
+        [-0.2525, 0.0, 1.944]
+    """
+    return ops.mish(x)
+
+
+def hard_sigmoid_3(x: Any) -> Any:
+    """clip(x / 6 + 0.5, 0, 1), which Keras 3 calls `hard_sigmoid`; Keras 2's slope is 0.2.
+
+    Args:
+        x: tensor of any shape.
+
+    Returns:
+        A tensor like x.
+
+    Example:
+        >>> hard_sigmoid_3(np.array([-3.0, 0.0, 1.5])).tolist()
+        [0.0, 0.5, 0.75]
+    """
+    return ops.hard_sigmoid(x)
 
 
 swish, hard_swish = silu, hard_silu

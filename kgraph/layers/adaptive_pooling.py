@@ -5,12 +5,9 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-
 from kgraph import ops
 from kgraph.errors import explain
 from kgraph.layers.spatial import SpatialLayer
-from kgraph.ops.resizing import mix
 from kgraph.ops.windows import normalize_tuple
 
 
@@ -25,8 +22,7 @@ class AdaptivePooling(SpatialLayer):
         return self.with_channels_last(self._pooled, inputs)
 
     def _pooled(self, x: Any) -> Any:
-        sizes = x.shape[1:-1]
-        if not all(isinstance(n, int) for n in sizes):
+        if not all(isinstance(n, int) for n in x.shape[1:-1]):
             raise ValueError(
                 explain(
                     f"{type(self).__name__} layer {self.name} needs known spatial sizes",
@@ -34,19 +30,10 @@ class AdaptivePooling(SpatialLayer):
                     hint="give the input a full shape, or use global pooling",
                 )
             )
-        if all(n and n % new == 0 for n, new in zip(sizes, self.output_size)):
-            return self.pool(x, tuple(n // new for n, new in zip(sizes, self.output_size)))
-        for axis, (n, new) in enumerate(zip(sizes, self.output_size), 1):
-            edges = np.arange(new + 1) * n
-            x = self.pool_axis(x, edges[:-1] // new, -(-edges[1:] // new), axis)
-        return x
+        return self.pool(x, self.output_size)
 
-    def pool(self, x: Any, size: tuple[int, ...]) -> Any:
-        """Pools over windows of one size that lie side by side."""
-        raise NotImplementedError(type(self).__name__)
-
-    def pool_axis(self, x: Any, starts: np.ndarray, stops: np.ndarray, axis: int) -> Any:
-        """Pools over the parts from `starts` to `stops` of one axis."""
+    def pool(self, x: Any, output_size: tuple[int, ...]) -> Any:
+        """Pools images whose channels stand last."""
         raise NotImplementedError(type(self).__name__)
 
     def get_config(self) -> dict[str, Any]:
@@ -56,26 +43,15 @@ class AdaptivePooling(SpatialLayer):
 class AdaptiveAverage(AdaptivePooling):
     """Means."""
 
-    def pool(self, x: Any, size: tuple[int, ...]) -> Any:
-        return ops.average_pool(x, size)
-
-    def pool_axis(self, x: Any, starts: np.ndarray, stops: np.ndarray, axis: int) -> Any:
-        places = np.arange(x.shape[axis])
-        inside = (places >= starts[:, None]) & (places < stops[:, None])
-        return mix(x, (inside / inside.sum(1, keepdims=True)).astype(x.dtype), axis)
+    def pool(self, x: Any, output_size: tuple[int, ...]) -> Any:
+        return ops.adaptive_average_pool(x, output_size)
 
 
 class AdaptiveMax(AdaptivePooling):
     """Largest elements."""
 
-    def pool(self, x: Any, size: tuple[int, ...]) -> Any:
-        return ops.max_pool(x, size)
-
-    def pool_axis(self, x: Any, starts: np.ndarray, stops: np.ndarray, axis: int) -> Any:
-        # Shorter parts name their last place again, which changes no maximum.
-        width = (stops - starts).max()
-        places = np.minimum(starts[:, None] + np.arange(width), stops[:, None] - 1)
-        return ops.max(ops.take(x, places, axis), axis=axis + 1)
+    def pool(self, x: Any, output_size: tuple[int, ...]) -> Any:
+        return ops.adaptive_max_pool(x, output_size)
 
 
 class AdaptiveAveragePooling1D(AdaptiveAverage):

@@ -6,42 +6,9 @@ from collections.abc import Sequence
 from typing import Any, ClassVar
 
 from kgraph import ops
-from kgraph.ir.dim import Dim
 from kgraph.layers.conv_base import Shape, WindowLayer
+from kgraph.ops.composite.convolving import Size, transposed_size
 from kgraph.ops.windows import normalize_tuple
-
-Size = int | Dim
-
-
-def transposed_size(
-    size: Size, extent: int, stride: int, padding: str, output_padding: int | None
-) -> tuple[Size, tuple[int, int]]:
-    """The size of the output, and the padding of the convolution that leads back from it.
-
-    Args:
-        size: of the input's axis.
-        extent: of the window with its dilation.
-        stride: of the window.
-        padding: "valid" or "same".
-        output_padding: cells more at the end; None for as many as give size * stride ("same"), or
-            fill the last stride ("valid").
-
-    Returns:
-        The size, and (before, after): as much as TensorFlow's SAME padding of the output.
-
-    Example:
-        >>> transposed_size(3, 5, 2, "same", None), transposed_size(3, 2, 3, "valid", None)
-        ((6, (1, 2)), (9, (0, 0)))
-    """
-    if padding == "valid":
-        more = max(stride - extent, 0) if output_padding is None else output_padding
-        return (size - 1) * stride + extent + more, (0, 0)
-    if output_padding is None:
-        total, found = max(extent - stride, 0), size * stride
-    else:
-        total = max(2 * (extent // 2) - output_padding, 0)
-        found = (size - 1) * stride + extent - 2 * (extent // 2) + output_padding
-    return found, (total // 2, total - total // 2)
 
 
 class ConvTranspose(WindowLayer):

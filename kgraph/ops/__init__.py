@@ -1,5 +1,7 @@
 """Every op: on arrays it runs at once, on nodes it builds; names and arguments are NumPy's."""
 
+from typing import Any
+
 from kgraph.ops import composite, random
 from kgraph.ops.along_axis import (
     add_along_axis,
@@ -145,6 +147,7 @@ from kgraph.ops.joining import (
     tile,
     unstack,
 )
+from kgraph.ops.lacking import refusal
 from kgraph.ops.likelihood import (
     binary_crossentropy,
     categorical_crossentropy,
@@ -192,7 +195,6 @@ from kgraph.ops.reductions import (
     var,
 )
 from kgraph.ops.relu import (
-    hard_sigmoid,
     leaky_relu,
     relu,
     relu6,
@@ -316,7 +318,6 @@ __all__ = [
     "getitem",
     "greater",
     "greater_equal",
-    "hard_sigmoid",
     "hypot",
     "isfinite",
     "isinf",
@@ -430,3 +431,7 @@ __all__ = [
 ]
 
 __all__ += composite.__all__
+
+
+def __getattr__(name: str) -> Any:
+    raise refusal(name)

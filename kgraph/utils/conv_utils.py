@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from kgraph.layers.arguments import normalize_data_format
-from kgraph.layers.transposed import transposed_size
+from kgraph.ops.composite.convolving import transposed_size
 from kgraph.ops.windows import normalize_tuple, windows
 
 __all__ = [

@@ -5,7 +5,8 @@ import inspect
 import keras
 import numpy as np
 import pytest
-from keras_rows import ROWS
+from keras_nn_rows import ROWS as NN_ROWS
+from keras_rows import ROWS as NUMPY_ROWS
 
 from kgraph import ops
 from kgraph.ir import Dim, Graph, Node, input_node
@@ -14,11 +15,13 @@ from kgraph.ir.structure import flatten
 from kgraph.runtime.interp import interpret
 from kgraph.testing import check_gradients
 
+ROWS = {**NUMPY_ROWS, **NN_ROWS}
 CALLS = [(name, i) for name, calls in sorted(ROWS.items()) for i in range(len(calls))]
 # Results that need a size to be known.
 NEEDS_SIZES = {
     "array_split", "diag", "diagflat", "diagonal", "median", "nanmedian", "percentile", "quantile",
-    "reshape", "trace", "unstack", "vsplit", "nanquantile", "nanpercentile",
+    "reshape", "scatter", "space_to_depth", "trace", "unstack", "vsplit", "nanquantile",
+    "nanpercentile",
 }  # fmt: skip
 # No gradient, none along differences, or one with steps of float32 inside.
 NO_GRADIENT = {

@@ -8,7 +8,7 @@ import numpy as np
 
 from kgraph import config
 from kgraph.errors import InferenceError, explain
-from kgraph.ir.dim import Dim
+from kgraph.ir.dim import Dim, product
 from kgraph.ir.node import API, Node
 from kgraph.ir.types import canonical_dtype
 from kgraph.ops.comparison import equal, greater_equal
@@ -61,6 +61,46 @@ def convert_to_numpy(x: Any) -> np.ndarray:
         [1.0]
     """
     return np.asarray(tensor(x))  # a symbolic tensor refuses, and says why
+
+
+def is_tensor(x: Any) -> bool:
+    """Whether something is a symbolic tensor or an array.
+
+    Example:
+        >>> is_tensor(np.ones(2)), is_tensor([1, 1])
+        (True, False)
+    """
+    return isinstance(x, (Node, np.ndarray, np.generic))
+
+
+def dtype(x: Any) -> str:
+    """The name of a tensor's dtype.
+
+    Example:
+        >>> dtype([1.0])
+        'float32'
+    """
+    return str(tensor(x).dtype)
+
+
+def ndim(x: Any) -> int:
+    """The number of axes.
+
+    Example:
+        >>> ndim([[1.0]])
+        2
+    """
+    return len(shape_of(x))
+
+
+def size(x: Any) -> int | Dim:
+    """The number of elements, which may be symbolic.
+
+    Example:
+        >>> size([[1.0, 2.0]])
+        2
+    """
+    return product(shape_of(x))
 
 
 def copy(x: Any) -> Any:

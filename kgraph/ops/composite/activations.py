@@ -1,4 +1,4 @@
-"""Activation functions that came with Keras 3; users find them in `kgraph.activations`."""
+"""Activation functions that came with Keras 3; `kgraph.activations` has them too."""
 
 from __future__ import annotations
 
@@ -6,7 +6,20 @@ from typing import Any
 
 import numpy as np
 
-from kgraph import ops
+from kgraph.errors import InferenceError
+from kgraph.ops.comparison import greater, greater_equal, less
+from kgraph.ops.composite.operands import floats, known
+from kgraph.ops.cumulative import cumsum
+from kgraph.ops.elementwise import abs, expm1, sigmoid, sqrt, square, tanh
+from kgraph.ops.extremes import clip, maximum, minimum
+from kgraph.ops.joining import split
+from kgraph.ops.nn import silu, softplus
+from kgraph.ops.reductions import min as reduce_min
+from kgraph.ops.reductions import sum as reduce_sum
+from kgraph.ops.relu import relu, relu6
+from kgraph.ops.select import cast, where
+from kgraph.ops.shapes import flip, ones_like, shape_of
+from kgraph.ops.sorting import sort
 
 
 def celu(x: Any, alpha: float = 1.0) -> Any:
@@ -23,23 +36,8 @@ def celu(x: Any, alpha: float = 1.0) -> Any:
         >>> celu(np.array([-2.0, 0.0, 2.0])).round(4).tolist()
         [-0.8647, 0.0, 2.0]
     """
-    return ops.maximum(x, 0) + alpha * ops.expm1(ops.minimum(x, 0) / alpha)
-
-
-def mish(x: Any) -> Any:
-    """x * tanh(softplus(x)).
-
-    Args:
-        x: tensor of any shape.
-
-    Returns:
-        A tensor like x.
-
-    Example:
-        >>> mish(np.array([-2.0, 0.0, 2.0])).round(4).tolist()
-        [-0.2525, 0.0, 1.944]
-    """
-    return ops.mish(x)
+    x = floats(x)
+    return maximum(x, 0) + alpha * expm1(minimum(x, 0) / alpha)
 
 
 def log_sigmoid(x: Any) -> Any:
@@ -55,11 +53,12 @@ def log_sigmoid(x: Any) -> Any:
         >>> log_sigmoid(np.array([-1000.0, 0.0])).round(4).tolist()
         [-1000.0, -0.6931]
     """
-    return -ops.softplus(-x)
+    x = floats(x)
+    return -softplus(-x)
 
 
-def hard_sigmoid_3(x: Any) -> Any:
-    """clip(x / 6 + 0.5, 0, 1), which Keras 3 calls `hard_sigmoid`; Keras 2's slope is 0.2.
+def hard_sigmoid(x: Any) -> Any:
+    """clip(x / 6 + 0.5, 0, 1); the op and the activation of this name, Keras 2's, have slope 0.2.
 
     Args:
         x: tensor of any shape.
@@ -68,10 +67,10 @@ def hard_sigmoid_3(x: Any) -> Any:
         A tensor like x.
 
     Example:
-        >>> hard_sigmoid_3(np.array([-3.0, 0.0, 1.5])).tolist()
+        >>> hard_sigmoid(np.array([-3.0, 0.0, 1.5])).tolist()
         [0.0, 0.5, 0.75]
     """
-    return ops.relu6(x + 3) / 6
+    return relu6(floats(x) + 3) / 6
 
 
 def hard_silu(x: Any) -> Any:
@@ -87,7 +86,8 @@ def hard_silu(x: Any) -> Any:
         >>> hard_silu(np.array([-4.0, 1.5, 4.0])).tolist()
         [-0.0, 1.125, 4.0]
     """
-    return x * (ops.relu6(x + 3) * (1 / 6))
+    x = floats(x)
+    return x * (relu6(x + 3) * (1 / 6))
 
 
 def hard_tanh(x: Any) -> Any:
@@ -103,7 +103,8 @@ def hard_tanh(x: Any) -> Any:
         >>> hard_tanh(np.array([-4.0, 0.5, 4.0])).tolist()
         [-1.0, 0.5, 1.0]
     """
-    return ops.clip(x, -1, 1)
+    x = floats(x)
+    return clip(x, -1, 1)
 
 
 def glu(x: Any, axis: int = -1) -> Any:
@@ -123,12 +124,13 @@ def glu(x: Any, axis: int = -1) -> Any:
         >>> glu(np.array([[4.0, 0.0]], "float32")).tolist()
         [[2.0]]
     """
-    if x.shape[axis] % 2:
-        raise ValueError(
+    x = floats(x)
+    if known("glu", shape_of(x)[axis]) % 2:
+        raise InferenceError(
             f"axis size must be divisible by 2. Received: x.shape={x.shape} with axis={axis}"
         )
-    value, gate = ops.split(x, 2, axis)
-    return value * ops.sigmoid(gate)
+    value, gate = split(x, 2, axis)
+    return value * sigmoid(gate)
 
 
 def squareplus(x: Any, b: float = 4) -> Any:
@@ -145,7 +147,8 @@ def squareplus(x: Any, b: float = 4) -> Any:
         >>> squareplus(np.array([-1.5, 0.0, 1.5])).tolist()
         [0.5, 1.0, 2.0]
     """
-    return (x + ops.sqrt(ops.square(x) + b)) * 0.5
+    x = floats(x)
+    return (x + sqrt(square(x) + b)) * 0.5
 
 
 def tanh_shrink(x: Any) -> Any:
@@ -161,7 +164,8 @@ def tanh_shrink(x: Any) -> Any:
         >>> tanh_shrink(np.array([-2.0, 0.0, 2.0])).round(4).tolist()
         [-1.036, 0.0, 1.036]
     """
-    return x - ops.tanh(x)
+    x = floats(x)
+    return x - tanh(x)
 
 
 def soft_shrink(x: Any, threshold: float = 0.5) -> Any:
@@ -178,7 +182,8 @@ def soft_shrink(x: Any, threshold: float = 0.5) -> Any:
         >>> soft_shrink(np.array([-2.0, 0.25, 2.0])).tolist()
         [-1.5, 0.0, 1.5]
     """
-    return x - ops.clip(x, -threshold, threshold)
+    x = floats(x)
+    return x - clip(x, -threshold, threshold)
 
 
 def hard_shrink(x: Any, threshold: float = 0.5) -> Any:
@@ -195,7 +200,8 @@ def hard_shrink(x: Any, threshold: float = 0.5) -> Any:
         >>> hard_shrink(np.array([-2.0, 0.25, 2.0])).tolist()
         [-2.0, 0.0, 2.0]
     """
-    return ops.where(ops.greater(ops.abs(x), threshold), x, 0)
+    x = floats(x)
+    return where(greater(abs(x), threshold), x, 0)
 
 
 def threshold(x: Any, threshold: float, default_value: float) -> Any:
@@ -213,7 +219,8 @@ def threshold(x: Any, threshold: float, default_value: float) -> Any:
         >>> threshold(np.array([-2.0, 0.25, 2.0]), 0.5, -1.0).tolist()
         [-1.0, -1.0, 2.0]
     """
-    return ops.where(ops.greater(x, threshold), x, default_value)
+    x = floats(x)
+    return where(greater(x, threshold), x, default_value)
 
 
 def sparse_plus(x: Any) -> Any:
@@ -229,7 +236,8 @@ def sparse_plus(x: Any) -> Any:
         >>> sparse_plus(np.array([-2.0, 0.0, 2.0])).tolist()
         [0.0, 0.25, 2.0]
     """
-    return ops.where(ops.less(x, 1), ops.square(ops.relu(x + 1)) * 0.25, x)
+    x = floats(x)
+    return where(less(x, 1), square(relu(x + 1)) * 0.25, x)
 
 
 def sparse_sigmoid(x: Any) -> Any:
@@ -245,7 +253,8 @@ def sparse_sigmoid(x: Any) -> Any:
         >>> sparse_sigmoid(np.array([-2.0, 0.0, 2.0])).tolist()
         [0.0, 0.5, 1.0]
     """
-    return ops.clip(0.5 * (x + 1), 0, 1)
+    x = floats(x)
+    return clip(0.5 * (x + 1), 0, 1)
 
 
 def sparsemax(x: Any, axis: int = -1) -> Any:
@@ -262,12 +271,16 @@ def sparsemax(x: Any, axis: int = -1) -> Any:
         >>> sparsemax(np.array([[2.0, 1.5, 0.0]], "float32")).tolist()
         [[0.75, 0.25, 0.0]]
     """
-    falling = ops.flip(ops.sort(x, axis), axis)
-    rank = ops.cumsum(ops.ones_like(x), axis)
-    support = ops.greater(1 + rank * falling, ops.cumsum(falling, axis))
+    x = floats(x)
+    falling = flip(sort(x, axis), axis)
+    rank = cumsum(ones_like(x), axis)
+    support = greater(1 + rank * falling, cumsum(falling, axis))
     # The smallest element of the support; which elements belong to it has no gradient.
-    least = ops.min(ops.where(support, falling, np.inf), axis=axis, keepdims=True)
-    chosen = ops.greater_equal(x, least)
-    count = ops.sum(ops.cast(chosen, x.dtype), axis=axis, keepdims=True)
-    total = ops.sum(ops.where(chosen, x, 0), axis=axis, keepdims=True)
-    return ops.maximum(x - (total - 1) / count, 0)
+    least = reduce_min(where(support, falling, np.inf), axis=axis, keepdims=True)
+    chosen = greater_equal(x, least)
+    count = reduce_sum(cast(chosen, x.dtype), axis=axis, keepdims=True)
+    total = reduce_sum(where(chosen, x, 0), axis=axis, keepdims=True)
+    return maximum(x - (total - 1) / count, 0)
+
+
+swish, hard_swish = silu, hard_silu
