@@ -380,6 +380,7 @@ def mish(x: Any) -> Any:
         A tensor like x.
 
     Example:
+        >>> import numpy as np
         >>> mish(np.array([-2.0, 0.0, 2.0])).round(4).tolist()
         [-0.2525, 0.0, 1.944]
     """
@@ -396,6 +397,7 @@ def hard_sigmoid_3(x: Any) -> Any:
         A tensor like x.
 
     Example:
+        >>> import numpy as np
         >>> hard_sigmoid_3(np.array([-3.0, 0.0, 1.5])).tolist()
         [0.0, 0.5, 0.75]
     """
