@@ -40,6 +40,7 @@ _MODULES = (
     "tools",
     "training",
     "utils",
+    "wrappers",
 )
 _NAMES = {
     "Input": "kgraph.layers",

@@ -34,6 +34,7 @@ LAYERS = {
     "kgraph.saving": 5,
     "kgraph.backend": 5,
     "kgraph.testing": 5,
+    "kgraph.wrappers": 5,
     "kgraph.preprocessing": 0.5,
     "kgraph.datasets": 0.5,
     "kgraph.utils": 0.5,
