@@ -162,6 +162,13 @@ from kgraph.ops.logsumexp import (
 from kgraph.ops.masking import (
     masked_scale,
 )
+from kgraph.ops.matrices import (
+    cholesky_factor,
+    det,
+    inv,
+    logabsdet,
+    solve,
+)
 from kgraph.ops.max_pool import (
     max_pool,
     max_pool_grad,
@@ -284,6 +291,7 @@ __all__ = [
     "categorical_crossentropy",
     "cbrt",
     "ceil",
+    "cholesky_factor",
     "clip",
     "concatenate",
     "conv",
@@ -294,6 +302,7 @@ __all__ = [
     "cosh",
     "cumprod",
     "cumsum",
+    "det",
     "divide",
     "einsum",
     "elu",
@@ -319,6 +328,7 @@ __all__ = [
     "greater",
     "greater_equal",
     "hypot",
+    "inv",
     "isfinite",
     "isinf",
     "isnan",
@@ -333,6 +343,7 @@ __all__ = [
     "log2",
     "log10",
     "log_softmax",
+    "logabsdet",
     "logaddexp",
     "logical_and",
     "logical_not",
@@ -400,6 +411,7 @@ __all__ = [
     "softmax_cross_entropy",
     "softplus",
     "softsign",
+    "solve",
     "sort",
     "sparse_categorical_crossentropy",
     "sparse_softmax_cross_entropy",

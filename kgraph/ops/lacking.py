@@ -5,7 +5,7 @@ from __future__ import annotations
 from kgraph.errors import explain
 
 _COMPLEX = "there are no complex numbers"
-_SINGULAR = "decompositions of matrices have no op"
+_SINGULAR = "values and vectors of a matrix have no op"
 _VALUES = "the shape of the result would depend on values"
 
 # Name -> (why it is not there, what to use).
@@ -32,22 +32,13 @@ LACKING: dict[str, tuple[str, str]] = {
     "jvp": ("gradients are reverse-mode only", "kgraph.grad, or differences of the function"),
     "rearrange": ("patterns in words are not read", "reshape, transpose and einsum"),
     "ctc_decode": ("it searches step by step over beams that grow", "argmax over the classes"),
-    "ctc_loss": ("it is not written yet", "scan over the steps in the logarithm's domain"),
-    "cholesky": (_SINGULAR, "numpy.linalg on the data"),
-    "cholesky_inverse": (_SINGULAR, "numpy.linalg on the data"),
-    "det": (_SINGULAR, "numpy.linalg on the data"),
     "eig": (_SINGULAR, "numpy.linalg on the data"),
     "eigh": (_SINGULAR, "numpy.linalg on the data"),
-    "inv": (_SINGULAR, "numpy.linalg on the data"),
-    "logdet": (_SINGULAR, "numpy.linalg on the data"),
     "lstsq": (_SINGULAR, "numpy.linalg on the data, or a Dense layer that is trained"),
     "lu_factor": (_SINGULAR, "scipy.linalg on the data"),
     "matrix_rank": (_SINGULAR, "numpy.linalg on the data"),
     "pinv": (_SINGULAR, "numpy.linalg on the data"),
     "qr": (_SINGULAR, "numpy.linalg on the data"),
-    "slogdet": (_SINGULAR, "numpy.linalg on the data"),
-    "solve": (_SINGULAR, "numpy.linalg on the data"),
-    "solve_triangular": (_SINGULAR, "scipy.linalg on the data"),
     "svd": (_SINGULAR, "numpy.linalg on the data"),
     "image": ("functions have no namespaces of their own", "kgraph.ops.resize"),
     "numpy": ("functions have no namespaces of their own", "kgraph.ops.<name>"),

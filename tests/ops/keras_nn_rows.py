@@ -87,4 +87,20 @@ INDEXED = {
         "segment_sum segment_max segment_min segment_prod"
     )},
 }  # fmt: skip
-ROWS = {**ACTIVATIONS, **NORMALIZATIONS, **WINDOWS, **LOSSES, **INDEXED}
+NEAR = (floats(3, 4, 4, low=-0.3, high=0.3) + 2 * np.eye(4)).astype("float32")
+POSITIVE = NEAR @ np.swapaxes(NEAR, -1, -2)
+TRIANGLE = np.tril(NEAR[0])
+MATRICES = {
+    **{name: [(NEAR,), (NEAR[0],)] for name in ("inv", "det", "slogdet")},
+    **{name: [(POSITIVE,)] for name in ("cholesky", "logdet")},
+    "cholesky_inverse": [(TRIANGLE,), (TRIANGLE.T.copy(), True)],
+    "solve": [(NEAR, floats(3, 4, 2)), (NEAR[0], floats(4))],
+    "solve_triangular": [(NEAR, floats(3, 4, 2)), (NEAR, floats(3, 4, 2), True)],
+    "ctc_loss": [
+        (
+            np.array([[1, 2, 2], [3, 1, 0], [2, 0, 0]], "int32"), floats(3, 7, 5),
+            np.array([3, 2, 1], "int32"), np.array([7, 6, 4], "int32"),
+        ),
+    ],
+}  # fmt: skip
+ROWS = {**MATRICES, **ACTIVATIONS, **NORMALIZATIONS, **WINDOWS, **LOSSES, **INDEXED}

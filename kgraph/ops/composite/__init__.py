@@ -108,6 +108,9 @@ from kgraph.ops.composite.creation import (
     vander,
     zeros,
 )
+from kgraph.ops.composite.ctc import (
+    ctc_loss,
+)
 from kgraph.ops.composite.diagonals import (
     diag,
     diagflat,
@@ -162,6 +165,13 @@ from kgraph.ops.composite.products import (
     outer,
     tensordot,
     vdot,
+)
+from kgraph.ops.composite.solving import (
+    cholesky,
+    cholesky_inverse,
+    logdet,
+    slogdet,
+    solve_triangular,
 )
 from kgraph.ops.composite.statistics import (
     allclose,
@@ -218,6 +228,8 @@ __all__ = [
     "blackman",
     "cdist",
     "celu",
+    "cholesky",
+    "cholesky_inverse",
     "cond",
     "conj",
     "conjugate",
@@ -229,6 +241,7 @@ __all__ = [
     "correlate",
     "count_nonzero",
     "cross",
+    "ctc_loss",
     "deg2rad",
     "depth_to_space",
     "depthwise_conv",
@@ -286,6 +299,7 @@ __all__ = [
     "linspace",
     "log_sigmoid",
     "logaddexp2",
+    "logdet",
     "logspace",
     "map",
     "median",
@@ -334,7 +348,9 @@ __all__ = [
     "sinc",
     "size",
     "slice_update",
+    "slogdet",
     "soft_shrink",
+    "solve_triangular",
     "space_to_depth",
     "sparse_plus",
     "sparse_sigmoid",
