@@ -62,7 +62,7 @@ def ctc_loss(
     output = cast(output, "float32") if output.dtype == "float16" else output
     places, skips = _extended(target, mask_index)
     n, steps, _ = shape_of(output)
-    size = shape_of(places)[1]
+    size: Any = shape_of(places)[1]
     wanted = broadcast_to(expand_dims(places, 1), (n, steps, size))
     scores = moveaxis(take_along_axis(log_softmax(output, -1), wanted, -1), 1, 0)
     # Before the first step the only place is the blank at the front.
