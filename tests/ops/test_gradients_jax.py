@@ -15,10 +15,10 @@ from kgraph.ir.op import OPS, find_op
 # Ops whose JAX function has the same name, operands and attributes.
 SAME = [
     "abs", "add", "arccos", "arccosh", "arcsin", "arcsinh", "arctan", "arctan2", "arctanh",
-    "broadcast_to", "ceil", "cos", "cosh", "cumsum", "divide", "exp", "expand_dims", "expm1",
-    "flip", "floor", "floor_divide", "hypot", "log", "log10", "log1p", "log2", "logaddexp",
-    "matmul", "max",
-    "maximum", "mean", "min", "minimum", "mod", "multiply", "negative", "power", "prod",
+    "broadcast_to", "cbrt", "ceil", "cos", "cosh", "cumprod", "cumsum", "divide", "exp", "exp2",
+    "expand_dims", "expm1", "flip", "floor", "floor_divide", "fmod", "hypot", "log", "log10",
+    "log1p", "log2", "logaddexp", "matmul", "max", "maximum", "mean", "min",
+    "minimum", "mod", "multiply", "negative", "power", "prod",
     "reciprocal", "reshape", "round", "sign", "sin", "sinh", "sort", "sqrt", "square", "squeeze",
     "subtract", "sum", "take", "tan", "tanh", "transpose", "where",
 ]  # fmt: skip
@@ -53,6 +53,21 @@ def places(starts, stops, steps=None):
     return tuple(slice(a, b, c) for a, b, c in zip(starts, stops, steps))
 
 
+def multiplied(x, ids, updates, axis=0):
+    """One update after the other: JAX has no gradient of products at equal ids."""
+    moved = jnp.moveaxis(x, axis, 0)
+    places = range(axis, axis + ids.ndim)
+    factors = jnp.moveaxis(updates, places, range(ids.ndim)).reshape(-1, *moved.shape[1:])
+    for place, factor in zip(ids.reshape(-1), factors):
+        moved = moved.at[place].multiply(factor, unique_indices=True)
+    return jnp.moveaxis(moved, 0, axis)
+
+
+def symmetric(x):
+    """The matrix whose lower half is that of x."""
+    return jnp.tril(x) + jnp.swapaxes(jnp.tril(x, -1), -1, -2)
+
+
 def slice_grad(g, shape, starts, stops, steps=None):
     return jnp.zeros(shape, g.dtype).at[places(starts, stops, steps)].set(g)
 
@@ -85,14 +100,21 @@ OWN = {
     "categorical_crossentropy": lambda y, p, epsilon=1e-7: (
         -jnp.sum(y * jnp.log(clipped(normalized(p), epsilon)), -1)
     ),
+    "cholesky_factor": lambda x: jnp.linalg.cholesky(symmetric(x), symmetrize_input=False),
     "clip": lambda x, min, max: jnp.clip(x, min, max),
     "concatenate": lambda *xs, axis=0: jnp.concatenate(xs, axis),
+    "det": jnp.linalg.det,
     "einsum": lambda *xs, subscripts: jnp.einsum(subscripts, *xs),
     "ensure_shape": table(lambda x: x),
     "erf": jax.scipy.special.erf,
+    "erfc": jax.scipy.special.erfc,
+    "erfinv": jax.scipy.special.erfinv,
     "hard_sigmoid": lambda x: jnp.clip(0.2 * x + 0.5, 0, 1),
     "identity": table(lambda x: x),
+    "inv": jnp.linalg.inv,
+    "logabsdet": lambda x: jnp.linalg.slogdet(x)[1],
     "logsumexp": jax.scipy.special.logsumexp,
+    "nextafter": lambda x, y: x + 0 * y,
     "pad": lambda x, pad_width, constant_values=0: jnp.pad(
         x, pad_width, constant_values=constant_values
     ),
@@ -101,11 +123,18 @@ OWN = {
     "rsqrt": jax.lax.rsqrt,
     "masked_scale": lambda x, mask, scale=1.0: x * mask * scale,
     "scatter_add": lambda x, ids, updates, axis=0: x.at[rows(x, axis, ids)].add(updates),
+    "scatter_max": lambda x, ids, updates, axis=0: x.at[rows(x, axis, ids)].max(updates),
+    "scatter_min": lambda x, ids, updates, axis=0: x.at[rows(x, axis, ids)].min(updates),
+    "scatter_multiply": multiplied,
+    "scatter_set": lambda x, ids, updates, axis=0: x.at[rows(x, axis, ids)].set(updates),
     "sigmoid_cross_entropy": lambda z, y: jax.nn.softplus(z) - z * y,
     "slice": lambda x, starts, stops, steps=None: x[places(starts, stops, steps)],
     "slice_add": lambda x, g, starts, stops, steps=None: x.at[places(starts, stops, steps)].add(g),
     "slice_grad": slice_grad,
     "softmax_cross_entropy": cross_entropy,
+    "solve": lambda a, b: (
+        jnp.linalg.solve(a, b[..., None])[..., 0] if b.ndim < a.ndim else jnp.linalg.solve(a, b)
+    ),
     "softsign": jax.nn.soft_sign,
     "sparse_categorical_crossentropy": lambda ids, p, epsilon=1e-7: (
         -jnp.log(jnp.take_along_axis(clipped(normalized(p), epsilon), ids[..., None], -1)[..., 0])
@@ -119,7 +148,7 @@ JAX = {n: getattr(jnp, n) for n in SAME} | {n: getattr(jax.nn, n) for n in NN} |
 # A program of other ops, each of which is here.
 PROGRAMS = ("fused",)
 # What nothing flows back through.
-FLAT = ("argmax", "argmin", "argsort", "stop_gradient")
+FLAT = ("argmax", "argmin", "argsort", "searchsorted", "stop_gradient")
 # Windows, whose attributes JAX spells otherwise: held against its gradients in tests of their own,
 # `test_convolution.py` and `test_pooling.py`.
 WINDOWS = ("average_pool", "average_pool_grad", "conv", "conv_filter_grad", "conv_input_grad",
