@@ -79,6 +79,10 @@ class Face(ModuleType):
             raise TypeError(f"module {self.__name__!r} is not callable")
         return resolve(self._called)(*args, **kwargs)
 
+    def __reduce__(self) -> Any:
+        """By name; a process without kgraph in Keras's place gets the face all the same."""
+        return self._below, (self.__name__,)
+
     def __dir__(self) -> list[str]:
         return sorted({*vars(self), *self._public()})
 

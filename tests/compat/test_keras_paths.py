@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import importlib
+import importlib.util
+import pickle
 import types
 
 import numpy as np
@@ -150,6 +152,32 @@ def test_only_the_module_that_was_a_function_can_be_called():
     assert merge.Add is layers.Add
     with pytest.raises(TypeError, match=r"module 'keras\.layers' is not callable"):
         keras.layers()
+
+
+def test_faces_travel_to_other_processes(tmp_path):
+    with compat.install():
+        import keras
+
+        assert pickle.loads(pickle.dumps(keras)) is keras
+        (tmp_path / "face.pickle").write_bytes(pickle.dumps(keras))
+    code = """
+import pickle, sys
+keras = pickle.load(open("face.pickle", "rb"))
+assert keras.layers.core.Dense.__module__ == "kgraph.layers.core"
+assert "keras" not in sys.modules
+"""
+    done = python("-W", "ignore::ResourceWarning", "-c", code, cwd=tmp_path)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_a_module_can_be_loaded_again():
+    with compat.install():
+        import keras.layers
+
+        before = keras.layers
+        assert importlib.reload(keras.layers) is before
+        assert keras.layers.Dense is layers.Dense
+        assert importlib.util.find_spec("keras.losses").name == "keras.losses"
 
 
 def test_what_a_script_puts_into_a_module_can_be_loaded():
