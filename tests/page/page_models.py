@@ -4,11 +4,8 @@ from __future__ import annotations
 
 from kgraph.layers import LSTM, Add, Concatenate, Dense, Embedding, Input
 from kgraph.models import Model, Sequential
-from kgraph.passes.lower import lower
-from kgraph.tools.models import graph_of
-from kgraph.tools.training_step import training_step
+from kgraph.tools.interactive import interactive_page
 from kgraph.tools.viz.html_page import make_page
-from kgraph.tools.viz.tabs import graph_tab, memory_tab, passes_tab, profile_tab, texts
 
 EVIL = "</script><img src=x onerror=window.__pwned=1>"
 
@@ -35,18 +32,7 @@ def two_headed_model() -> Model:
 
 def page_of(model: Model, title: str) -> str:
     """A page with all tabs."""
-    step, graph = training_step(model), graph_of(model)
-    assert step.report is not None
-    tabs = [
-        graph_tab("layers", graph, title),
-        graph_tab("ops", lower(graph), title),
-        graph_tab("step", step.report.source, title),
-        graph_tab("fused", step.graph, title),
-        memory_tab(step.graph),
-        passes_tab(step.report, title),
-        profile_tab(step.profile({"batch": 2}, 2), 2),
-    ]
-    return make_page(title, tabs, "\n".join(texts(tabs)))
+    return interactive_page(model, title, training=True, passes=True, runs=2)
 
 
 def large_page(clusters: int = 100, size: int = 100) -> str:

@@ -19,7 +19,7 @@ FOCUSED = """(() => {
   const control = element.matches("button, input, select, summary, svg.viewport");
   return control ? element.dataset.seen : "";
 })()"""
-GRAPH_TABS = ("layers", "ops", "step", "fused")
+GRAPH_TABS = ("layers", "step", "fused")
 
 
 def overlap(a, b):
@@ -189,6 +189,16 @@ def test_profile_is_sorted_by_its_heads(show):
     assert times == sorted(times)
 
 
+def test_times_lead_to_boxes_and_colour_them(show):
+    page = show("two_headed", "#profile")
+    page.locator("#panel-profile tbody button").first.click()
+    shown = page.locator("#panel-fused")
+    assert "ms" in shown.locator(".facts").text_content()
+    shown.get_by_label("Colour by").select_option("ms")
+    assert shown.locator(".badge").count() > 3
+    assert shown.locator(".legend").text_content().startswith("ms: 0 to ")
+
+
 def test_memory_shows_every_buffer(show):
     page = show("two_headed", "#memory")
     items = tab_data(page, "memory")["memory"]["items"]
@@ -196,7 +206,7 @@ def test_memory_shows_every_buffer(show):
 
 
 def test_links_restore_what_was_shown(show):
-    page = show("nested", "#ops")
+    page = show("nested", "#fused")
     page.get_by_label("Colour by").nth(0).select_option("bytes")
     page.locator("[role=treeitem]").nth(1).click()
     address = page.url[page.url.index("#") :]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from kgraph.ir.graph import Graph, Stage
@@ -60,20 +60,29 @@ def passes_tab(report: CompileReport, title: str, **options: Any) -> Tab:
     return {"id": "passes", "label": "Passes", "kind": "passes", "passes": rows, "views": views}
 
 
-def profile_tab(profile: Profile, runs: int) -> Tab:
-    """A tab with what each step of a plan took.
+def profile_tab(profile: Profile, runs: int, ids: Sequence[str], picture: Tab) -> Tab:
+    """A tab with what each step of a plan took; the times are written into a picture as well.
 
     Args:
         profile: the measured steps.
         runs: how often each was run.
+        ids: the box of each step.
+        picture: the tab that has these boxes; those of folded blocks are not in it.
     """
-    rows = [
-        {"name": scope or "(none)", "op": op, "calls": row.calls, "ms": row.seconds * 1e3,
-         "flops": row.flops, "bytes": row.bytes}
-        for row, scope, op in zip(profile.steps, profile.scopes, profile.ops, strict=True)
-    ]  # fmt: skip
+    boxes = {node["id"]: node for node in picture["view"]["nodes"]}
+    rows = []
+    for row, scope, op, id in zip(profile.steps, profile.scopes, profile.ops, ids, strict=True):
+        ms = row.seconds * 1e3
+        line = {"name": scope or "(none)", "op": op, "calls": row.calls, "ms": ms,
+                "flops": row.flops, "bytes": row.bytes}  # fmt: skip
+        if id in boxes:
+            cost = boxes[id].setdefault("cost", {})
+            cost["ms"] = cost.get("ms", 0) + ms
+            line["id"] = id
+        rows.append(line)
     data = {"runs": runs, "total": profile.total * 1e3, "rows": rows}
-    return {"id": "profile", "label": "Profile", "kind": "profile", "profile": data}
+    return {"id": "profile", "label": "Profile", "kind": "profile", "of": picture["id"],
+            "profile": data}  # fmt: skip
 
 
 def _view(view: str, graph: Graph, title: str, rankdir: str = "TB", **options: Any) -> Any:
