@@ -56,6 +56,7 @@ class Compilation:
         flags: each layer with whether it was trainable then.
         memory_budget: what a training step may take, in bytes or as a part.
         run_eagerly: whether steps are interpreted and every value is looked at.
+        steps_per_execution: batches that run between two calls of callbacks.
     """
 
     optimizer: Optimizer
@@ -64,6 +65,7 @@ class Compilation:
     flags: tuple[tuple[Any, bool], ...] = ()
     memory_budget: int | float | None = None
     run_eagerly: bool = False
+    steps_per_execution: int = 1
 
     @property
     def names(self) -> list[str]:

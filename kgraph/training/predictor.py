@@ -42,6 +42,7 @@ class Predictor:
 
     build: Callable[..., None]
     run_eagerly = False
+    steps_per_execution = 1
     _predictor: tuple[Graph, Step] | None = None
 
     @property
@@ -132,14 +133,15 @@ class Predictor:
         size = choose_batch_size(batch_size, self.inputs[0].shape[0])
         params = run_params(1, data, size, verbose)
         called, bar = CallbackList(callback_list(callbacks), self, params), make_bar(params)
-        step = self._predict_step()
+        step, together = self._predict_step(), self.steps_per_execution
         if isinstance(data, Data):
             steady = not called.watches_batches("predict")
             with step.lock:
                 batches = Batches(step, data.inputs, size, steady)
-                results = run_predict(batches, data.samples, called, bar)
+                results = run_predict(batches, data.samples, called, bar, together)
         else:
-            results = run_predict(StreamBatches(data, self._predict_run), None, called, bar)
+            batches = StreamBatches(data, self._predict_run)
+            results = run_predict(batches, None, called, bar, together)
         if bar is not None:
             bar.finish({})
         return results[0] if len(results) == 1 else results

@@ -17,6 +17,7 @@ from kgraph.ir import Dim, Variable
 from kgraph.training.epochs import Epochs, Position, whole_number
 from kgraph.training.loop import Batches
 from kgraph.training.program import AnyBatches, Data, Program, Step
+from kgraph.training.rounds import in_rounds
 from kgraph.training.sources import Stream
 from kgraph.training.totals import Totals
 
@@ -136,18 +137,19 @@ class Fit:
         """The same batch by batch, with hooks and with a user's code between the batches."""
         watched, place = self.callbacks.watches_batches("train"), self.position
         progress, batch_logs = Progress(bar, batches, place.batch), BatchLogs(self)
-        for index, size, run in batches.pieces(place.batch, order):
-            logs = Logs(batch=index, size=size)
+        together = self.program.compiled.steps_per_execution
+        for each in in_rounds(batches.pieces(place.batch, order), together):
             if watched:
-                self.callbacks.call("on_train_batch_begin", index, logs)
-            run()
-            place.batch = index + 1
+                logs = Logs(batch=each.first, size=each.size)
+                self.callbacks.call("on_train_batch_begin", each.first, logs)
+            each.run()
+            place.batch = each.last + 1
             if watched:
-                logs.update(batch_logs.read())
-                self.callbacks.call("on_train_batch_end", index, logs)
-            progress.add(size, self.totals.results)
+                logs = Logs({"batch": each.last, "size": each.size, **batch_logs.read()})
+                self.callbacks.call("on_train_batch_end", each.last, logs)
+            progress.add(each.size, self.totals.results, len(each.pieces))
             if self.model.stop_training:
-                return index + 1 == batches.steps
+                return place.batch == batches.steps
         progress.end()
         return True
 
@@ -185,9 +187,9 @@ class Progress:
         if self._counted and done and isinstance(batches, Batches):
             self._seen = batches.bounds[done - 1][1]
 
-    def add(self, size: int, read: Callable[[], Mapping[str, float]]) -> None:
-        """Shows that a batch is done; its values are read only where they are shown."""
-        self._seen += size if self._counted else 1
+    def add(self, size: int, read: Callable[[], Mapping[str, float]], steps: int = 1) -> None:
+        """Shows that batches are done; their values are read only where they are shown."""
+        self._seen += size if self._counted else steps
         bar = self._bar
         if bar is not None and time.perf_counter() >= bar.due:
             bar.refresh(self._seen, read())
@@ -208,7 +210,8 @@ def run_test(
     totals = program.totals["evaluate"]
     totals.reset()
     callbacks.call("on_test_begin", Logs())
-    run_batches(batches, callbacks, "test", totals.results, bar)
+    together = program.compiled.steps_per_execution
+    run_batches(batches, callbacks, "test", totals.results, bar, None, together)
     found = totals.results()
     callbacks.call("on_test_end", Logs(found))
     return found
@@ -221,6 +224,7 @@ def run_batches(
     read: Any,
     bar: ProgressBar | None = None,
     take: Any = None,
+    together: int = 1,
 ) -> None:
     """Runs all batches of an epoch in their order.
 
@@ -231,27 +235,31 @@ def run_batches(
         read: gives the logs of a batch.
         bar: progress to show, or None.
         take: function of (what the run returned, number of samples), called after each batch.
+        together: batches between two calls of hooks.
     """
     watched, progress = callbacks.watches_batches(mode), Progress(bar, batches)
     # A user's code between the batches sees NumPy's warnings.
     bare = isinstance(batches, Batches) and not watched
     order = batches.order()
     with np.errstate(all="ignore") if bare else contextlib.nullcontext():
-        for index, size, run in batches.pieces(0, order, bare):
+        for each in in_rounds(batches.pieces(0, order, bare), together):
             if watched:
-                callbacks.call(f"on_{mode}_batch_begin", index, Logs(batch=index, size=size))
-            result = run()
-            if take is not None:
-                take(result, size)
+                logs = Logs(batch=each.first, size=each.size)
+                callbacks.call(f"on_{mode}_batch_begin", each.first, logs)
+            each.run(take)
             if watched:
-                logs = Logs({"batch": index, "size": size, **read()})
-                callbacks.call(f"on_{mode}_batch_end", index, logs)
-            progress.add(size, dict)
+                logs = Logs({"batch": each.last, "size": each.size, **read()})
+                callbacks.call(f"on_{mode}_batch_end", each.last, logs)
+            progress.add(each.size, dict, len(each.pieces))
     progress.end()
 
 
 def run_predict(
-    batches: AnyBatches, samples: int | None, callbacks: CallbackList, bar: ProgressBar | None
+    batches: AnyBatches,
+    samples: int | None,
+    callbacks: CallbackList,
+    bar: ProgressBar | None,
+    together: int = 1,
 ) -> list[np.ndarray]:
     """The outputs for all rows, each batch written straight into its place.
 
@@ -260,13 +268,14 @@ def run_predict(
         samples: the number of rows, None where it is unknown.
         callbacks: get the hooks.
         bar: progress to show, or None.
+        together: batches between two calls of hooks.
 
     Raises:
         ValueError: an output does not have one row a sample.
     """
     callbacks.call("on_predict_begin", Logs())
     rows = Rows(samples)
-    run_batches(batches, callbacks, "predict", dict, bar, rows.take)
+    run_batches(batches, callbacks, "predict", dict, bar, rows.take, together)
     callbacks.call("on_predict_end", Logs())
     return rows.results()
 

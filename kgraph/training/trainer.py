@@ -15,7 +15,12 @@ from kgraph.ir import Variable
 from kgraph.optimizers import Optimizer
 from kgraph.passes.rematerialize import check_budget
 from kgraph.runtime.executable import Executable
+<<<<<<< HEAD
 from kgraph.training.compilation import Compilation, check_mode, in_keras_2s_order, make_heads
+=======
+from kgraph.training.compilation import Compilation, looks_like_weights, make_heads
+from kgraph.training.epochs import whole_number
+>>>>>>> 40dca76 (steps_per_execution: several batches between two calls of hooks)
 from kgraph.training.generators import Generators
 from kgraph.training.on_batch import OnBatch
 from kgraph.training.predictor import check_hints
@@ -29,11 +34,15 @@ DISCREPANCY = (
     "`model.trainable` without calling `model.compile` after ?"
 )
 # Arguments of other versions of Keras that change nothing about the result here.
+<<<<<<< HEAD
 COMPILE_HINTS = ("steps_per_execution", "jit_compile", "auto_scale_loss")
 TARGET_TENSORS = (
     "`target_tensors` is not supported: targets are data. Pass them as `y` of `fit`, or make an "
     "`Input` for them, compute the loss from it and hand that to `model.add_loss`."
 )
+=======
+COMPILE_HINTS = ("jit_compile", "auto_scale_loss")
+>>>>>>> 40dca76 (steps_per_execution: several batches between two calls of hooks)
 
 
 class Trainer(OnBatch, Generators):
@@ -74,6 +83,7 @@ class Trainer(OnBatch, Generators):
         *,
         memory_budget: int | float | None = None,
         run_eagerly: bool = False,
+        steps_per_execution: int | None = 1,
         **hints: Any,
     ) -> None:
         """Says how the model is trained; the trained weights are those trainable now.
@@ -92,8 +102,10 @@ class Trainer(OnBatch, Generators):
             run_eagerly: whether steps are interpreted node by node, which takes many times as
                 long; a NaN or infinity then raises `NotFiniteError`, which names its layer, op,
                 operands and the user's line, before any variable is changed.
-            **hints: `jit_compile`, `steps_per_execution`, `auto_scale_loss` change nothing about
-                the results and are ignored.
+            steps_per_execution: batches that run between two calls of batch hooks: the one before
+                is told the number of the first, the one after that of the last.
+            **hints: `jit_compile` and `auto_scale_loss` change nothing about the results and are
+                ignored.
 
         Raises:
             ValueError: a name is unknown, a list has the wrong length, there is no loss, or the
@@ -122,6 +134,8 @@ class Trainer(OnBatch, Generators):
         if memory_budget is not None:
             check_budget(memory_budget)
         self.memory_budget, self.run_eagerly = memory_budget, bool(run_eagerly)
+        count = 1 if steps_per_execution is None else steps_per_execution
+        self.steps_per_execution = whole_number("steps_per_execution", count, least=1)
         self._predictor = self._program = None
         if self.graph is not None:
             self._program = self._make_program()
@@ -134,9 +148,8 @@ class Trainer(OnBatch, Generators):
         )
         flags = tuple((layer, layer.trainable) for layer in self.flattened_layers())
         weights = tuple(self.trainable_weights)
-        compiled = Compilation(
-            self.optimizer, heads, weights, flags, self.memory_budget, self.run_eagerly
-        )
+        how = self.memory_budget, self.run_eagerly, self.steps_per_execution
+        compiled = Compilation(self.optimizer, heads, weights, flags, *how)
         return Program(self, compiled, self.rng_step)
 
     @property
