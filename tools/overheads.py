@@ -1,4 +1,4 @@
-"""What a user waits for besides training: importing kgraph, compiling 2,000 nodes or 200 layers."""
+"""What a user waits for besides the arithmetic: importing, compiling, the loops around steps."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from kgraph.ir import Dim, Graph, input_node
 from kgraph.layers import Dense
 from kgraph.models import Sequential
 from kgraph.runtime.executable import compile
+from kgraph.tools import driving
 
 NODES, LAYERS, UNITS, BATCH = 2000, 200, 64, 32
 
@@ -79,4 +80,5 @@ def measure() -> dict[str, float]:
         "import kgraph": import_seconds("kgraph"),
         "compile and run 2,000 nodes": compile_seconds(),
         "compile a training step of 200 layers": training_seconds(),
+        **driving.measure(),
     }

@@ -67,6 +67,15 @@ def test_predicting_in_a_loop_compiles_once():
     assert len(step._plans) <= 16
 
 
+def test_predicting_in_a_loop_keeps_no_memory(measure_allocations):
+    model, (x, _) = linear(), regression(4)
+    for _ in range(100):
+        model.predict(x)
+    kept = [measure_allocations(lambda: model.predict(x), runs)[1] for runs in (200, 2000)]
+    assert max(kept) < 16_000  # Python's own free lists
+    assert kept[1] - kept[0] < 1_000
+
+
 def test_threads_may_predict_with_one_model():
     x, _ = regression(64)
     model = Sequential([Dense(16, input_dim=3, activation="tanh"), Dense(2)])

@@ -43,7 +43,9 @@ def add_parser(subparsers: Any) -> None:
         help="interpreter that has the peers, or that one; may be given several times",
     )
     parser.add_argument(
-        "--overheads", action="store_true", help="time importing and compiling instead"
+        "--overheads",
+        action="store_true",
+        help="time importing, compiling and the loops around steps instead",
     )
     parser.add_argument("--json", action="store_true", help="print the numbers as JSON")
     parser.add_argument(
@@ -61,7 +63,7 @@ def run(args: argparse.Namespace) -> int:
     """Runs the benchmark and prints tables or JSON."""
     if args.overheads:
         found = overheads.measure()
-        lines = [f"{seconds * 1e3:9.1f} ms  {name}" for name, seconds in found.items()]
+        lines = [f"{_time(seconds)}  {name}" for name, seconds in found.items()]
         return answer(args, found, "\n".join(lines))
     names = args.workloads or list(WORKLOADS)
     peers = [p for p in args.peers.split(",") if p]
@@ -108,6 +110,11 @@ def _warn_of_load() -> None:
     load, cores = load_average(), processor().cores
     if load is not None and load > cores:
         warn(f"load average {load:.1f} on {cores} cores: compare ratios, not times")
+
+
+def _time(seconds: float) -> str:
+    """A time in columns, in milliseconds or microseconds."""
+    return f"{seconds * 1e3:9.1f} ms" if seconds >= 1e-3 else f"{seconds * 1e6:9.1f} us"
 
 
 def _complaint(names: Sequence[str], peers: Sequence[str], rounds: int) -> str:
