@@ -140,8 +140,8 @@ class Predictor:
                 batches = Batches(step, data.inputs, size, steady)
                 results = run_predict(batches, data.samples, called, bar, together)
         else:
-            batches = StreamBatches(data, self._predict_run)
-            results = run_predict(batches, None, called, bar, together)
+            streamed = StreamBatches(data, self._predict_run)
+            results = run_predict(streamed, None, called, bar, together)
         if bar is not None:
             bar.finish({})
         return results[0] if len(results) == 1 else results

@@ -15,12 +15,8 @@ from kgraph.ir import Variable
 from kgraph.optimizers import Optimizer
 from kgraph.passes.rematerialize import check_budget
 from kgraph.runtime.executable import Executable
-<<<<<<< HEAD
 from kgraph.training.compilation import Compilation, check_mode, in_keras_2s_order, make_heads
-=======
-from kgraph.training.compilation import Compilation, looks_like_weights, make_heads
 from kgraph.training.epochs import whole_number
->>>>>>> 40dca76 (steps_per_execution: several batches between two calls of hooks)
 from kgraph.training.generators import Generators
 from kgraph.training.on_batch import OnBatch
 from kgraph.training.predictor import check_hints
@@ -34,15 +30,11 @@ DISCREPANCY = (
     "`model.trainable` without calling `model.compile` after ?"
 )
 # Arguments of other versions of Keras that change nothing about the result here.
-<<<<<<< HEAD
-COMPILE_HINTS = ("steps_per_execution", "jit_compile", "auto_scale_loss")
+COMPILE_HINTS = ("jit_compile", "auto_scale_loss")
 TARGET_TENSORS = (
     "`target_tensors` is not supported: targets are data. Pass them as `y` of `fit`, or make an "
     "`Input` for them, compute the loss from it and hand that to `model.add_loss`."
 )
-=======
-COMPILE_HINTS = ("jit_compile", "auto_scale_loss")
->>>>>>> 40dca76 (steps_per_execution: several batches between two calls of hooks)
 
 
 class Trainer(OnBatch, Generators):
