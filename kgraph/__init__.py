@@ -43,6 +43,7 @@ _MODULES = (
     "wrappers",
 )
 _NAMES = {
+    "GradientTape": "kgraph.runtime.tape",
     "Input": "kgraph.layers",
     "Model": "kgraph.models",
     "Sequential": "kgraph.models",

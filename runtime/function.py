@@ -20,6 +20,7 @@ from kgraph.ir.structure import flatten
 from kgraph.ir.variable import Variable
 from kgraph.ops.gradients import identity
 from kgraph.passes.lower import inline, merge_updates
+from kgraph.passes.pipeline import forward_pipeline
 from kgraph.runtime.autodiff import grad
 from kgraph.runtime.executable import Executable, compile
 
@@ -149,6 +150,8 @@ def gradients(outputs: Node | Sequence[Node], wrt: Node | Sequence[Node]) -> lis
     targets = (wrt,) if isinstance(wrt, Node) else tuple(wrt)
     taps = frozenset(n for n in targets if n.inputs)
     lowered, _ = inline([*roots, *targets], CallContext(training=False), taps=taps)
+    # Stable forms first, so that the gradient is that of the stable form.
+    lowered = forward_pipeline().rewrite(lowered)
     found = grad(lowered[: len(roots)], lowered[len(roots) :])
     return _without(found, frozenset(n for n in lowered[len(roots) :] if n.inputs))
 

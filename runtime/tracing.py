@@ -3,7 +3,8 @@
 A function is traced once for each structure and types of its arguments: it is called on input
 nodes, and what it returns is compiled. Called on nodes, a transformed function is traced into the
 graph around it, so that transformations nest. Arrays that the function closes over become
-constants; variables are read each time it runs.
+constants; variables are read each time it runs, and what layers and optimizers change in them is
+changed each time too.
 """
 
 from __future__ import annotations
@@ -19,14 +20,14 @@ import numpy as np
 from kgraph import config
 from kgraph.errors import explain
 from kgraph.ir.attributes import attribute_key
-from kgraph.ir.context import CallContext, calling
+from kgraph.ir.context import CallContext, calling, collecting_updates
 from kgraph.ir.graph import Graph, Stage
 from kgraph.ir.leaves import input_node
 from kgraph.ir.node import Node
 from kgraph.ir.op import as_array, as_node
 from kgraph.ir.structure import Structure, flatten
 from kgraph.ir.types import DTYPES, promote
-from kgraph.passes.lower import inline
+from kgraph.passes.lower import inline, merge_updates
 from kgraph.runtime.executable import Executable, compile
 
 _NATIVE = frozenset(np.dtype(name) for name in DTYPES)
@@ -149,12 +150,15 @@ class Traced:
             inputs.append(input_node(leaf[0], leaf[1].name, path))
             values.append(inputs[-1])
         args, kwargs = signature.structure.pack(values)
-        with calling(None):
+        with calling(None), collecting_updates() as pending:
             leaves, results = flatten(self._fun(*args, **kwargs))
         nodes = [result_node(x, p) for x, p in zip(leaves, results.paths("out"), strict=True)]
-        roots, _ = inline(nodes, CallContext(training=False))
-        outputs = tuple(zip(results.paths("out"), roots, strict=True))
-        return Trace(compile(Graph(tuple(inputs), outputs, (), Stage.CORE)), results)
+        context = CallContext(training=False)
+        roots, _ = inline([*nodes, *(n for _, n in pending)], context)
+        outputs = tuple(zip(results.paths("out"), roots, strict=False))
+        own = [(v, n) for (v, _), n in zip(pending, roots[len(nodes) :], strict=True)]
+        updates = merge_updates([*context.updates, *own])
+        return Trace(compile(Graph(tuple(inputs), outputs, updates, Stage.CORE)), results)
 
     def _paths(self, structure: Structure) -> list[str]:
         """One name an argument's leaf: the parameter's, and the keys that lead to the leaf."""

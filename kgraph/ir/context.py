@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import contextvars
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -44,6 +44,32 @@ class CallContext:
 
 
 _CONTEXT: contextvars.ContextVar[CallContext | None] = contextvars.ContextVar("call", default=None)
+
+
+_PENDING: contextvars.ContextVar[list[tuple[Variable, Node]] | None] = contextvars.ContextVar(
+    "pending", default=None
+)
+
+
+@contextlib.contextmanager
+def collecting_updates() -> Iterator[list[tuple[Variable, Node]]]:
+    """Collects what `note_updates` is told while a function is traced outside of any layer."""
+    pending: list[tuple[Variable, Node]] = []
+    token = _PENDING.set(pending)
+    try:
+        yield pending
+    finally:
+        _PENDING.reset(token)
+
+
+def note_updates(updates: Iterable[tuple[Variable, Node]]) -> bool:
+    """Hands changes of state to the graph that is being traced; False if there is none."""
+    context, pending = _CONTEXT.get(), _PENDING.get()
+    target = pending if context is None else context.updates
+    if target is None:
+        return False
+    target.extend(updates)
+    return True
 
 
 def current_context() -> CallContext | None:

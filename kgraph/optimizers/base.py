@@ -19,6 +19,7 @@ from kgraph.errors import explain
 from kgraph.ir import Node, Variable, cast_to
 from kgraph.optimizers import schedules
 from kgraph.optimizers.accumulation import Accumulation
+from kgraph.optimizers.applying import Applying
 from kgraph.optimizers.averages import Averages
 from kgraph.optimizers.losses import gradients_and_weights
 from kgraph.optimizers.schedules import LearningRateSchedule
@@ -45,7 +46,7 @@ SCHEDULED = (
 )
 
 
-class Optimizer:
+class Optimizer(Applying):
     """Base of optimizers; a subclass defines `slot_names` and `update`.
 
     Args:
@@ -103,6 +104,7 @@ class Optimizer:
         self.ema_overwrite_frequency = ema_overwrite_frequency
         self.loss_scale_factor = loss_scale_factor
         self.gradient_accumulation_steps = gradient_accumulation_steps
+        super().__init__()
         self.averages = Averages(ema_momentum, ema_overwrite_frequency) if use_ema else None
         self._accumulation = Accumulation.of(gradient_accumulation_steps)
         self._kept_whole: tuple[frozenset[Variable], re.Pattern[str] | None] = frozenset(), None

@@ -18,6 +18,7 @@ from kgraph.runtime.executable import Executable, count_runs
 from kgraph.runtime.executable import compile as compile_graph
 from kgraph.training import old_names
 from kgraph.training.compilation import as_list
+from kgraph.training.custom import overrides
 from kgraph.training.data import as_array, as_arrays, check_counts, is_array
 from kgraph.training.feeding import (
     Batching,
@@ -35,6 +36,7 @@ from kgraph.training.running import check_stateful, choose_batch_size, run_predi
 from kgraph.training.sources import Reading, Rows, Stream, StreamBatches, is_stream
 from kgraph.training.sources.rows import reads_rows
 from kgraph.training.sources.unpacking import unpack_inputs
+from kgraph.training.traced_steps import traced_outputs
 
 
 class Predictor:
@@ -246,7 +248,8 @@ class Predictor:
         graph = self.graph
         assert graph is not None, "`_input_arrays` refuses a model without a graph"
         if self._predictor is None or self._predictor[0] is not graph:
-            self._predictor = (graph, make_step(graph, self.run_eagerly))
+            whole = traced_outputs(self) if overrides(self, "predict_step") else graph
+            self._predictor = (graph, make_step(whole, self.run_eagerly))
         return self._predictor[1]
 
     def _predict_batch(self, step: Step, arrays: list[np.ndarray]) -> Any:

@@ -16,7 +16,8 @@ from kgraph.ir.collecting import without_collection
 from kgraph.runtime.binding import bind_shapes
 from kgraph.runtime.executable import Executable, compile, count_runs
 from kgraph.runtime.watched import WatchedPlan
-from kgraph.training.compilation import Compilation
+from kgraph.training.compilation import Compilation, Head
+from kgraph.training.custom import overrides
 from kgraph.training.data import as_arrays, check_counts
 from kgraph.training.loop import Batches
 from kgraph.training.sources import Stream, StreamBatches
@@ -38,6 +39,7 @@ from kgraph.training.targets import (
     with_class_weights,
 )
 from kgraph.training.totals import Totals
+from kgraph.training.traced_steps import STEPS, traced_graph
 
 _MOST_SHAPES = 64
 AnyBatches = Batches | StreamBatches
@@ -140,6 +142,7 @@ class Program:
     Attributes:
         totals: the variables behind the logs, by kind of step: a callback that evaluates in the
             middle of an epoch leaves the epoch's means alone.
+        custom: whether the user wrote the step, by kind.
 
     Raises:
         ValueError: there is no loss at all.
@@ -154,6 +157,7 @@ class Program:
         self.output_names: list[str] = list(model.output_names)
         self.totals = {kind: Totals(compiled.names) for kind in ("train", "evaluate")}
         self._model = model
+        self.custom = {kind: overrides(model, name) for kind, name in STEPS.items()}
         self._sources: dict[str, Forward] = {"train": forward(model, training=True)}
         self._steps: dict[tuple[str, Signature], Step] = {}
         self._found: dict[Any, Step] = {}  # shortcuts from shapes of data to steps
@@ -169,7 +173,7 @@ class Program:
                 be NaN, and so would the weights after a step on it.
             TypeError: it holds no arrays.
         """
-        heads = self.compiled.heads
+        heads = self._heads(y)
         y, sample_weight = self.of_heads(y), self.of_heads(sample_weight)
         inputs = as_arrays(x, self.input_names, self.input_types, "input")
         targets = target_arrays(y, heads, self.outputs)
@@ -240,18 +244,30 @@ class Program:
         return found
 
     def _signature(self, data: Data) -> Signature:
-        outputs = [self.outputs[head.index] for head in self.compiled.heads]
+        heads = self.compiled.heads[: len(data.targets)]
+        outputs = [self.outputs[head.index] for head in heads]
         return Signature(
             tuple(target_type(a, n) for a, n in zip(data.targets, outputs, strict=True)),
             tuple(weight_type(w, n) for w, n in zip(data.weights, outputs, strict=True)),
         )
 
-    @without_collection
-    def _build(self, kind: str, signature: Signature) -> Executable:
+    def _heads(self, y: Any) -> tuple[Head, ...]:
+        """The outputs that have targets; a step of the user's own may do without any."""
+        own = self.custom["train"] or self.custom["evaluate"]
+        return () if y is None and own else self.compiled.heads
+
+    def _graph(self, kind: str, signature: Signature) -> Graph:
+        if self.custom[kind]:
+            totals = self.totals[kind]
+            return traced_graph(kind, self._model, self.compiled, signature, totals)
         if kind not in self._sources:
             self._sources[kind] = forward(self._model, training=False)
         make: Callable[..., Graph] = training_graph if kind == "train" else evaluation_graph
-        graph = make(self._sources[kind], self.compiled, signature, self.totals[kind])
+        return make(self._sources[kind], self.compiled, signature, self.totals[kind])
+
+    @without_collection
+    def _build(self, kind: str, signature: Signature) -> Executable:
+        graph = self._graph(kind, signature)
         if self.compiled.run_eagerly:
             return Executable(count_runs(graph, self.rng_step))
         # Only a step that goes forth and back has values that wait long enough to be dropped.

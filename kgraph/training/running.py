@@ -160,7 +160,9 @@ class BatchLogs:
     def __init__(self, run: Fit) -> None:
         heads = run.program.compiled.heads
         self._totals = run.totals
-        self._names = ["loss", *(h.log for h in heads if h.log is not None)]
+        # A step of the user's own says its names only when it is traced.
+        own = run.program.custom["train"]
+        self._names = [] if own else ["loss", *(h.log for h in heads if h.log is not None)]
         self._seen, self._sums = self._totals.snapshot(self._names)
 
     def read(self) -> dict[str, Any]:

@@ -118,15 +118,12 @@ def compare(source: Forward, heads: Sequence[Head], signature: Signature) -> lis
     return found
 
 
-def make_objective(
-    source: Forward, heads: Sequence[Head], signature: Signature, names: Sequence[str]
-) -> Objective:
+def make_objective(source: Forward, pairs: Sequence[Comparison], names: Sequence[str]) -> Objective:
     """Builds losses and metrics on the outputs.
 
     Args:
         source: the model.
-        heads: the outputs that are trained.
-        signature: types of the targets and weights.
+        pairs: the outputs that are trained, and what they are compared with.
         names: the logged values, in their order.
 
     Raises:
@@ -134,7 +131,7 @@ def make_objective(
     """
     increments: dict[str, Increment] = {}
     terms: list[Any] = []
-    pairs, batch = compare(source, heads, signature), source.batch
+    batch = source.batch
     whole: Node | None = None  # the only term's sum over the samples
     for pair in pairs:
         head = pair.head
@@ -276,7 +273,7 @@ def _forward_graph(
 
     Stabilizing comes before differentiation, so that gradients are those of the stable forms.
     """
-    goal = make_objective(source, compiled.heads, signature, compiled.names)
+    goal = make_objective(source, compare(source, compiled.heads, signature), compiled.names)
     with scope("totals"):
         found = totals.updates(goal.increments, source.batch)
     loss, *values = source.lowering.more((goal.loss, *(n for _, n in found)))

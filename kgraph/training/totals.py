@@ -45,9 +45,30 @@ class Totals:
         self.places = {name: place for place, name in enumerate(names, start=1)}
         # The number of samples, then each value's sum.
         self.sums = _zeros((len(names) + 1,), "sums")
+        self._traced = False
         self.counts: dict[str, Variable] = {}
         self.metrics: dict[str, Metric] = {}
         self.states: dict[str, dict[str, Variable]] = {}
+
+    def expect(self, names: Sequence[str]) -> None:
+        """Takes the names that a user's step returns.
+
+        Raises:
+            ValueError: another trace of the step has returned others.
+        """
+        places = {name: place for place, name in enumerate(names, start=1)}
+        if self._traced and places != self.places:
+            raise ValueError(
+                explain(
+                    "A step returned other names than before",
+                    expected=list(self.places),
+                    got=list(names),
+                    hint="return the same names for all types of data",
+                )
+            )
+        if not self._traced:
+            self._traced, self.places = True, places
+            self.sums = _zeros((len(names) + 1,), "sums")
 
     @property
     def variables(self) -> list[Variable]:

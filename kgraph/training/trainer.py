@@ -16,11 +16,13 @@ from kgraph.optimizers import Optimizer
 from kgraph.passes.rematerialize import check_budget
 from kgraph.runtime.executable import Executable
 from kgraph.training.compilation import Compilation, check_mode, in_keras_2s_order, make_heads
+from kgraph.training.custom import CustomSteps, free_heads, overrides
 from kgraph.training.epochs import whole_number
 from kgraph.training.generators import Generators
 from kgraph.training.on_batch import OnBatch
 from kgraph.training.predictor import check_hints
 from kgraph.training.program import Program
+from kgraph.training.traced_steps import STEPS
 
 NOT_COMPILED = (
     "You must compile a model before training/testing. Use `model.compile(optimizer, loss)`."
@@ -37,7 +39,7 @@ TARGET_TENSORS = (
 )
 
 
-class Trainer(OnBatch, Generators):
+class Trainer(CustomSteps, OnBatch, Generators):
     """The part of a model that trains, measures and predicts.
 
     Attributes:
@@ -138,6 +140,8 @@ class Trainer(OnBatch, Generators):
         heads = make_heads(
             self.output_names, self.loss, self.loss_weights, self.metrics, self.weighted_metrics
         )
+        if not heads and any(overrides(self, name) for name in STEPS.values()):
+            heads = free_heads(self.output_names)
         flags = tuple((layer, layer.trainable) for layer in self.flattened_layers())
         weights = tuple(self.trainable_weights)
         how = self.memory_budget, self.run_eagerly, self.steps_per_execution

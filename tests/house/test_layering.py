@@ -47,9 +47,13 @@ LAYERS = {
 }
 # Layer 4 builds symbols only, so the passes and the runtime are closed to it.
 BUILDERS_MAY = (0, 0.5, 1, 4)
-# A layer called on arrays runs at once, which needs the pass that inlines it and the runtime; a
+# What is called on arrays runs at once, which needs the pass that inlines layers and the runtime; a
 # gradient is a call that differentiates when it is lowered.
-MEETS_THE_RUNTIME = ("kgraph.layers.eager", "kgraph.layers.gradient_call")
+MEETS_THE_RUNTIME = (
+    "kgraph.layers.eager",
+    "kgraph.layers.gradient_call",
+    "kgraph.optimizers.eager",
+)
 LAZY_FACES = ("kgraph", "kgraph.utils")
 
 
