@@ -79,7 +79,8 @@ def training_core(model: Model, inputs: Arrays, targets: Arrays) -> Graph:
     program = model._compiled(inputs)
     heads = program.compiled.heads
     types = tuple(
-        target_type(a, model.outputs[head.index]) for a, head in zip(targets, heads, strict=True)
+        target_type(a, head, model.outputs[head.index])
+        for a, head in zip(targets, heads, strict=True)
     )
     signature = Signature(types, (None,) * len(types))
     totals = Totals(program.compiled.names)

@@ -15,6 +15,7 @@ from kgraph.losses.circle import (
     circle,
 )
 from kgraph.losses.classes import (
+    CTC,
     BinaryCrossentropy,
     BinaryFocalCrossentropy,
     CategoricalCrossentropy,
@@ -41,6 +42,9 @@ from kgraph.losses.crossentropy import (
     binary_crossentropy,
     categorical_crossentropy,
     sparse_categorical_crossentropy,
+)
+from kgraph.losses.ctc import (
+    ctc,
 )
 from kgraph.losses.focal import (
     binary_focal_crossentropy,
@@ -72,6 +76,7 @@ from kgraph.utils.registry import Registry
 
 __all__ = [
     "BCE",
+    "CTC",
     "KLD",
     "MAE",
     "MAPE",
@@ -111,6 +116,7 @@ __all__ = [
     "cosine",
     "cosine_proximity",
     "cosine_similarity",
+    "ctc",
     "deserialize",
     "dice",
     "get",
@@ -172,6 +178,7 @@ FUNCTIONS = {
         dice,
         tversky,
         circle,
+        ctc,
     )
 }
 # Other spellings, of every version of Keras.
@@ -236,6 +243,7 @@ CLASSES = {
         Dice,
         Tversky,
         Circle,
+        CTC,
     )
 }
 

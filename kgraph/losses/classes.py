@@ -8,6 +8,7 @@ from kgraph import ops
 from kgraph.losses import crossentropy, focal, hinges, overlap, regression
 from kgraph.losses.base import LossFunctionWrapper, PlainLoss
 from kgraph.losses.circle import circle
+from kgraph.losses.ctc import ctc
 from kgraph.losses.operands import class_ids, tensor
 from kgraph.losses.overlap import Axes
 from kgraph.losses.reduction import REDUCTIONS
@@ -361,3 +362,16 @@ class Circle(LossFunctionWrapper):
 
     def counted(self, y_true: Any, y_pred: Any, values: Any) -> Any:
         return ops.greater(values, 0.0)
+
+
+class CTC(LossFunctionWrapper):
+    """`ctc` as an object.
+
+    Example:
+        >>> import numpy as np
+        >>> round(float(CTC()([[1, 2]], np.zeros((1, 3, 3), "float32"))), 4)
+        1.6864
+    """
+
+    def __init__(self, reduction: str | None = REDUCTIONS[0], name: str = "ctc") -> None:
+        super().__init__(ctc, reduction, name)

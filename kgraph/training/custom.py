@@ -12,7 +12,7 @@ from typing import Any
 from kgraph.errors import explain
 from kgraph.ir import CallContext, Node, current_context
 from kgraph.layers.structure import is_node, leaves_of
-from kgraph.passes.lower import inline
+from kgraph.passes.lower import Lowering
 from kgraph.runtime.function import gradients
 from kgraph.training.compilation import Head
 from kgraph.training.step import Comparison, Forward, Objective, make_objective
@@ -134,7 +134,7 @@ class CustomSteps:
             )
         given = sample_weight if several else [sample_weight] * len(targets)
         pairs = [
-            Comparison(h, t, source.outputs[h.index], w, source.masks[h.index])
+            Comparison(h, t, source.tensors[h.index], w, source.masks[h.index])
             for h, t, w in zip(compiled.heads, targets, given, strict=True)
         ]
         return make_objective(source, pairs, compiled.names)
@@ -143,9 +143,11 @@ class CustomSteps:
         """The model as it was called in this step."""
         model: Any = self
         outputs = tuple(tensors_of(y_pred))
-        penalties, _ = inline(tuple(model.penalties()), context)
+        lowering = Lowering(context)
+        penalties, _ = lowering.inline(tuple(model.penalties()))
         masks = tuple(context.masks.get(n) for n in outputs)
-        return Forward(tuple(model.inputs), outputs, masks, (*penalties, *context.losses), ())
+        extra = (*penalties, *context.losses)
+        return Forward(tuple(model.inputs), outputs, masks, extra, (), lowering)
 
 
 def overrides(model: Any, name: str) -> bool:

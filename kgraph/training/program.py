@@ -246,8 +246,9 @@ class Program:
     def _signature(self, data: Data) -> Signature:
         heads = self.compiled.heads[: len(data.targets)]
         outputs = [self.outputs[head.index] for head in heads]
+        given = zip(data.targets, heads, outputs, strict=True)
         return Signature(
-            tuple(target_type(a, n) for a, n in zip(data.targets, outputs, strict=True)),
+            tuple(target_type(array, head, output) for array, head, output in given),
             tuple(weight_type(w, n) for w, n in zip(data.weights, outputs, strict=True)),
         )
 

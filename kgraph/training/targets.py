@@ -21,7 +21,7 @@ from kgraph.training.data import (
 )
 
 # Losses whose targets need not have the output's shape.
-_OTHER_SHAPES = (losses.circle, losses.categorical_generalized_cross_entropy)
+_OTHER_SHAPES = (losses.circle, losses.categorical_generalized_cross_entropy, losses.ctc)
 # Losses whose targets have the output's shape.
 _SAME_SHAPE = tuple(f for f in losses.FUNCTIONS.values() if f not in _OTHER_SHAPES)
 
@@ -121,9 +121,10 @@ def _check_shape(array: np.ndarray, head: Head, function: Any, output: Node) -> 
             )
 
 
-def target_type(array: np.ndarray, output: Node) -> TensorType:
-    """The type of the graph's input for a target."""
-    return data_type(array.shape, output.shape, array.dtype.name)
+def target_type(array: np.ndarray, head: Head, output: Node) -> TensorType:
+    """The type of the graph's input for a target; labels of `ctc` are no steps of the output."""
+    like = output.shape[:1] if function_of(head.loss) is losses.ctc else output.shape
+    return data_type(array.shape, like, array.dtype.name)
 
 
 def sample_weights(
