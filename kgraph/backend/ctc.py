@@ -15,9 +15,7 @@ from kgraph import config, ops
 from kgraph.backend.operands import tensor
 from kgraph.errors import explain
 from kgraph.ir import Node
-
-# The logarithm of no probability: finite, so that differences of two of them are numbers.
-_NOTHING = -1e30
+from kgraph.losses.ctc import IMPOSSIBLE, log_probability
 
 
 def ctc_batch_cost(y_true: Any, y_pred: Any, input_length: Any, label_length: Any) -> Any:
@@ -42,16 +40,8 @@ def ctc_batch_cost(y_true: Any, y_pred: Any, input_length: Any, label_length: An
         ops.cast(ops.reshape(tensor(v), (-1, 1)), "int32") for v in (input_length, label_length)
     )
     logs = ops.log_softmax(_logarithms(outputs))
-    blank = outputs.shape[-1] - 1
-    spread, skips = _with_blanks(labels, counts, blank)
-    places = ops.expand_dims(spread, 1)
-    places = ops.broadcast_to(places, (*outputs.shape[:2], spread.shape[-1]))
-    seen = ops.swapaxes(ops.take_along_axis(logs, places, -1), 0, 1)
-    last = _forward(seen, skips, steps)
-    ends = ops.take_along_axis(last, 2 * counts, -1)
-    before = ops.take_along_axis(last, ops.maximum(2 * counts - 1, 0), -1)
-    total = ops.where(ops.greater(counts, 0), ops.logaddexp(ends, before), ends)
-    return ops.where(ops.less(total, _NOTHING / 2), np.float32(np.inf), -total)
+    total = log_probability(labels, logs, counts, steps, outputs.shape[-1] - 1)
+    return ops.where(ops.less(total, IMPOSSIBLE / 2), np.float32(np.inf), -total)
 
 
 def _logarithms(probabilities: Any) -> Any:
@@ -59,46 +49,6 @@ def _logarithms(probabilities: Any) -> Any:
     wide = str(probabilities.dtype) in ("float32", "float64")
     floats = probabilities if wide else ops.cast(probabilities, "float32")
     return ops.log(floats + config.epsilon())
-
-
-def _with_blanks(labels: Any, counts: Any, blank: Any) -> tuple[Any, Any]:
-    """Blanks before, between and after the labels; and where a path may leave out the blank before.
-
-    It may if the label differs from the one before it.
-    """
-    batch, most = labels.shape
-    order = ops.reshape(ops.cumsum(ops.full((most,), 1, "int32")) - 1, (1, most))
-    labels = ops.where(ops.less(order, counts), labels, blank)
-    blanks = ops.full_like(labels, blank)
-    pairs = ops.reshape(ops.stack([blanks, labels], -1), (batch, 2 * most))
-    edge = ops.full((batch, 1), blank, "int32")
-    spread = ops.concatenate([pairs, edge], -1)
-    two_before = ops.concatenate([edge, edge, spread[:, :-2]], -1)
-    differs = ops.logical_and(ops.not_equal(spread, blank), ops.not_equal(spread, two_before))
-    return spread, differs
-
-
-def _forward(seen: Any, skips: Any, steps: Any) -> Any:
-    """The logarithms of the probabilities of all beginnings of paths after the last step.
-
-    Args:
-        seen: (time, batch, places), of the class of each place.
-        skips: (batch, places).
-        steps: (batch, 1), how many steps count.
-    """
-    none = ops.full_like(seen[0][:, :1], _NOTHING)
-    start = ops.concatenate([seen[0][:, :2], ops.full_like(seen[0][:, 2:], _NOTHING)], -1)
-    times = ops.cumsum(ops.full((seen.shape[0],), 1, "int32")) - 1
-
-    def step(alpha: Any, inputs: Any) -> tuple[Any, None]:
-        here, time = inputs
-        one = ops.concatenate([none, alpha[:, :-1]], -1)
-        two = ops.where(skips, ops.concatenate([none, none, alpha[:, :-2]], -1), _NOTHING)
-        moved = ops.logaddexp(ops.logaddexp(alpha, one), two) + here
-        counts = ops.logical_and(ops.less(time, steps), ops.greater(time, 0))
-        return ops.where(counts, moved, alpha), None
-
-    return ops.scan(step, start, (seen, times))[0]
 
 
 def ctc_decode(

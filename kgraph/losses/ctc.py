@@ -17,8 +17,10 @@ from kgraph import ops
 from kgraph.errors import explain
 from kgraph.losses.operands import cast, tensor
 
-# The logarithm of a probability of zero, as in Keras 3: finite, so that gradients are numbers.
-_NEVER = -1e5
+# The logarithm of no probability: finite, so that differences of two of them are numbers.
+IMPOSSIBLE = -1e30
+# The loss of labels for which the steps do not suffice, about that of Keras 3.
+_MOST = 1e5
 
 
 def ctc(y_true: Any, y_pred: Any) -> Any:
@@ -29,7 +31,7 @@ def ctc(y_true: Any, y_pred: Any) -> Any:
         y_pred: logits, shape (batch, steps, classes).
 
     Returns:
-        One value a sample; about 1e5 where the labels need more steps than there are.
+        One value a sample; 1e5, without a gradient, where the steps do not suffice.
 
     Raises:
         ValueError: an operand has another number of axes.
@@ -61,7 +63,7 @@ def ctc_loss(
         One value a sample.
 
     Raises:
-        ValueError: an operand has another number of axes, or the number of labels is symbolic.
+        ValueError: an operand has another number of axes.
 
     Example:
         >>> import numpy as np
@@ -72,18 +74,33 @@ def ctc_loss(
     labels, scores = _operands(target, output)
     lengths: Any = ops.cast(tensor(target_length), "int32")
     steps: Any = ops.cast(tensor(output_length), "int32")
-    count = labels.shape[1]
-    if not isinstance(count, int):
-        raise ValueError(explain("ctc needs a fixed number of labels", got=f"{labels.shape}"))
-    blank: Any = ops.ones_like(labels) * mask_index
-    counted = ops.less(_places(labels), ops.expand_dims(lengths, axis=1))
-    symbols = _between_blanks(ops.where(counted, labels, blank), blank)
-    emitted = _emissions(ops.log_softmax(scores, axis=-1), symbols)
-    last = _forward(emitted, _skips(symbols, mask_index), ops.expand_dims(steps, axis=1))
-    ends: Any = ops.expand_dims(2 * lengths, axis=1)
-    place: Any = _places(symbols)
-    final = ops.logical_or(ops.equal(place, ends), ops.equal(place, ends - 1))
-    return -ops.logsumexp(ops.where(final, last, -1e30), axis=1)
+    logs: Any = ops.log_softmax(scores, axis=-1)
+    counts, times = ops.expand_dims(lengths, axis=1), ops.expand_dims(steps, axis=1)
+    total: Any = log_probability(labels, logs, counts, times, mask_index)
+    return ops.minimum(-ops.squeeze(total, axis=1), _MOST)
+
+
+def log_probability(labels: Any, logs: Any, counts: Any, steps: Any, blank: Any) -> Any:
+    """The logarithm of the probability of labels, over all their alignments.
+
+    Args:
+        labels: (batch, most labels), int32; what follows a sample's labels does not count.
+        logs: (batch, steps, classes), logarithms of probabilities.
+        counts: (batch, 1), labels of each sample.
+        steps: (batch, 1), steps of each sample.
+        blank: the class of the blank.
+
+    Returns:
+        (batch, 1); less than `IMPOSSIBLE / 2` where the steps do not suffice for the labels.
+    """
+    spread, skips = _with_blanks(labels, counts, blank)
+    places = ops.expand_dims(spread, 1)
+    places = ops.broadcast_to(places, (*logs.shape[:2], spread.shape[-1]))
+    seen = ops.swapaxes(ops.take_along_axis(logs, places, -1), 0, 1)
+    last = _forward(seen, skips, steps)
+    ends = ops.take_along_axis(last, 2 * counts, -1)
+    before = ops.take_along_axis(last, ops.maximum(2 * counts - 1, 0), -1)
+    return ops.where(ops.greater(counts, 0), ops.logaddexp(ends, before), ends)
 
 
 def _operands(target: Any, output: Any) -> tuple[Any, Any]:
@@ -99,53 +116,41 @@ def _operands(target: Any, output: Any) -> tuple[Any, Any]:
     return ops.cast(labels, "int32"), cast(scores, str(scores.dtype))
 
 
-def _places(ids: Any) -> Any:
-    """0, 1, 2, ... along the last of two axes."""
-    return ops.cumsum(ops.ones_like(ids), axis=1) - 1
+def _with_blanks(labels: Any, counts: Any, blank: Any) -> tuple[Any, Any]:
+    """Blanks before, between and after the labels; and where a path may leave out the blank before.
+
+    It may if the label differs from the one before it.
+    """
+    batch, most = labels.shape
+    order = ops.reshape(ops.cumsum(ops.full((most,), 1, "int32")) - 1, (1, most))
+    labels = ops.where(ops.less(order, counts), labels, blank)
+    blanks = ops.full_like(labels, blank)
+    pairs = ops.reshape(ops.stack([blanks, labels], -1), (batch, 2 * most))
+    edge = ops.full((batch, 1), blank, "int32")
+    spread = ops.concatenate([pairs, edge], -1)
+    two_before = ops.concatenate([edge, edge, spread[:, :-2]], -1)
+    differs = ops.logical_and(ops.not_equal(spread, blank), ops.not_equal(spread, two_before))
+    return spread, differs
 
 
-def _between_blanks(labels: Any, blank: Any) -> Any:
-    """blank, first label, blank, ..., last label, blank: shape (batch, 2 labels + 1)."""
-    pairs: Any = ops.stack([blank, labels], axis=2)
-    flat = ops.reshape(pairs, (labels.shape[0], 2 * labels.shape[1]))
-    end = ops.zeros_like(flat[:, :1]) + flat[:, :1]
-    return ops.concatenate([flat, end], axis=1)
-
-
-def _skips(symbols: Any, blank: int) -> Any:
-    """The logarithm of whether a symbol may follow the one before the blank before it."""
-    label = ops.not_equal(symbols[:, 2:], blank)
-    allowed = ops.logical_and(label, ops.not_equal(symbols[:, 2:], symbols[:, :-2]))
-    inner = ops.where(allowed, 0.0, _NEVER)
-    return ops.pad(inner, ((0, 0), (2, 0)), constant_values=_NEVER)
-
-
-def _emissions(logs: Any, symbols: Any) -> Any:
-    """The log probability of each symbol at each step, shape (steps, batch, symbols)."""
-    moved = ops.transpose(logs, (1, 0, 2))
-    ids = ops.expand_dims(symbols, axis=0) + ops.cast(ops.zeros_like(moved[:, :, :1]), "int32")
-    return ops.take_along_axis(moved, ids, axis=2)
-
-
-def _forward(emitted: Any, skips: Any, steps: Any) -> Any:
-    """Log probabilities of all beginnings that end in a symbol, after each sample's last step.
+def _forward(seen: Any, skips: Any, steps: Any) -> Any:
+    """The logarithms of the probabilities of all beginnings of paths after the last step.
 
     Args:
-        emitted: shape (steps, batch, symbols).
-        skips: what a step over a blank costs, shape (batch, symbols).
-        steps: number of steps of each sample, shape (batch, 1).
+        seen: (time, batch, places), of the class of each place.
+        skips: (batch, places).
+        steps: (batch, 1), how many steps count.
     """
-    first: Any = emitted[0] * 0.0
-    start = ops.where(ops.equal(_places(ops.cast(first, "int32")), 0), first, first + _NEVER)
-    time: Any = ops.cumsum(ops.ones_like(emitted[:, :, :1]), axis=0)
+    none = ops.full_like(seen[0][:, :1], IMPOSSIBLE)
+    start = ops.concatenate([seen[0][:, :2], ops.full_like(seen[0][:, 2:], IMPOSSIBLE)], -1)
+    times = ops.cumsum(ops.full((seen.shape[0],), 1, "int32")) - 1
 
-    def step(carry: Any, x: Any) -> tuple[Any, Any]:
-        emission, now = x
-        one = ops.pad(carry[:, :-1], ((0, 0), (1, 0)), constant_values=_NEVER)
-        two = ops.pad(carry[:, :-2], ((0, 0), (2, 0)), constant_values=_NEVER) + skips
-        moved = ops.logaddexp(ops.logaddexp(carry, one), two) + emission
-        kept = ops.where(ops.less_equal(now, ops.cast(steps, str(now.dtype))), moved, carry)
-        return kept, kept
+    def step(alpha: Any, inputs: Any) -> tuple[Any, None]:
+        here, time = inputs
+        one = ops.concatenate([none, alpha[:, :-1]], -1)
+        two = ops.where(skips, ops.concatenate([none, none, alpha[:, :-2]], -1), IMPOSSIBLE)
+        moved = ops.logaddexp(ops.logaddexp(alpha, one), two) + here
+        counts = ops.logical_and(ops.less(time, steps), ops.greater(time, 0))
+        return ops.where(counts, moved, alpha), None
 
-    last, _ = ops.scan(step, start, (emitted, time))
-    return last
+    return ops.scan(step, start, (seen, times))[0]
