@@ -13,7 +13,6 @@ from fit_models import linear
 
 from kgraph.callbacks import LambdaCallback
 from kgraph.optimizers import SGD
-from kgraph.preprocessing.image import ImageDataGenerator
 from kgraph.training.sources.sequences import Batched
 from kgraph.utils import PyDataset
 
@@ -192,15 +191,6 @@ def test_a_data_set_may_grow_between_epochs():
     parts = Growing(6)
     linear().fit(parts, epochs=2, shuffle=False, verbose=0)
     assert parts.asked == [0, 1, 0, 1, 2, 3]
-
-
-def test_images_from_a_generator_of_images():
-    images = np.random.default_rng(0).normal(size=(6, 2, 2, 1)).astype("float32")
-    flow = ImageDataGenerator().flow(images, np.arange(6), batch_size=4, shuffle=False)
-    model = linear(4)
-    with pytest.raises(ValueError, match=r"expected dense.* to have 2 dimensions, but got array"):
-        model.evaluate(flow, verbose=0)
-    assert len(flow) == 2
 
 
 def test_an_empty_data_set():

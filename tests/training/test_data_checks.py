@@ -1,4 +1,4 @@
-"""Data that does not fit: every complaint, in the words that users of Keras search for."""
+"""Data that does not fit, and data in unusual forms; `test_messages.py` has the table of texts."""
 
 from __future__ import annotations
 
@@ -85,34 +85,6 @@ def test_unknown_sizes_are_shown_as_none():
     )
 
 
-def test_wrong_shape_of_a_target():
-    expect_error(
-        ValueError,
-        "Error when checking target: expected head to have 2 dimensions, "
-        "but got array with shape (3, 10, 1)",
-        lambda: dense(10).fit(zeros(3, 4), zeros(3, 10, 1)),
-    )
-    expect_error(
-        ValueError,
-        "A target array with shape (3, 3) was passed for an output of shape (None, 1) while using "
-        "as loss `mean_squared_error`. This loss expects targets to have the same shape as the "
-        "output.",
-        lambda: dense().fit(zeros(3, 4), zeros(3, 3)),
-    )
-    expect_error(
-        ValueError,
-        "You are passing a target array of shape (3, 1) while using as loss "
-        "`categorical_crossentropy`. `categorical_crossentropy` expects targets to be binary "
-        "matrices (1s and 0s) of shape (samples, classes).",
-        lambda: dense(10, "categorical_crossentropy").fit(zeros(3, 4), zeros(3)),
-    )
-    expect_error(
-        ValueError,
-        "expected head to have shape (1,) but got array with shape (2,)",
-        lambda: dense(10, "sparse_categorical_crossentropy").fit(zeros(3, 4), zeros(3, 2)),
-    )
-
-
 def test_losses_of_the_users_take_any_target():
     model = dense(2, lambda t, p: (p - t[:, :2]) ** 2)
     assert model.train_on_batch(zeros(3, 4), zeros(3, 5)) == 0.0
@@ -175,12 +147,6 @@ def test_missing_and_unknown_names():
     model, x = two_inputs(), {"main_input": zeros(3, 2), "aux_input": zeros(3, 2)}
     expect_error(
         ValueError,
-        'No data provided for "aux_input". Need data for each key in: '
-        "['main_input', 'aux_input']",
-        lambda: model.predict({"main_input": zeros(3, 2)}),
-    )
-    expect_error(
-        ValueError,
         "Unknown entries in input dictionary: ['foo']. Only expected following keys: "
         "['main_input', 'aux_input']",
         lambda: model.predict({**x, "foo": zeros(3, 2)}),
@@ -190,23 +156,11 @@ def test_missing_and_unknown_names():
 
 
 def test_numbers_of_samples():
-    expect_error(
-        ValueError,
-        "Input arrays should have the same number of samples as target arrays. "
-        "Found 100 input samples and 99 target samples.",
-        lambda: dense().fit(zeros(100, 4), zeros(99, 1)),
-    )
-    model, y = two_inputs(), [zeros(3, 1), zeros(3, 1)]
-    expect_error(
-        ValueError,
-        "All input arrays (x) should have the same number of samples. "
-        "Got array shapes: [(3, 2), (4, 2)]",
-        lambda: model.fit([zeros(3, 2), zeros(4, 2)], y),
-    )
+    model, y = two_inputs(), [zeros(3, 1), zeros(4, 1)]
     expect_error(
         ValueError,
         "All target arrays (y) should have the same number of samples.",
-        lambda: model.fit([zeros(3, 2), zeros(3, 2)], [zeros(3, 1), zeros(4, 1)]),
+        lambda: model.fit([zeros(3, 2), zeros(3, 2)], y),
     )
     expect_error(
         ValueError,
