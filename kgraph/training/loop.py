@@ -126,12 +126,7 @@ def epoch_order(samples: int, batch_size: int, shuffle: bool | str) -> np.ndarra
         samples: number of rows.
         batch_size: samples in a batch.
         shuffle: whether to shuffle; "batch" keeps the rows of a batch together.
-
-    Raises:
-        ValueError: it is another string.
     """
-    if isinstance(shuffle, str) and shuffle != "batch":
-        raise ValueError(f'`shuffle` must be True, False or "batch". Received: {shuffle!r}')
     if not shuffle:
         return None
     order = np.arange(samples)

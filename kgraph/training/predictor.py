@@ -97,7 +97,8 @@ class Predictor:
             >>> model.predict(np.array([[1.0, 2.0], [3.0, 4.0]])).tolist()
             [[3.0], [7.0]]
         """
-        if is_stream(x) or steps is not None or any(map(reads_rows, values_of(x))):
+        plain = isinstance(x, np.ndarray) and steps is None
+        if not plain and (steps is not None or is_stream(x) or any(map(reads_rows, values_of(x)))):
             reading = Reading(workers, use_multiprocessing, max_queue_size)
             data = self._predict_stream(x, reading, batch_size, count_of("steps", steps))
             with closing(data):

@@ -188,9 +188,10 @@ def test_a_data_set_may_grow_between_epochs():
             super().on_epoch_end()
             self.size = 3
 
-    parts = Growing(6)
-    linear().fit(parts, epochs=2, shuffle=False, verbose=0)
-    assert parts.asked == [0, 1, 0, 1, 2, 3]
+    parts, model = Growing(6), linear()
+    model.fit(parts, epochs=3, shuffle=False, verbose=0)
+    assert parts.asked == [0, 1, *range(4), *range(4)]
+    assert model.optimizer.iterations.value == 10
 
 
 def test_an_empty_data_set():

@@ -391,6 +391,10 @@ def test_arguments_of_a_generator_that_do_not_fit():
          "Output of generator should be a tuple"),
         (lambda: model.fit(iter([(X[:0], Y[:0])]), steps_per_epoch=1, verbose=0), "Empty data"),
         (lambda: model.fit(forever(), steps_per_epoch=0), "`steps_per_epoch` must be at least 1"),
+        (lambda: model.fit(forever(), steps_per_epoch=1, shuffle="rows"),
+         "`shuffle` must be True, False or \"batch\". Received: 'rows'"),
+        (lambda: model.fit(forever(), steps_per_epoch=1, workers=-1),
+         "`workers` must be at least 0. Received: -1"),
         (lambda: model.fit(X, Y, validation_freq=0), "`validation_freq` must be an Integer"),
         (lambda: model.fit(X, Y, validation_freq=1.5), "`validation_freq` must be an"),
     ]  # fmt: skip

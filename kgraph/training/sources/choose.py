@@ -35,13 +35,25 @@ class Reading:
         workers: threads or processes, 1 by default; 0 makes batches in the caller's thread.
         use_multiprocessing: processes instead of threads.
         max_queue_size: batches that are made in advance, 10 by default.
-        shuffle: whether a data set's batches have a new order in each round.
+        shuffle: whether a data set's batches have a new order in each round; "batch" says of rows
+            that they stay in their batches.
+
+    Raises:
+        ValueError: `shuffle` is another string, or there are fewer than no workers.
     """
 
     workers: int | None = None
     use_multiprocessing: bool | None = None
     max_queue_size: int | None = None
     shuffle: bool | str = False
+
+    def __post_init__(self) -> None:
+        if isinstance(self.shuffle, str) and self.shuffle != "batch":
+            raise ValueError(
+                f'`shuffle` must be True, False or "batch". Received: {self.shuffle!r}'
+            )
+        if self.workers is not None and self.workers < 0:
+            raise ValueError(f"`workers` must be at least 0. Received: {self.workers}")
 
     def in_order(self) -> Reading:
         """The same without shuffling."""

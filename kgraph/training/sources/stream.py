@@ -41,11 +41,16 @@ class Stream:
     def __init__(self, source: Source, steps: int | None = None) -> None:
         self.source = source
         self.steps = source.size if steps is None else steps
-        self.whole = steps is None or steps == source.size
+        self._given = steps
         self.ended = False
         self._round: Iterator[Any] | None = None
         self._taken = 0
         self._held: list[Any] = []
+
+    @property
+    def whole(self) -> bool:
+        """Whether an epoch is a round."""
+        return self._given is None or self._given == self.source.size
 
     @property
     def samples(self) -> int | None:
@@ -54,7 +59,12 @@ class Stream:
 
     def order(self) -> np.ndarray | None:
         """The order of the round that the next epoch begins, None where one goes on."""
-        return self.source.order() if self._round is None else None
+        if self._round is not None:
+            return None
+        order = self.source.order()
+        if self._given is None:
+            self.steps = self.source.size  # which may have changed since the last round
+        return order
 
     def epoch(self, order: np.ndarray | None, first: int = 0) -> Iterator[Any]:
         """The batches of one epoch; warns if there are fewer than it should have.
