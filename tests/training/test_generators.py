@@ -383,6 +383,15 @@ def test_arguments_of_a_generator_that_do_not_fit():
          "input."),
         (lambda: model.evaluate(once(), Y, steps=1), "`y` argument is not supported"),
         (lambda: model.predict(once(), batch_size=3, steps=1), "The `batch_size` argument must"),
+    ]  # fmt: skip
+    for run, text in rows:
+        with pytest.raises(ValueError, match=re.escape(text)):
+            run()
+
+
+def test_batches_and_numbers_that_do_not_fit():
+    model = linear()
+    rows = [
         (lambda: model.fit(iter([3]), steps_per_epoch=1, verbose=0),
          "Output of generator should be a tuple `(x, y, sample_weight)` or `(x, y)`. Found: 3"),
         (lambda: model.fit(iter([None]), steps_per_epoch=1, verbose=0),
