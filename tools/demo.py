@@ -15,6 +15,7 @@ import numpy as np
 from kgraph.datasets import digits
 from kgraph.layers import Dense, Input, concatenate
 from kgraph.models import Model
+from kgraph.tools.answers import add_json, answer
 from kgraph.tools.viz.write import write_picture
 from kgraph.utils import to_categorical
 
@@ -24,6 +25,7 @@ def add_parser(subparsers: Any) -> None:
     parser = subparsers.add_parser("demo", help="train on real digits and draw the graph")
     parser.add_argument("-o", "--output", default="kgraph-demo.svg", help="picture to write")
     parser.add_argument("--epochs", type=int, default=30)
+    add_json(parser)
     parser.set_defaults(run=run)
 
 
@@ -52,18 +54,24 @@ def run(args: argparse.Namespace) -> int:
     np.random.seed(1671)
     (x_train, y_train), (x_test, y_test) = digits.load_data()
     model = build_model()
-    model.summary()
+    if not args.json:
+        model.summary()
     inputs, targets = halves(x_train, y_train)
     start = time.perf_counter()
-    model.fit(inputs, targets, epochs=args.epochs, batch_size=32, verbose=2)
+    model.fit(inputs, targets, epochs=args.epochs, batch_size=32, verbose=0 if args.json else 2)
     seconds = time.perf_counter() - start
     inputs, targets = halves(x_test, y_test)
     scores = dict(zip(model.metrics_names, model.evaluate(inputs, targets, verbose=0), strict=True))
     steps = args.epochs * -(-len(x_train) // 32)
-    print(f"trained {steps} steps in {seconds:.2f} s ({seconds / steps * 1e6:.0f} us a step)")
-    print(
+    text = (
+        f"trained {steps} steps in {seconds:.2f} s ({seconds / steps * 1e6:.0f} us a step)\n"
         f"accuracy on {len(x_test)} unseen digits: {scores['digit_accuracy']:.3f} (which digit), "
         f"{scores['even_accuracy']:.3f} (even or odd)"
     )
+    document = {"steps": steps, "seconds": seconds, "scores": scores, "output": args.output}
     assert model.graph is not None, "a functional model always has its graph"
+    if args.json:
+        code = write_picture(model.graph, args.output, title="digits")
+        return answer(args, document, text, code)
+    print(text)
     return write_picture(model.graph, args.output, title="digits")

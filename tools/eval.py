@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from kgraph.errors import KGraphError, explain
+from kgraph.errors import explain
 from kgraph.ir.files import atomic_write
 from kgraph.ir.graph import Graph, Stage
 from kgraph.ir.variable import Variable
@@ -27,7 +27,7 @@ from kgraph.tools.divergence import (
     describe,
     first_divergence,
 )
-from kgraph.tools.feeding import add_feeds, arrays_for
+from kgraph.tools.feeding import add_feeds, arrays_for, running
 from kgraph.tools.models import add_model, find_model, graph_of
 from kgraph.tools.stages import LEVELS, numerics
 from kgraph.tools.terminal import note, paint
@@ -70,7 +70,7 @@ def run(args: argparse.Namespace) -> int:
         raise CommandError("E0101", "--repeat must be at least 1")
     graph = _graph(args)
     arrays = arrays_for(graph, args)
-    with numerics(args.numerics):
+    with numerics(args.numerics), running():
         executable = compile(graph)
         outputs, written, times = _ran(executable, graph, arrays, args.repeat)
         wrong = compare_with_interpreter(graph, arrays, args.rtol, args.atol) if args.check else []
@@ -115,12 +115,6 @@ def _ran(
             times.append(time.perf_counter() - start)
             if number == 0:
                 outputs, new = list(found), {v: v.numpy() for v, _ in graph.updates}
-    except KGraphError:
-        raise  # an input does not fit
-    except Exception as error:
-        notes = "\n".join(getattr(error, "__notes__", ()))
-        message = f"{type(error).__name__}: {error}\n{notes}".strip()
-        raise CommandError("E0501", message) from error
     finally:
         for variable, value in kept.items():
             variable.assign(value)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Mapping, Sequence
+import contextlib
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 
-from kgraph.errors import BindingError, explain
+from kgraph.errors import BindingError, KGraphError, explain
 from kgraph.ir.graph import Graph
 from kgraph.ir.node import Node
 from kgraph.runtime.binding import bind_shapes
@@ -57,6 +58,19 @@ def sizes_of(
     """A number for every open size of a graph that runs on these arrays."""
     bound = bind_shapes(graph.inputs, [a.shape for a in arrays])
     return {**dict.fromkeys(graph.symbols, args.batch), **_dims(args), **bound}
+
+
+@contextlib.contextmanager
+def running() -> Iterator[None]:
+    """Turns what a kernel raises in the block into an error of the catalogue."""
+    try:
+        yield
+    except (CommandError, KGraphError, MemoryError):
+        raise  # an input does not fit, or a limit
+    except Exception as error:
+        notes = "\n".join(getattr(error, "__notes__", ()))
+        message = f"{type(error).__name__}: {error}\n{notes}".strip()
+        raise CommandError("E0501", message) from error
 
 
 def _by_input(graph: Graph, texts: Sequence[str]) -> dict[Node, str]:

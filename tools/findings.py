@@ -24,6 +24,7 @@ from kgraph.testing.failures import CheckError
 from kgraph.testing.feeds import Kind, feed
 from kgraph.testing.gradients import check_gradients
 from kgraph.tools.divergence import apart, run_kept
+from kgraph.tools.feeding import running
 from kgraph.tools.models import as_model, graph_of
 from kgraph.tools.stages import LEVELS, numerics
 from kgraph.tools.terminal import progress
@@ -151,11 +152,12 @@ def levels(found: Any, draws: int, seed: int, batch: int = 3) -> list[Finding]:
     for number in progress(range(draws), "levels and draws"):
         kind = _KINDS[number % len(_KINDS)]
         arrays = feed(graph, np.random.default_rng([seed, number]), batch=batch, kind=kind)
-        expected = interpret(graph, arrays)[0]
+        with running():
+            expected = interpret(graph, arrays)[0]
         for level in LEVELS:
             if kind == "special" and level == "fast":
                 continue  # its rules hold for real numbers only
-            with numerics(level):
+            with numerics(level), running():
                 outputs = run_kept(graph, arrays)[0]
             results += _apart(graph, expected, outputs, level, f"{kind} numbers, draw {number}")
     return list(dict.fromkeys(results))

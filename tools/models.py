@@ -15,8 +15,9 @@ from typing import Any
 
 import numpy as np
 
-from kgraph.errors import KGraphError, ParseError, explain
+from kgraph.errors import FileFormatError, KGraphError, ParseError, explain
 from kgraph.ir.graph import Graph, Stage
+from kgraph.ir.origin import Origin, making
 from kgraph.ir.serialize import VERSION, load, loads
 from kgraph.ir.strict_json import read_json
 from kgraph.ir.variable import Variable
@@ -183,14 +184,20 @@ def _read_json(path: str, data: bytes) -> Any:
 def _read_hdf5(path: str) -> Any:
     if path == "-":
         raise ParseError("HDF5 is not read from standard input", "version")
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", re.escape(NO_TRAINING))
-        return _made(lambda: load_model(path))
+    try:
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", re.escape(NO_TRAINING))
+            return _made(lambda: load_model(path))
+    except ParseError as error:
+        if isinstance(error.__cause__, (FileFormatError, OSError)):
+            raise ParseError(str(error.__cause__), "syntax") from error
+        raise
 
 
 def _made(make: Callable[[], Any]) -> Any:
     try:
-        return make()
+        with making(Origin()):  # what a file says was written on no line of the user's
+            return make()
     except Exception as error:
         # The file may be anything, and a layer may say whatever it likes about its arguments.
         raise ParseError(f"the model cannot be built: {type(error).__name__}: {error}") from error

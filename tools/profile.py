@@ -16,7 +16,7 @@ from kgraph.runtime.executable import compile
 from kgraph.runtime.profile import Profile, profile
 from kgraph.tools.answers import add_json, answer, columns, show_bytes, write_file
 from kgraph.tools.complaints import CommandError
-from kgraph.tools.feeding import add_feeds, arrays_for, sizes_of
+from kgraph.tools.feeding import add_feeds, arrays_for, running, sizes_of
 from kgraph.tools.models import add_model, find_model, graph_of
 from kgraph.tools.profile_report import (
     SORTS,
@@ -68,7 +68,8 @@ def run(args: argparse.Namespace) -> int:
             raise CommandError("E0101", explain(f"-o {path}", expected=expected))
     with numerics(args.numerics):
         plan, compilation = _compiled(args)
-    measured = _measured(plan, args)
+    with running():
+        measured = _measured(plan, args)
     document = _document(plan, measured, compilation, args)
     for path in args.output:
         trace = path.endswith("trace.json")

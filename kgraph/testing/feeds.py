@@ -110,7 +110,7 @@ def fill(
 
 
 def id_limits(graph: Graph, binding: Mapping[str, int]) -> dict[Node, int]:
-    """Integer inputs that index something -> the size of the smallest axis that they index.
+    """Inputs that index something -> the size of the smallest axis that they index.
 
     Args:
         graph: any CORE or FUSED graph.
@@ -127,17 +127,14 @@ def id_limits(graph: Graph, binding: Mapping[str, int]) -> dict[Node, int]:
         5
     """
     limits: dict[Node, int] = {}
-    if all(n.type.is_float for n in graph.inputs):
-        return limits
     for node in graph.nodes[::-1]:
         found = _INDEXING.get(node.op.name)
         if found is not None:
             place, size = found(node)
             _lower(limits, node.inputs[place], evaluate(size, binding))
         if node in limits and node.op.name in _CARRIERS:
-            for operand in node.inputs:
-                if not operand.type.is_float:
-                    _lower(limits, operand, limits[node])
+            for operand in node.inputs:  # a float one holds ids that are cast on the way
+                _lower(limits, operand, limits[node])
     return {n: limits[n] for n in graph.inputs if n in limits}
 
 

@@ -160,6 +160,21 @@ def test_models_of_python_and_hdf5(capsys):
     assert find_model("m.h5", "w.h5").get_weights()[0].tolist() == [[1.0], [1.0]]
 
 
+def test_hdf5_that_is_damaged_or_holds_no_model(capsys):
+    model = Sequential([Dense(1, input_dim=2)])
+    model.save("m.h5")
+    model.save_weights("w.h5")
+    Path("cut.h5").write_bytes(Path("m.h5").read_bytes()[:600])
+    for name in ("w.h5", "cut.h5"):
+        assert main(["summary", name]) == 4
+        assert capsys.readouterr().err.startswith(f"kgraph: error[E0401]: {name}: ")
+
+
+def test_what_a_file_holds_stands_on_no_line(capsys):
+    assert main(["eval", "m.json", "--trace-values", "*"]) == 0
+    assert all(not n.origin.where for n in find_model("m.json").graph.nodes)
+
+
 def test_notes_colours_and_logs(capsys, monkeypatch):
     assert main(["-q", "viz", "m.json", "-o", "x.dot"]) == 0
     monkeypatch.setenv("NO_COLOR", "1")

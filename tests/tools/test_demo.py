@@ -1,5 +1,6 @@
 """`kgraph demo` trains on the bundled digits and draws its graph."""
 
+import json
 import re
 import shutil
 
@@ -23,3 +24,10 @@ def test_demo_keeps_the_dot_file_without_graphviz(tmp_path, capsys, monkeypatch)
     assert main(["demo", "--epochs", "1", "-o", str(tmp_path / "graph.svg")]) == 3
     assert "apt-get install graphviz" in capsys.readouterr().err
     assert (tmp_path / "graph.dot").exists()
+
+
+def test_demo_as_json(tmp_path, capsys):
+    assert main(["demo", "--epochs", "1", "-o", str(tmp_path / "graph.dot"), "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert (found["ok"], found["steps"]) == (True, 45)
+    assert 0 <= found["scores"]["digit_accuracy"] <= 1

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import tomllib
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -56,6 +58,12 @@ def test_what_is_not_installed(monkeypatch, capsys):
     codes = {f.code: f.fix for f in doctor.missing()}
     assert codes["dot"] == "apt-get install graphviz"
     assert codes["plot"] == "pip install 'kgraph[plot]'"
+
+
+def test_the_extras_are_those_of_the_project():
+    project = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text())
+    known = set(project["project"]["optional-dependencies"])
+    assert set(doctor.EXTRAS) == known - {"test", "dev"}
 
 
 def test_machines_that_say_nothing(monkeypatch):

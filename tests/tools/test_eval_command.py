@@ -71,6 +71,14 @@ def test_files_say_the_sizes(capsys):
     np.testing.assert_array_equal(np.load("out.npy"), 3 * x)
 
 
+def test_ids_that_come_as_floats_are_valid(capsys):
+    ids = Input((7,), dtype="float32", name="ids")
+    Path("f.json").write_text(Model(ids, Embedding(3, 2, name="table")(ids)).to_json())
+    assert answer_of(capsys, "f.json", "--batch", "50", "--check")["diverging"] == []
+    for words in (["profile", "f.json", "--runs", "1"], ["check", "f.json", "--levels"]):
+        assert main(words) == 0
+
+
 def test_random_numbers_depend_on_the_seed(capsys):
     def mean(*words: str) -> float:
         return answer_of(capsys, "g.json", *words, "--dim", "n=4")["outputs"][0]["mean"]

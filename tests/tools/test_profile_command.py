@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 
-from kgraph.layers import Dense, Input
+from kgraph.layers import Dense, Embedding, Input
 from kgraph.models import Model
 from kgraph.tools.cli import main
 
@@ -70,6 +71,16 @@ def test_files(capsys):
     capsys.readouterr()
     assert main(["profile", "m.json", "--runs", "1", "-o", "-"]) == 0
     assert json.loads(capsys.readouterr().out)["mode"] == "forward"
+
+
+def test_a_kernel_that_fails_is_no_fault_of_kgraph(capsys):
+    ids = Input((3,), dtype="int32", name="ids")
+    Path("e.json").write_text(Model(ids, Embedding(5, 2, name="table")(ids)).to_json())
+    np.save("ids.npy", np.full((2, 3), 99))
+    assert main(["profile", "e.json", "--input", "ids.npy"]) == 5
+    error = capsys.readouterr().err
+    assert error.startswith("kgraph: error[E0501]: ")
+    assert "of layer table" in error
 
 
 @pytest.mark.parametrize(
