@@ -21,6 +21,7 @@ from kgraph.tools.terminal import has_color, paint
 EXTRAS = {
     "data": (("pooch",), "downloads of data sets"),
     "plot": (("matplotlib",), "plot_history"),
+    "sklearn": (("sklearn",), "kgraph.wrappers"),
     "tensorboard": (("tensorboardX",), "the TensorBoard callback"),
     "image": (("scipy", "PIL"), "kgraph.preprocessing.image"),
 }
