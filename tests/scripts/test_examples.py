@@ -30,6 +30,7 @@ BARS = {
     "mlp": {"accuracy": (0.97, 1), "classes": (0.97, 1), "first": (0.1, 0.6), "last": (0.95, 1)},
     "sentiment_cnn": {"accuracy": (0.95, 1), "last": (0.9, 1)},
     "sentiment_lstm": {"accuracy": (0.95, 1)},
+    "seq2seq": {"loss": (0, 0.1), "right": (0.9, 1)},
     "siamese": {"train": (0.95, 1), "test": (0.93, 1)},
     "stateful_rnn": {"stateful": (0, 0.3), "stateless": (0.35, 1)},
     "style": {"first": (0.1, 1), "last": (0, 0.02)},
@@ -42,10 +43,11 @@ TRAINED = {
     "autoencoder": 4,
     "image_ocr": 1,
     "sentiment_cnn": 1,
+    "seq2seq": 1,
     "siamese": 3,
     "text_generation": 3,
 }
-ANSWERED = ("memory_network", "mlp", "sentiment_lstm")
+ANSWERED = ("cnn", "memory_network", "mlp", "sentiment_lstm")
 WATCHED = (*TRAINED, *ANSWERED, "stateful_rnn")
 
 
