@@ -69,8 +69,17 @@ def int_shape(x):
     return x.shape
 
 
+def ctc_batch_cost(y_true, y_pred, input_length, label_length):
+    """The backend's function, whose last class is the blank."""
+    lengths = [n[:, 0] for n in (label_length, input_length)]
+    labels, scores = keras.ops.cast(y_true, "int32"), keras.ops.log(y_pred + 1e-7)
+    loss = keras.ops.ctc_loss(labels, scores, *lengths, mask_index=y_pred.shape[-1] - 1)
+    return keras.ops.expand_dims(loss, 1)
+
+
 backend = SimpleNamespace(
     cast=keras.ops.cast,
+    ctc_batch_cost=ctc_batch_cost,
     epsilon=keras.config.epsilon,
     equal=keras.ops.equal,
     image_data_format=keras.config.image_data_format,
