@@ -56,6 +56,19 @@ class NotFiniteError(KGraphError, FloatingPointError):
     """A step that is watched came to NaN or infinity."""
 
 
+class RenderError(KGraphError, RuntimeError):
+    """A picture cannot be drawn as it was asked for.
+
+    Args:
+        message: what is missing or failed, and what to do.
+        error: its key in the command line's catalogue.
+    """
+
+    def __init__(self, message: str, error: str) -> None:
+        super().__init__(message)
+        self.error = error
+
+
 class FileFormatError(KGraphError, ValueError):
     """A file is damaged, or is not of the format that it should be."""
 

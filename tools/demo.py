@@ -13,10 +13,14 @@ from typing import Any
 import numpy as np
 
 from kgraph.datasets import digits
+from kgraph.errors import RenderError
 from kgraph.layers import Dense, Input, concatenate
 from kgraph.models import Model
 from kgraph.tools.answers import add_json, answer
-from kgraph.tools.viz.write import write_picture
+from kgraph.tools.complaints import CommandError
+from kgraph.tools.terminal import note
+from kgraph.tools.viz.view import build_view
+from kgraph.tools.viz.write import save_picture
 from kgraph.utils import to_categorical
 
 
@@ -69,9 +73,12 @@ def run(args: argparse.Namespace) -> int:
         f"{scores['even_accuracy']:.3f} (even or odd)"
     )
     document = {"steps": steps, "seconds": seconds, "scores": scores, "output": args.output}
+    if not args.json:
+        print(text)
     assert model.graph is not None, "a functional model always has its graph"
-    if args.json:
-        code = write_picture(model.graph, args.output, title="digits")
-        return answer(args, document, text, code)
-    print(text)
-    return write_picture(model.graph, args.output, title="digits")
+    try:
+        line, _ = save_picture(build_view(model.graph, "digits", costs=False), args.output)
+    except RenderError as error:
+        raise CommandError(error.error, str(error)) from error
+    note(line)
+    return answer(args, document, text) if args.json else 0

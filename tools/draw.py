@@ -1,24 +1,43 @@
-"""`kgraph viz`: reads a model, brings it to the stage that a view shows, and has it drawn."""
+"""`kgraph viz`: reads a model, makes the view that is asked for, and has it drawn."""
 
 from __future__ import annotations
 
 import argparse
+import re
+import sys
 from pathlib import Path
 from typing import Any
 
-from kgraph.errors import KGraphError, StageError, explain
-from kgraph.ir.graph import Graph, Stage
-from kgraph.passes.lower import lower
-from kgraph.passes.pipeline import optimize
-from kgraph.tools.complaints import BAD_INPUT, USAGE, complain
-from kgraph.tools.models import HELP, find_model, graph_of
-from kgraph.tools.training_step import training_step
-from kgraph.tools.viz.model import VIEWS
-from kgraph.tools.viz.write import FORMATS, choose_format, write_picture
+from kgraph.errors import KGraphError, RenderError, explain
+from kgraph.ir.graph import Stage
+from kgraph.tools.complaints import BAD_INPUT, USAGE, CommandError, complain
+from kgraph.tools.models import add_model, find_model, graph_of
+from kgraph.tools.terminal import note, warn
+from kgraph.tools.viewed import at_stage, contradiction, training_graph
+from kgraph.tools.viz.looks import SHOWN, THEMES, USUAL, Style
+from kgraph.tools.viz.model import VIEWS, GraphView
+from kgraph.tools.viz.opening import open_clusters, visible
+from kgraph.tools.viz.select import select
+from kgraph.tools.viz.view import build_view
+from kgraph.tools.viz.write import (
+    BINARY,
+    ENGINES,
+    EXTENSIONS,
+    FORMATS,
+    TIMEOUT,
+    format_of,
+    render,
+    save_picture,
+)
 
-_ORDER = list(Stage)
-# View -> the stage that it shows when none is asked for; ops of a later stage stay there.
-_STAGES = {"ops": Stage.CORE, "step": Stage.CORE, "fused": Stage.FUSED, "memory": Stage.FUSED}
+_SPLINES = ("polyline", "curved", "straight", "ortho")
+_PIXELS = {"px": 1.0, "in": 96.0, "mm": 96 / 25.4}
+# Above this many boxes a Mermaid picture is closed as far as a first look is.
+MERMAID = 500
+_EPILOG = (
+    "Without Graphviz's program `dot` an svg is laid out by kgraph itself, which is also what "
+    "--engine own asks for; png and pdf need `dot`."
+)
 
 
 def add_parser(subparsers: Any) -> None:
@@ -26,108 +45,230 @@ def add_parser(subparsers: Any) -> None:
     parser = subparsers.add_parser(
         "viz",
         help="draw a model's graph",
-        description="Draws the graph of a model. MODEL.json is Keras model JSON or kgraph JSON; "
-        "the content decides. svg, png and pdf need Graphviz's program `dot`.",
+        description="Draws the graph of a model.",
+        epilog=_EPILOG,
     )
-    parser.add_argument("model", metavar="MODEL.json", help=HELP)
-    parser.add_argument(
-        "-o", "--output", help="picture to write, its extension is the format; - is standard output"
+    add_model(parser)
+    _add_files(parser)
+    _add_content(parser)
+    _add_looks(parser)
+    parser.set_defaults(run=run)
+
+
+def _add_files(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("files")
+    add = group.add_argument
+    add(
+        "-o",
+        "--output",
+        action="append",
+        metavar="FILE",
+        help="its extension is the format; - is standard output; may be given several times",
     )
-    parser.add_argument("--format", choices=FORMATS, help="format; needed for -o -")
-    parser.add_argument(
+    add("--format", choices=FORMATS, help="needed for -o -")
+    add("--engine", choices=ENGINES, default="auto", help="who lays out; auto is dot if it works")
+    add("--timeout", type=_positive, default=TIMEOUT, help="seconds for dot; %(default)g")
+    add("--no-clobber", action="store_true", help="never replace a file")
+    add("--dpi", type=_count, default=200, help="of png; %(default)s")
+    add("--size", type=_size, metavar="WxH", help="fit into, in px, in or mm: 800x600, 6x4in")
+
+
+def _add_content(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("what is shown")
+    add = group.add_argument
+    add(
         "--view",
         choices=VIEWS,
         help="a box a layer call, or an op; the phases of a training step; fused regions; memory",
     )
-    parser.add_argument(
+    add(
         "--stage",
         choices=[stage.value for stage in Stage],
         help="layers as written, core ops (default of --view ops), or fused: what runs",
     )
-    parser.add_argument(
-        "--training", action="store_true", help="the training step; --view step implies it"
+    add("--training", action="store_true", help="the training step; --view step implies it")
+    add("--optimizer", default="adam", help="of a model that is not compiled; %(default)s")
+    add("--loss", help="of such a model; default by the op of each output")
+    add(
+        "--depth",
+        type=_depth,
+        metavar="N|all",
+        help="open clusters down to here; default as deep as leaves at most 300 boxes",
     )
-    parser.add_argument("--optimizer", default="adam", help="of a model that is not compiled")
-    parser.add_argument("--loss", help="of such a model; default by the op of each output")
-    parser.add_argument("--rankdir", choices=("TB", "BT", "LR", "RL"), default="TB")
-    parser.add_argument("--title", help="text above the picture; default the file's name")
-    parser.set_defaults(run=run)
+    add("--expand-nested", action="store_true", help="open all clusters")
+    add("--no-fold", action="store_true", help="show equal blocks in a row one by one")
+    add("--select", action="append", default=[], metavar="GLOB", help="nodes, layers or clusters")
+    add("--from", dest="start", metavar="NODE", help="with --to: what lies between")
+    add("--to", dest="end", metavar="NODE")
+    add("--around", metavar="NODE", help="what is near")
+    add("--hops", type=_count, default=2, help="how near; %(default)s")
+    add(
+        "--dim",
+        action="append",
+        default=[],
+        type=_dim,
+        metavar="NAME=N",
+        help="number of a symbolic size for estimates and memory; default 32",
+    )
+    add("--max-nodes", type=_count, default=100_000, help="a larger view is refused")
+
+
+def _add_looks(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("looks")
+    add = group.add_argument
+    add(
+        "--show",
+        type=_shown,
+        default=USUAL,
+        metavar="A,B",
+        help=f"of {', '.join(SHOWN)}; or all, or none",
+    )
+    add("--rankdir", choices=("TB", "BT", "LR", "RL"), default="TB")
+    add("--splines", choices=_SPLINES, default="polyline", help="%(default)s")
+    add("--wrap", type=_count, metavar="N", help="go on in a new column after N rows (own engine)")
+    add("--theme", choices=tuple(THEMES), default="auto", help="auto is light")
+    add("--source-links", action="store_true", help="source files with their folders")
+    add("--title", help="text above the picture; default the file's name")
 
 
 def run(args: argparse.Namespace) -> int:
-    """Draws; returns 0, 2 for wrong options, 3 without `dot`, 4 for a file that is no model."""
-    stem = "model" if args.model == "-" else Path(args.model).stem
-    output = args.output or f"{stem}.{args.format or 'svg'}"
-    complaint = choose_format(output, args.format)[1] or _contradiction(args)
-    if complaint:
-        return complain(complaint, USAGE)
+    """Draws; returns 0, or ends with the code of an error of the catalogue."""
     try:
-        found = read_model(args.model)
-        if args.training or args.view == "step":
-            graph = _training_graph(found, args)
-        else:
-            graph = at_stage(graph_of(found), args.view, args.stage)
+        outputs = _outputs(args)
+        complaint = contradiction(args.view, args.stage, args.training)
+        if complaint:
+            return complain(complaint, USAGE)
+        return _draw(args, outputs)
+    except RenderError as error:
+        raise CommandError(error.error, str(error)) from error
+
+
+def _stem(args: argparse.Namespace) -> str:
+    """The name of the model without folders, extension or `py:`."""
+    return "model" if args.model == "-" else Path(args.model.rsplit(":", 1)[-1]).stem
+
+
+def _outputs(args: argparse.Namespace) -> list[tuple[str, str]]:
+    """The files with their formats."""
+    extension = EXTENSIONS[args.format or "svg"][0]
+    found = []
+    for path in args.output or [f"{_stem(args)}.{extension}"]:
+        if path == "-":
+            if args.format is None or args.format in BINARY:
+                texts = ", ".join(f for f in FORMATS if f not in BINARY)
+                message = f"Standard output needs --format, one of {texts}"
+                raise RenderError(message, "E0101")
+            found.append((path, args.format))
+            continue
+        format = format_of(path)
+        if args.format not in (None, format):
+            raise RenderError(
+                f"--format {args.format} contradicts the extension of {path}", "E0101"
+            )
+        found.append((path, format))
+    return found
+
+
+def _draw(args: argparse.Namespace, outputs: list[tuple[str, str]]) -> int:
+    try:
+        view = _view(args)
+    except (RenderError, CommandError):
+        raise
     except (KGraphError, OSError, ValueError) as error:
         return complain(f"{args.model}: {error}", BAD_INPUT)
-    title = stem if args.title is None else args.title
-    return write_picture(
-        graph, output, format=args.format, title=title, view=args.view, rankdir=args.rankdir
-    )
-
-
-def _contradiction(args: argparse.Namespace) -> str | None:
-    """What is wrong with the options together."""
-    training = args.training or args.view == "step"
-    if args.view == "layers" and (training or args.stage in ("core", "fused")):
-        other = "--training" if training else f"--stage {args.stage}"
-        return f"--view layers contradicts {other}: lowering replaces the layers"
-    if args.stage == "layers" and (training or args.view in ("fused", "memory")):
-        other = "--training" if training else f"--view {args.view}"
-        return f"--stage layers contradicts {other}: lowering replaces the layers"
-    if args.view == "fused" and args.stage == "core":
-        return "--view fused contradicts --stage core: passes fuse the ops"
-    return None
-
-
-def read_model(text: str) -> Any:
-    """The model or graph that a text names; see `find_model`."""
-    return find_model(text)
-
-
-def _training_graph(found: Any, args: argparse.Namespace) -> Graph:
-    step = training_step(found, args.loss, args.optimizer)
-    wanted = Stage(args.stage) if args.stage else _STAGES.get(args.view, Stage.CORE)
-    assert step.report is not None
-    return step.graph if wanted is Stage.FUSED else step.report.source
-
-
-def at_stage(graph: Graph, view: str | None, stage: str | None) -> Graph:
-    """The graph at the stage that the options ask for.
-
-    Args:
-        graph: as it was read.
-        view: one of `VIEWS` or None.
-        stage: a stage's name, or None: what the view shows, else as it is.
-
-    Raises:
-        StageError: the graph is past that stage.
-    """
-    present = _ORDER.index(graph.stage)
-    wanted = present
-    if view in _STAGES:
-        wanted = max(present, _ORDER.index(_STAGES[view]))
-    if view == "layers":
-        wanted = _ORDER.index(Stage.LAYERS)
-    if stage is not None:
-        wanted = _ORDER.index(Stage(stage))
-    if wanted < present:
-        raise StageError(
-            explain(
-                f"the file holds a graph at stage {graph.stage.value}, which is past "
-                f"{_ORDER[wanted].value}",
-                hint=f"--view ops --stage {graph.stage.value}",
+    style = Style(args.show, args.rankdir, args.theme, args.splines, args.wrap, args.dpi, args.size)
+    if args.splines == "ortho" and args.engine != "own":
+        warn("some versions of dot crash on --splines ortho")
+    for path, format in outputs:
+        shown = view
+        if format == "mermaid" and len(visible(view).boxes) > MERMAID:
+            shown = open_clusters(view)
+            warn(f"W0301 clusters are closed: Mermaid cannot show more than {MERMAID} boxes")
+        if path == "-":
+            made = render(shown, format, style, args.engine, args.timeout)
+            sys.stdout.buffer.write(made.data)
+            sys.stdout.buffer.flush()
+            continue
+        try:
+            line, warning = save_picture(
+                shown, path, style, args.engine, args.timeout, not args.no_clobber
             )
-        )
-    if wanted > present and graph.stage is Stage.LAYERS:
-        graph = lower(graph)
-    return optimize(graph)[0] if _ORDER[wanted] is Stage.FUSED else graph
+        except OSError as error:
+            return complain(f"{path} cannot be written: {error}", USAGE)
+        if warning:
+            warn(warning)
+        note(line)
+    return 0
+
+
+def _view(args: argparse.Namespace) -> GraphView:
+    """The view that the options ask for."""
+    found = find_model(args.model, args.weights)
+    if args.training or args.view == "step":
+        graph = training_graph(found, args.view, args.stage, args.loss, args.optimizer)
+    else:
+        graph = at_stage(graph_of(found), args.view, args.stage)
+    selecting = args.select or args.start or args.end or args.around
+    # Costs take a lowering of every layer, so they are estimated where they are shown.
+    costs = "costs" in args.show or any(f == "json" for _, f in _outputs(args))
+    view = build_view(
+        graph,
+        _stem(args) if args.title is None else args.title,
+        view=args.view,
+        depth=1 << 30 if args.expand_nested or selecting else args.depth,
+        fold=not args.no_fold and not selecting,
+        dims=dict(args.dim),
+        costs=costs,
+        folders=args.source_links,
+    )
+    if selecting:
+        view = select(view, args.select, args.start, args.end, args.around, args.hops)
+        view = open_clusters(view, 1 << 30 if args.expand_nested else args.depth)
+    if len(view.boxes) > args.max_nodes:
+        message = f"the view has {len(view.boxes):,} boxes, --max-nodes is {args.max_nodes:,}"
+        raise RenderError(explain(message, hint="--select, or a larger --max-nodes"), "E0601")
+    return view
+
+
+def _positive(text: str) -> float:
+    number = float(text)
+    if not 0 < number < float("inf"):
+        raise argparse.ArgumentTypeError(f"{text} is not above 0")
+    return number
+
+
+def _count(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"{text} is less than 1")
+    return number
+
+
+def _depth(text: str) -> int:
+    number = 1 << 30 if text == "all" else int(text)
+    if number < 0:
+        raise argparse.ArgumentTypeError(f"{text} is less than 0")
+    return number
+
+
+def _size(text: str) -> tuple[float, float]:
+    found = re.fullmatch(r"(\d+(?:\.\d+)?)x(\d+(?:\.\d+)?)(px|in|mm)?", text)
+    if not found or not float(found[1]) * float(found[2]):
+        raise argparse.ArgumentTypeError(f"{text!r} is no size such as 800x600 or 6x4in")
+    unit = _PIXELS[found[3] or "px"]
+    return float(found[1]) * unit, float(found[2]) * unit
+
+
+def _dim(text: str) -> tuple[str, int]:
+    name, _, number = text.partition("=")
+    if not name or not number.isdecimal():
+        raise argparse.ArgumentTypeError(f"{text!r} is not NAME=NUMBER")
+    return name, int(number)
+
+
+def _shown(text: str) -> frozenset[str]:
+    names = {"all": SHOWN, "none": ()}.get(text, tuple(text.split(",")))
+    unknown = sorted(set(names) - set(SHOWN))
+    if unknown:
+        raise argparse.ArgumentTypeError(f"{unknown[0]!r} is not one of {', '.join(SHOWN)}")
+    return frozenset(names)

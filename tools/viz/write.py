@@ -1,44 +1,70 @@
-"""Writes pictures: DOT and JSON by itself, svg, png and pdf through Graphviz's program `dot`."""
+"""Pictures in every format, and in files: by ourselves, or through Graphviz's program `dot`."""
 
 from __future__ import annotations
 
+import importlib
 import subprocess
-import sys
 import time
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
-from kgraph.errors import explain
+from kgraph.errors import RenderError, explain
 from kgraph.ir.files import atomic_write
-from kgraph.ir.graph import Graph
-from kgraph.tools.viz.dot import to_dot
 from kgraph.tools.viz.json_view import to_json
+from kgraph.tools.viz.looks import Style
+from kgraph.tools.viz.memory_svg import bytes_text, memory_svg
+from kgraph.tools.viz.mermaid import to_mermaid
 from kgraph.tools.viz.model import GraphView
-from kgraph.tools.viz.view import build_view
+from kgraph.tools.viz.opening import visible
+from kgraph.tools.viz.svg import to_svg
+from kgraph.tools.viz.tree import to_text
 
-FORMATS = ("svg", "dot", "json", "png", "pdf")
-TEXT_FORMATS = ("svg", "dot", "json")
+# Format -> extensions of its files.
+EXTENSIONS = {
+    "svg": ("svg",), "dot": ("dot", "gv"), "png": ("png",), "pdf": ("pdf",),
+    "mermaid": ("mmd", "mermaid"), "json": ("json",), "text": ("txt", "text"),
+}  # fmt: skip
+FORMATS, BINARY = tuple(EXTENSIONS), ("png", "pdf")
+ENGINES = ("auto", "own", "dot")
 # Seconds that `dot` may take; large graphs with many crossings would keep it for hours.
-TIMEOUT = 60.0
-# Exit codes of the command line.
-USAGE, MISSING_PROGRAM = 2, 3
-NO_DOT = "The program `dot` of Graphviz is needed for {format} and was not found"
-REMEDY = "apt-get install graphviz, or brew or conda; the formats dot and json do without it"
+TIMEOUT = 20.0
+REMEDY = "apt-get install graphviz, or brew or conda; or --engine own -o {stem}.svg"
+_OWN: dict[str, Callable[[GraphView, Style], str]] = {
+    "mermaid": to_mermaid, "text": to_text, "json": lambda v, s: to_json(v, s.rankdir),
+}  # fmt: skip
 
 
-def render(view: GraphView, format: str, rankdir: str = "TB") -> bytes:
+@dataclass(frozen=True)
+class Rendered:
+    """A picture: its bytes, who laid it out, and why that was not who was to."""
+
+    data: bytes
+    engine: str = "own"
+    warning: str | None = None
+
+
+def render(
+    view: GraphView,
+    format: str,
+    style: Style | None = None,
+    engine: str = "auto",
+    timeout: float | None = None,
+) -> Rendered:
     """The view in one of `FORMATS`.
 
     Args:
         view: what to show.
-        format: dot, json, svg, png or pdf; the last three need the program `dot`.
-        rankdir: direction of the edges: TB, BT, LR or RL.
+        format: svg, dot, png, pdf, mermaid, json or text; png and pdf need the program `dot`.
+        style: how it is to look.
+        engine: who lays an svg out: own, dot, or auto, which is `dot` where it works.
+        timeout: seconds that `dot` may take; default `TIMEOUT`.
 
     Returns:
         The file's content.
 
     Raises:
-        FileNotFoundError: the format needs `dot`, which is not installed.
-        subprocess.SubprocessError: `dot` failed, or took longer than `TIMEOUT` seconds.
+        RenderError: `dot` is needed and missing, or it failed.
 
     Example:
         >>> from kgraph import ops
@@ -46,104 +72,133 @@ def render(view: GraphView, format: str, rankdir: str = "TB") -> bytes:
         >>> from kgraph.tools.viz import build_view
         >>> x = input_node((2,), name="x")
         >>> view = build_view(Graph((x,), (("y", ops.tanh(x)),)))
-        >>> render(view, "dot")[:7]
+        >>> render(view, "dot").data[:7]
         b'digraph'
     """
-    if format == "json":
-        return to_json(view, rankdir).encode("ascii")
-    source = to_dot(view, rankdir)
+    style = style or Style()
+    if format in _OWN:
+        return Rendered(_OWN[format](view, style).encode("utf-8", "backslashreplace"))
+    if view.memory is not None:
+        if format != "svg":
+            raise RenderError(
+                explain("the memory view is no graph", expected="svg, json or text", got=format),
+                "E0101",
+            )
+        return Rendered(memory_svg(view, style).encode("utf-8", "backslashreplace"))
     if format == "dot":
-        return source.encode("utf-8")
-    # The graphviz package would start `dot` too, but cannot stop one that hangs.
-    command = ["dot", f"-T{format}"]
-    data = source.encode("utf-8")
-    return subprocess.run(
-        command, input=data, capture_output=True, check=True, timeout=TIMEOUT
-    ).stdout
+        return Rendered(_source(view, style), "dot")
+    if format == "svg" and engine == "own":
+        return _by_ourselves(view, style, None)
+    try:
+        return Rendered(_run_dot(_source(view, style), format, style, timeout or TIMEOUT), "dot")
+    except RenderError as error:
+        if format != "svg" or engine == "dot":
+            raise
+        # A machine without `dot` is no reason to warn; a `dot` that fails is one.
+        return _by_ourselves(view, style, None if error.error == "E0201" else str(error))
 
 
-def write_picture(
-    graph: Graph,
+def _by_ourselves(view: GraphView, style: Style, reason: str | None) -> Rendered:
+    text = to_svg(view, style)
+    warning = reason and f"W0301 drawn by the own engine: {reason.splitlines()[0]}"
+    return Rendered(text.encode("utf-8", "backslashreplace"), "own", warning)
+
+
+def _source(view: GraphView, style: Style) -> bytes:
+    try:
+        # Only DOT needs the package, so a machine without it can still draw.
+        module = importlib.import_module("kgraph.tools.viz.dot")
+    except ImportError as error:
+        hint = "pip install graphviz; or --engine own -o x.svg"
+        message = f"The Python package `graphviz` is needed for DOT: {error}"
+        raise RenderError(explain(message, hint=hint), "E0202") from error
+    return str(module.to_dot(view, style)).encode("utf-8", "backslashreplace")
+
+
+def _run_dot(source: bytes, format: str, style: Style, timeout: float) -> bytes:
+    """What `dot` makes of a source; the graphviz package could not stop one that hangs."""
+    command = ["dot", f"-T{format}"] + ([f"-Gdpi={style.dpi}"] if format == "png" else [])
+    remedy = REMEDY.format(stem="x")
+    try:
+        done = subprocess.run(command, input=source, capture_output=True, timeout=timeout)
+    except OSError as error:
+        message = f"The program `dot` of Graphviz is needed for {format} and was not found"
+        raise RenderError(explain(message, hint=remedy), "E0201") from error
+    except subprocess.TimeoutExpired as error:
+        message = f"The program `dot` of Graphviz timed out after {timeout:g} seconds"
+        hint = "--engine own -o x.svg, or --timeout, --depth, --select"
+        raise RenderError(explain(message, hint=hint), "E0203") from error
+    told = done.stderr.decode("utf-8", "replace").strip().split("\n")[-1]
+    hint = "--engine own -o x.svg, or another format"
+    if done.returncode:
+        message = f"The program `dot` of Graphviz failed with code {done.returncode}"
+        raise RenderError(explain(message, got=told, hint=hint), "E0203")
+    if not _is(done.stdout, format):
+        message = f"The program `dot` of Graphviz wrote no {format}"
+        raise RenderError(explain(message, got=told or repr(done.stdout[:40]), hint=hint), "E0203")
+    return done.stdout
+
+
+def _is(data: bytes, format: str) -> bool:
+    """Whether data begins, and an svg ends, as the format does."""
+    if format == "svg":
+        return b"<svg" in data[:2000] and data.rstrip().endswith(b"</svg>")
+    return data.startswith({"png": b"\x89PNG", "pdf": b"%PDF"}[format])
+
+
+def save_picture(
+    view: GraphView,
     path: str | Path,
-    *,
-    format: str | None = None,
-    title: str = "",
-    view: str | None = None,
-    rankdir: str = "TB",
-) -> int:
-    """Draws a graph into a file and tells the user on stderr.
+    style: Style | None = None,
+    engine: str = "auto",
+    timeout: float | None = None,
+    clobber: bool = True,
+) -> tuple[str, str | None]:
+    """Writes a picture, whole or not at all.
 
     Args:
-        graph: a graph of any stage.
-        path: the file; `-` is standard output.
-        format: one of `FORMATS`; default the file's extension.
-        title: written above the picture.
-        view: see `build_view`.
-        rankdir: direction of the edges: TB, BT, LR or RL.
+        view: what to show.
+        path: its extension is the format.
+        style, engine, timeout: see `render`.
+        clobber: whether a file that is there may be replaced.
 
     Returns:
-        The exit code: 0; 2 for a wrong format; 3 when `dot` is missing, or fails, and the DOT
-        source was written beside the wanted file instead.
+        One line for the user, and a warning or None.
+
+    Raises:
+        RenderError: the format is not known, or `dot` is needed and missing, or failed.
+        OSError: the file cannot be written, or is there.
     """
     start, target = time.perf_counter(), Path(path)
-    chosen, complaint = choose_format(str(path), format)
-    if complaint:
-        return _complain(complaint, USAGE)
-    made = build_view(graph, title, view=view)
-    try:
-        data = render(made, chosen, rankdir)
-    except (FileNotFoundError, NotADirectoryError, PermissionError):
-        return _fall_back(made, target, NO_DOT.format(format=chosen), REMEDY, rankdir)
-    except subprocess.SubprocessError as error:
-        stderr = getattr(error, "stderr", None) or b""
-        reason = stderr.decode("utf-8", "replace").strip().split("\n")[-1]
-        summary = f"The program `dot` of Graphviz failed: {reason or error}"
-        return _fall_back(made, target, summary, "-o x.json, or --view layers", rankdir)
-    if str(path) == "-":
-        sys.stdout.buffer.write(data)
-        sys.stdout.buffer.flush()
-        return 0
-    try:
-        with atomic_write(target) as file:
-            file.write(data)
-    except OSError as error:
-        return _complain(f"{target} cannot be written: {error}", USAGE)
-    counts = f"{len(made.boxes)} nodes, {len(made.edges)} edges, {_size(len(data))}"
-    print(f"wrote {target} ({counts}, {time.perf_counter() - start:.2f} s)", file=sys.stderr)
-    return 0
+    if not clobber and target.exists():
+        raise FileExistsError(f"{target} is there already")
+    made = render(view, format_of(path), style, engine, timeout)
+    with atomic_write(target) as file:
+        file.write(made.data)
+    seen = visible(view)
+    hidden = len(view.boxes) - sum(not b.hidden for b in seen.boxes)
+    facts = [f"{len(seen.boxes)} nodes", f"{len(seen.edges)} edges", bytes_text(len(made.data)),
+             f"{made.engine} engine", f"{time.perf_counter() - start:.2f} s"]  # fmt: skip
+    if hidden:
+        facts.insert(2, f"{hidden} more in closed clusters")
+    return f"wrote {target} ({', '.join(facts)})", made.warning
 
 
-def choose_format(path: str, format: str | None) -> tuple[str, str | None]:
-    """The format of a file, and what is wrong with the choice or None."""
-    extension = "dot" if path.lower().endswith(".gv") else Path(path).suffix[1:].lower()
+def format_of(path: str | Path) -> str:
+    """The format that a file's extension says.
+
+    Raises:
+        RenderError: it says none.
+
+    Example:
+        >>> format_of("model.gv")
+        'dot'
+    """
+    extension = Path(path).suffix[1:].lower()
+    for format, extensions in EXTENSIONS.items():
+        if extension in extensions:
+            return format
     known = ", ".join(FORMATS)
-    if path == "-":
-        if format not in TEXT_FORMATS:
-            return "", f"Standard output needs --format, one of {', '.join(TEXT_FORMATS)}"
-        return format, None
-    if extension not in FORMATS:
-        return "", explain(f"No picture can be written to {path}", expected=f"extension {known}")
-    if format not in (None, extension):
-        return "", f"--format {format} contradicts the extension of {path}"
-    return extension, None
-
-
-def _fall_back(view: GraphView, target: Path, summary: str, hint: str, rankdir: str) -> int:
-    """Keeps what can be kept: the DOT source."""
-    wrote = None
-    if str(target) != "-":
-        wrote = target.with_suffix(".dot")
-        with atomic_write(wrote) as file:
-            file.write(to_dot(view, rankdir).encode("utf-8"))
-    message = explain(summary, hint=hint)
-    return _complain(f"{message}\n  wrote: {wrote} instead" if wrote else message, MISSING_PROGRAM)
-
-
-def _complain(message: str, code: int) -> int:
-    error = {USAGE: "E0101", MISSING_PROGRAM: "E0201"}[code]
-    print(f"kgraph: error[{error}]: {message}", file=sys.stderr)
-    return code
-
-
-def _size(count: int) -> str:
-    return f"{count} B" if count < 1024 else f"{count / 1024:.1f} KB"
+    raise RenderError(
+        explain(f"No picture can be written to {path}", expected=f"extension {known}"), "E0101"
+    )

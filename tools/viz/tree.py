@@ -1,0 +1,76 @@
+"""A view as an indented text: what each output is computed from, what was said before only named.
+
+Operands stand below their user, further in if there are several, so a chain is a plain list.
+"""
+
+from __future__ import annotations
+
+from kgraph.tools.viz.looks import Style, operand_types, rows_of
+from kgraph.tools.viz.model import Box, Edge, GraphView, by_id
+from kgraph.tools.viz.opening import visible
+from kgraph.tools.viz.text import clean
+
+
+def to_text(view: GraphView, style: Style | None = None) -> str:
+    """The view as text.
+
+    Args:
+        view: from `build_view`.
+        style: which facts are said.
+
+    Returns:
+        Lines; `(see n3)` means that the node stands further up.
+
+    Example:
+        >>> from kgraph import ops
+        >>> from kgraph.ir import Graph, input_node
+        >>> from kgraph.tools.viz import build_view
+        >>> x = input_node((2,), name="x")
+        >>> y = ops.tanh(x)
+        >>> print(to_text(build_view(Graph((x,), (("y", y + y),)), "sum")))
+        sum (ops, core)
+        y (output) out0: f32[2]
+        add n2: f32[2]
+          tanh n1: f32[2]
+          x (input) n0: f32[2]
+          tanh (see n1)
+        <BLANKLINE>
+    """
+    style = style or Style()
+    view = visible(view)
+    boxes, given = by_id(view.boxes), operand_types(view)
+    incoming: dict[str, list[Edge]] = {}
+    for edge in view.edges:
+        if edge.kind not in ("shared", "control"):
+            incoming.setdefault(edge.target, []).append(edge)
+    paths = {c.id: c.path for c in view.clusters}
+    used = {edge.source for edges in incoming.values() for edge in edges}
+    roots = [b for b in view.boxes if b.id not in used]
+    lines = [f"{clean(view.title)} ({view.view}, {view.stage})".strip()]
+    said: set[str] = set()
+    # What is left at the end depends on itself through closed clusters.
+    for root in [*roots, *view.boxes]:
+        if root.id in said:
+            continue
+        stack: list[tuple[str, int, int]] = [(root.id, 0, 1)]
+        while stack:
+            name, depth, count = stack.pop()
+            times = f" × {count}" if count > 1 else ""
+            head = "  " * depth + _head(boxes[name])
+            if name in said:
+                lines.append(f"{head} (see {name}){times}")
+                continue
+            said.add(name)
+            box = boxes[name]
+            facts = ", ".join(map(clean, rows_of(box, style.show, given.get(name, ()))))
+            place = f"  [{clean(paths[box.cluster])}]" if box.cluster else ""
+            lines.append(f"{head} {name}{times}" + (f": {facts}" if facts else "") + place)
+            below = sorted(incoming.get(name, ()), key=lambda e: e.operand)
+            inner = depth + (len(below) > 1)
+            stack += [(e.source, inner, e.count) for e in reversed(below)]
+    return "\n".join(lines) + "\n"
+
+
+def _head(box: Box) -> str:
+    plain = box.kind in ("op", "arg", "result") or not box.type
+    return clean(box.label) if plain else f"{clean(box.label)} ({clean(box.type)})"
