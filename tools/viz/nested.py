@@ -80,6 +80,10 @@ class _Work:
         self.inner: dict[str | None, Point] = {None: (0.0, 0.0)}  # where a cluster's sheet begins
         self.numbers: dict[tuple[str | None, int], int] = {}  # of the route on a sheet
         self.anchors = _anchors(view, sizes)
+        empty = {None: Level()}
+        self.orders = {n: in_order(level)[0] for n, level in (empty | self.levels).items()}
+        self.places = {n: {u: i for i, u in enumerate(o)} for n, o in self.orders.items()}
+        self.ports = [self._port_names(edge) for edge in view.edges]
         self.passing = self._passing()
 
     def _passing(self) -> dict[str | None, list[tuple[int, str, str]]]:
@@ -87,28 +91,47 @@ class _Work:
         found: dict[str | None, list[tuple[int, str, str]]] = {n: [] for n in (None, *self.levels)}
         for number, edge in enumerate(self.view.edges):
             if edge.kind != "shared":
-                for level, start, end in self._pieces(edge):
+                for level, start, end in self._pieces(number):
                     found[level].append((number, start, end))
         return found
 
-    def _pieces(self, edge: Edge) -> list[tuple[str | None, str, str]]:
-        """The levels that an edge passes, from its source on: (level, from unit, to unit)."""
+    def _meeting(self, edge: Edge) -> tuple[int, int]:
+        """How far up the chains of its ends an edge has its only piece between units."""
         one, two = self.chains[edge.source], self.chains[edge.target]
         i, j = len(one) - 1, len(two) - 1
         while i > 0 and j > 0 and one[i] == two[j]:
             i, j = i - 1, j - 1
-        tensor = f"{edge.source}.{edge.output}"
-        out = [(one[k + 1], one[k], f">{tensor}") for k in range(i)]
+        return i, j
+
+    def _port_names(self, edge: Edge) -> tuple[str, str]:
+        """The ports by which an edge leaves and enters clusters.
+
+        An edge that goes upwards leaves through the first row and comes in through the last one;
+        those ports begin with a caret behind the bracket.
+        """
+        one, two = self.chains[edge.source], self.chains[edge.target]
+        i, j = self._meeting(edge)
+        order = self.places[one[i + 1] if i + 1 < len(one) else None]
+        up = "^" if order[one[i]] > order[two[j]] else "."
+        return f">{up}{edge.source}.{edge.output}", f"<{up}{edge.source}.{edge.output}"
+
+    def _pieces(self, number: int) -> list[tuple[str | None, str, str]]:
+        """The levels that an edge passes, from its source on: (level, from unit, to unit)."""
+        edge, (leave, enter) = self.view.edges[number], self.ports[number]
+        one, two = self.chains[edge.source], self.chains[edge.target]
+        i, j = self._meeting(edge)
+        out = [(one[k + 1], one[k], leave) for k in range(i)]
         meeting = one[i + 1] if i + 1 < len(one) else None
-        into = [(two[k + 1], f"<{tensor}", two[k]) for k in range(j - 1, -1, -1)]
+        into = [(two[k + 1], enter, two[k]) for k in range(j - 1, -1, -1)]
         return [*out, (meeting, one[i], two[j]), *into]
 
     def lay(self, name: str | None) -> None:
         """Lays one level out; its clusters are done."""
-        order = in_order(self.levels.get(name, Level()))[0]
+        order = self.orders[name]
         ports = dict.fromkeys(u for _, *ends in self.passing[name] for u in ends if u[0] in "<>")
         sizes = {u: self.sizes[u] for u in order} | dict.fromkeys(ports, (0.0, 0.0))
-        first, last = [p for p in ports if p[0] == "<"], [p for p in ports if p[0] == ">"]
+        first = [p for p in ports if p[:2] in ("<.", ">^")]
+        last = [p for p in ports if p[:2] in (">.", "<^")]
         for attempt in range(2):
             keys = self._links(name)
             links = {key: i for i, key in enumerate(dict.fromkeys(keys.values()))}
@@ -150,8 +173,7 @@ class _Work:
             return 0.0
         if unit not in self.inner:
             return self.anchors[number][0 if leaves else 1]
-        edge = self.view.edges[number]
-        port = f"{'>' if leaves else '<'}{edge.source}.{edge.output}"
+        port = self.ports[number][0 if leaves else 1]
         return self.inner[unit][0] + self.sheets[unit].places[port][0]
 
     def _frame(self, name: str, sheet: Sheet) -> None:
@@ -182,16 +204,16 @@ class _Work:
             if edge.kind == "shared":
                 found.routes.append(_beside(found.boxes, edge))
             else:
-                found.routes.append(self._route(number, edge, origin))
+                found.routes.append(self._route(number, origin))
         return found
 
     def _at(self, origin: Mapping[str | None, Point], level: str | None, unit: str) -> Point:
         x, y = self.sheets[level].places[unit]
         return origin[level][0] + x, origin[level][1] + y
 
-    def _route(self, number: int, edge: Edge, origin: Mapping[str | None, Point]) -> list[Point]:
+    def _route(self, number: int, origin: Mapping[str | None, Point]) -> list[Point]:
         points: list[Point] = []
-        for level, _, _ in self._pieces(edge):
+        for level, _, _ in self._pieces(number):
             dx, dy = origin[level]
             piece = self.sheets[level].routes[self.numbers[level, number]]
             points += [(x + dx, y + dy) for x, y in piece]
