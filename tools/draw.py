@@ -32,6 +32,7 @@ from kgraph.tools.viz.write import (
 
 _SPLINES = ("polyline", "curved", "straight", "ortho")
 _PIXELS = {"px": 1.0, "in": 96.0, "mm": 96 / 25.4}
+ALL = 1 << 30  # a depth that nothing reaches
 # Above this many boxes a Mermaid picture is closed as far as a first look is.
 MERMAID = 500
 _EPILOG = (
@@ -215,7 +216,7 @@ def _view(args: argparse.Namespace) -> GraphView:
         graph,
         _stem(args) if args.title is None else args.title,
         view=args.view,
-        depth=1 << 30 if args.expand_nested or selecting else args.depth,
+        depth=ALL if args.expand_nested or selecting else args.depth,
         fold=not args.no_fold and not selecting,
         dims=dict(args.dim),
         costs=costs,
@@ -223,7 +224,7 @@ def _view(args: argparse.Namespace) -> GraphView:
     )
     if selecting:
         view = select(view, args.select, args.start, args.end, args.around, args.hops)
-        view = open_clusters(view, 1 << 30 if args.expand_nested else args.depth)
+        view = open_clusters(view, ALL if args.expand_nested else args.depth)
     if len(view.boxes) > args.max_nodes:
         message = f"the view has {len(view.boxes):,} boxes, --max-nodes is {args.max_nodes:,}"
         raise RenderError(explain(message, hint="--select, or a larger --max-nodes"), "E0601")
@@ -231,24 +232,21 @@ def _view(args: argparse.Namespace) -> GraphView:
 
 
 def _positive(text: str) -> float:
-    number = float(text)
-    if not 0 < number < float("inf"):
-        raise argparse.ArgumentTypeError(f"{text} is not above 0")
-    return number
+    if not re.fullmatch(r"\d+(\.\d+)?", text) or not float(text):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number above 0")
+    return float(text)
 
 
 def _count(text: str) -> int:
-    number = int(text)
-    if number < 1:
-        raise argparse.ArgumentTypeError(f"{text} is less than 1")
-    return number
+    if not text.isdecimal() or not int(text):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number above 0")
+    return int(text)
 
 
 def _depth(text: str) -> int:
-    number = 1 << 30 if text == "all" else int(text)
-    if number < 0:
-        raise argparse.ArgumentTypeError(f"{text} is less than 0")
-    return number
+    if text != "all" and not text.isdecimal():
+        raise argparse.ArgumentTypeError(f"{text!r} is neither a whole number nor all")
+    return ALL if text == "all" else int(text)
 
 
 def _size(text: str) -> tuple[float, float]:

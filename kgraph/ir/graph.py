@@ -125,6 +125,13 @@ class Graph:
         # The import waits for the first call: networkx takes longer to load than NumPy.
         return importlib.import_module("kgraph.ir.networkx").to_networkx(self)
 
+    def _repr_svg_(self) -> str | None:
+        """The picture that notebooks show; it waits for the first look, as networkx does."""
+        return importlib.import_module("kgraph.tools.viz.notebook").svg_of(self)
+
+    def _repr_html_(self) -> str | None:
+        return self._repr_svg_()  # svg may stand in html as it is
+
     def __len__(self) -> int:
         return len(self.nodes)
 

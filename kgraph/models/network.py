@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -80,6 +81,13 @@ class NetworkOwner:
         """The graph of layer calls, None before the model has an input shape."""
         network = self._known_network()
         return network.graph if network is not None else None
+
+    def _repr_svg_(self) -> str | None:
+        """The picture that notebooks show; drawing is imported when somebody looks."""
+        return importlib.import_module("kgraph.tools.viz.notebook").svg_of(self.graph, self.name)
+
+    def _repr_html_(self) -> str | None:
+        return self._repr_svg_()
 
     @property
     def inputs(self) -> list[Node]:

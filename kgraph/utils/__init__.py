@@ -34,6 +34,10 @@ _HOME = {
     "HDF5Matrix": "kgraph.utils.io_utils",
     "Progbar": "kgraph.callbacks.progbar",
     "set_random_seed": "kgraph.utils.rng_utils",
+    "model_to_dot": "kgraph.utils.vis_utils",
+    "plot_model": "kgraph.utils.vis_utils",
+    "to_mermaid": "kgraph.utils.vis_utils",
+    "to_svg": "kgraph.utils.vis_utils",
 }
 _MODULES = (
     "conv_utils",
@@ -44,6 +48,7 @@ _MODULES = (
     "layer_utils",
     "np_utils",
     "rng_utils",
+    "vis_utils",
 )
 
 __all__ = [*_HOME, *_MODULES]

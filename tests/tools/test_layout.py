@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import random
 
 import networkx
@@ -74,7 +75,7 @@ def check(view: GraphView, picture: Picture) -> None:
             continue
         assert on_border(route[0], boxes[edge.source])
         assert on_border(route[-1], boxes[edge.target])
-        for a, b in zip(route, route[1:]):
+        for a, b in itertools.pairwise(route):
             # A link between neighbours may touch nothing but their sides.
             assert not any(cuts(a, b, r) for r in boxes.values()), (edge, route)
 
@@ -183,7 +184,7 @@ def test_crossings_are_counted():
 
 def test_a_long_chain_and_a_wide_star():
     units = [f"n{i}" for i in range(20_000)]
-    links = [Link(a, b, 5.0, 5.0) for a, b in zip(units, units[1:])]
+    links = [Link(a, b, 5.0, 5.0) for a, b in itertools.pairwise(units)]
     sheet = layered(units, dict.fromkeys(units, (10.0, 10.0)), links)
     assert len(sheet.rows) == 20_000
     assert {x for x, _ in sheet.places.values()} == {0.0}

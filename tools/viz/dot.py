@@ -47,7 +47,11 @@ def to_dot(view: GraphView, style: Style | None = None) -> str:
         >>> to_dot(view).split()[0]
         'digraph'
     """
-    style = style or Style()
+    return str(to_digraph(view, style or Style()).source)
+
+
+def to_digraph(view: GraphView, style: Style) -> graphviz.Digraph:
+    """The view as an object of the graphviz package."""
     view, theme = visible(view), THEMES[style.theme]
     root = graphviz.Digraph("kgraph", graph_attr=_graph_attributes(view, style, theme))
     root.attr("node", shape="plain", fontname=FONT, fontsize="10.5", fontcolor=theme.ink)
@@ -74,7 +78,7 @@ def to_dot(view: GraphView, style: Style | None = None) -> str:
     boxes = by_id(view.boxes)
     for edge in view.edges:
         root.edge(edge.source, edge.target, **_edge(edge, boxes[edge.source], style, theme))
-    return str(root.source)
+    return root
 
 
 def _graph_attributes(view: GraphView, style: Style, theme: Theme) -> dict[str, str]:

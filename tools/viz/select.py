@@ -87,7 +87,8 @@ def _neighbours(view: GraphView) -> tuple[dict[str, list[str]], dict[str, list[s
 def _named(view: GraphView, glob: str) -> set[str]:
     """Ids of the boxes that a pattern names, by label, id, or the path of a cluster around it."""
     table = by_id(view.clusters)
-    found, names = set(), {}
+    found: set[str] = set()
+    names: dict[str, None] = {}
     for box in view.boxes:
         own = [box.label, box.id, *(table[c].path for c in ancestors(table, box.cluster))]
         names |= dict.fromkeys(own)

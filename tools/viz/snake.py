@@ -44,8 +44,7 @@ def wrapped(sheet: Sheet, sizes: Mapping[str, Point], rows: int) -> Sheet:
     crossing = [0] * count  # tracks between a column and the next
     for route in sheet.routes:
         for (_, y), (_, below) in itertools.pairwise(route):
-            low, high = sorted((column(y), column(below)))
-            for c in range(low, high):
+            for c in range(*sorted((column(y), column(below)))):
                 crossing[c] += 1
     low = [float("inf")] * count
     high = [float("-inf")] * count

@@ -1,6 +1,7 @@
 """A view as an indented text: what each output is computed from, what was said before only named.
 
-Operands stand below their user, further in if there are several, so a chain is a plain list.
+Operands stand below their user; where there are several, each begins with a dash, further in. So a
+chain is a plain list.
 """
 
 from __future__ import annotations
@@ -31,9 +32,9 @@ def to_text(view: GraphView, style: Style | None = None) -> str:
         sum (ops, core)
         y (output) out0: f32[2]
         add n2: f32[2]
-          tanh n1: f32[2]
-          x (input) n0: f32[2]
-          tanh (see n1)
+          - tanh n1: f32[2]
+            x (input) n0: f32[2]
+          - tanh (see n1)
         <BLANKLINE>
     """
     style = style or Style()
@@ -52,11 +53,11 @@ def to_text(view: GraphView, style: Style | None = None) -> str:
     for root in [*roots, *view.boxes]:
         if root.id in said:
             continue
-        stack: list[tuple[str, int, int]] = [(root.id, 0, 1)]
+        stack: list[tuple[str, str, str, int]] = [(root.id, "", "", 1)]
         while stack:
-            name, depth, count = stack.pop()
+            name, space, dash, count = stack.pop()
             times = f" × {count}" if count > 1 else ""
-            head = "  " * depth + _head(boxes[name])
+            head = space + dash + _head(boxes[name])
             if name in said:
                 lines.append(f"{head} (see {name}){times}")
                 continue
@@ -66,8 +67,9 @@ def to_text(view: GraphView, style: Style | None = None) -> str:
             place = f"  [{clean(paths[box.cluster])}]" if box.cluster else ""
             lines.append(f"{head} {name}{times}" + (f": {facts}" if facts else "") + place)
             below = sorted(incoming.get(name, ()), key=lambda e: e.operand)
-            inner = depth + (len(below) > 1)
-            stack += [(e.source, inner, e.count) for e in reversed(below)]
+            space += " " * len(dash)
+            ends = (f"{space}  ", "- ") if len(below) > 1 else (space, "")
+            stack += [(e.source, *ends, e.count) for e in reversed(below)]
     return "\n".join(lines) + "\n"
 
 

@@ -1,0 +1,232 @@
+"""Pictures of models under Keras's names: `plot_model`, `model_to_dot`, and the formats of text."""
+
+from __future__ import annotations
+
+import os
+import warnings
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from kgraph.errors import RenderError, explain
+from kgraph.ir.graph import Graph
+from kgraph.tools.viz.dot import to_digraph
+from kgraph.tools.viz.looks import Style
+from kgraph.tools.viz.mermaid import to_mermaid as mermaid_of
+from kgraph.tools.viz.model import GraphView
+from kgraph.tools.viz.notebook import svg_of
+from kgraph.tools.viz.svg import to_svg as svg_of_view
+from kgraph.tools.viz.view import build_view
+from kgraph.tools.viz.write import format_of, save_picture
+
+
+@dataclass(frozen=True)
+class Plot(os.PathLike):
+    """A picture that `plot_model` wrote: a path, and in notebooks the picture itself.
+
+    Args:
+        path: of the file.
+        graph: what it shows.
+        title: above it.
+    """
+
+    path: str
+    graph: Graph
+    title: str = ""
+
+    def __fspath__(self) -> str:
+        return self.path
+
+    def __str__(self) -> str:
+        return self.path
+
+    def _repr_png_(self) -> bytes | None:
+        found = Path(self.path)
+        return found.read_bytes() if found.suffix == ".png" and found.exists() else None
+
+    def _repr_svg_(self) -> str | None:
+        return svg_of(self.graph, self.title)
+
+
+def plot_model(
+    model: Any,
+    to_file: str | os.PathLike[str] = "model.png",
+    show_shapes: bool = False,
+    show_dtype: bool = False,
+    show_layer_names: bool = False,
+    rankdir: str = "TB",
+    expand_nested: bool = False,
+    dpi: int = 200,
+    show_layer_activations: bool = False,
+    show_trainable: bool = False,
+    *,
+    splines: str = "polyline",
+    view: str | None = None,
+    engine: str = "auto",
+    on_error: str = "raise",
+) -> Plot | None:
+    """Draws a model into a file.
+
+    Args:
+        model: a built model, or a graph.
+        to_file: its extension is the format: png, pdf, svg, dot, mmd, json or txt.
+        show_shapes: whether boxes say the shapes of their outputs.
+        show_dtype: whether they say the dtypes.
+        show_layer_names: whether they say the layers' names besides their classes.
+        rankdir: TB, BT, LR or RL.
+        expand_nested: whether models inside of the model are open.
+        dpi: of png.
+        show_layer_activations: whether boxes say the activations.
+        show_trainable: whether layers are marked as trainable or frozen.
+        splines: polyline, curved, straight or ortho.
+        view: layers or ops; see `kgraph.tools.viz.build_view`.
+        engine: auto, own or dot.
+        on_error: raise, or warn if the picture cannot be drawn, so that a training goes on.
+
+    Returns:
+        The path, which notebooks show as the picture; None if it was only warned.
+
+    Raises:
+        ValueError: the model is not built, or the extension says no format.
+        RenderError: the program `dot` is needed and missing, or failed.
+
+    Example:
+        >>> from kgraph.layers import Dense
+        >>> from kgraph.models import Sequential
+        >>> model = Sequential([Dense(1, input_dim=2, name="top")], name="tiny")
+        >>> str(plot_model(model, "tiny.svg", show_shapes=True))
+        'tiny.svg'
+    """
+    if on_error not in ("raise", "warn"):
+        raise ValueError(explain("unknown on_error", expected="raise or warn", got=on_error))
+    graph, path = _graph(model), os.fspath(to_file)
+    style = _style(show_shapes, show_dtype, show_layer_names, show_layer_activations,
+                   show_trainable, rankdir, splines, dpi)  # fmt: skip
+    try:
+        format_of(path)
+    except RenderError as error:
+        raise ValueError(str(error)) from error
+    try:
+        save_picture(_view(graph, model, expand_nested, view), path, style, engine)
+    except (RenderError, OSError) as error:
+        if on_error == "raise":
+            raise
+        warnings.warn(f"{path} was not drawn: {error}", stacklevel=2)
+        return None
+    return Plot(path, graph, getattr(model, "name", ""))
+
+
+def model_to_dot(
+    model: Any,
+    show_shapes: bool = False,
+    show_dtype: bool = False,
+    show_layer_names: bool = True,
+    rankdir: str = "TB",
+    expand_nested: bool = False,
+    dpi: int = 200,
+    subgraph: bool = False,
+    show_layer_activations: bool = False,
+    show_trainable: bool = False,
+    *,
+    splines: str = "polyline",
+    view: str | None = None,
+) -> Any:
+    """A model as a graph of the graphviz package.
+
+    Args:
+        model, show_shapes, show_dtype, show_layer_names, rankdir, expand_nested, dpi: see
+            `plot_model`.
+        subgraph: whether the graph is to stand in another one, as a cluster.
+        show_layer_activations, show_trainable, splines, view: see `plot_model`.
+
+    Returns:
+        A `graphviz.Digraph`; its `source` is the text.
+
+    Raises:
+        ValueError: the model is not built.
+
+    Example:
+        >>> from kgraph.layers import Dense
+        >>> from kgraph.models import Sequential
+        >>> model = Sequential([Dense(1, input_dim=2, name="top")], name="tiny")
+        >>> "top" in model_to_dot(model).source
+        True
+    """
+    style = _style(show_shapes, show_dtype, show_layer_names, show_layer_activations,
+                   show_trainable, rankdir, splines, dpi)  # fmt: skip
+    made = to_digraph(_view(_graph(model), model, expand_nested, view), style)
+    made.attr(dpi=str(dpi))
+    if subgraph:
+        made.name = f"cluster_{getattr(model, 'name', 'graph')}"
+    return made
+
+
+def to_mermaid(model: Any, view: str | None = None, rankdir: str = "TB") -> str:
+    """A model as a Mermaid flowchart, for READMEs.
+
+    Args:
+        model: a built model, or a graph.
+        view: layers or ops.
+        rankdir: TB, BT, LR or RL.
+
+    Returns:
+        The source.
+
+    Example:
+        >>> from kgraph.layers import Dense
+        >>> from kgraph.models import Sequential
+        >>> to_mermaid(Sequential([Dense(1, input_dim=2, name="top")])).split("\\n")[0]
+        'flowchart TD'
+    """
+    return mermaid_of(_view(_graph(model), model, False, view), Style(rankdir=rankdir))
+
+
+def to_svg(model: Any, view: str | None = None, rankdir: str = "TB", theme: str = "light") -> str:
+    """A model as SVG, without any program.
+
+    Args:
+        model: a built model, or a graph.
+        view: layers or ops.
+        rankdir: TB, BT, LR or RL.
+        theme: light or dark.
+
+    Returns:
+        Text of an SVG file.
+
+    Example:
+        >>> from kgraph.layers import Dense
+        >>> from kgraph.models import Sequential
+        >>> to_svg(Sequential([Dense(1, input_dim=2, name="top")]))[:4]
+        '<svg'
+    """
+    style = Style(rankdir=rankdir, theme=theme)
+    return svg_of_view(_view(_graph(model), model, False, view), style)
+
+
+def _graph(model: Any) -> Graph:
+    """The graph of a model that is built."""
+    graph = model if isinstance(model, Graph) else model.graph
+    if isinstance(graph, Graph):
+        return graph
+    layers = getattr(model, "layers", ())
+    first = f"its first layer, {layers[0].name}, has no input shape" if layers else "it is empty"
+    raise ValueError(
+        explain(f"{model.name} cannot be drawn before it is built: {first}",
+                hint="give it an input_shape, or call build()")
+    )  # fmt: skip
+
+
+def _view(graph: Graph, model: Any, expand_nested: bool, view: str | None) -> GraphView:
+    depth = 1 << 30 if expand_nested else 0 if view in (None, "layers") else None
+    name = "" if isinstance(model, Graph) else model.name
+    return build_view(graph, name, view=view, depth=depth, fold=False, costs=False)
+
+
+def _style(
+    shapes: bool, dtypes: bool, names: bool, acts: bool, trainable: bool,
+    rankdir: str, splines: str, dpi: int,
+) -> Style:  # fmt: skip
+    flags = {"shapes": shapes, "dtypes": dtypes, "names": names, "acts": acts,
+             "trainable": trainable}  # fmt: skip
+    show = frozenset(name for name, wanted in flags.items() if wanted)
+    return Style(show, rankdir, "light", splines, None, dpi)
