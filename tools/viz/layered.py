@@ -16,7 +16,7 @@ from typing import Any
 
 import networkx
 
-SWEEPS = 8
+SWEEPS, MANY = 8, 4000
 # Between rows, below a row of ports, between boxes, and between lines that pass a row.
 ROW_GAP, PORT_GAP, GAP, DUMMY = 34.0, 14.0, 22.0, 10.0
 Point = tuple[float, float]
@@ -142,7 +142,8 @@ class _Ordering:
 
     def run(self) -> None:
         fewest, best = self.crossings(), [list(row) for row in self.rows]
-        for sweep in range(SWEEPS):
+        # A level of very many lines is not worth the time: nobody follows them one by one.
+        for sweep in range(SWEEPS if len(self.above) < MANY else 2):
             if not fewest:
                 break
             down = sweep % 2 == 0

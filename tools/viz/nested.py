@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from kgraph.tools.viz.layered import Link, Point, Sheet, layered
+from kgraph.tools.viz.layered import MANY, Link, Point, Sheet, layered
 from kgraph.tools.viz.levels import Level, in_order, levels_of
 from kgraph.tools.viz.model import Edge, GraphView, ancestors, by_id
 from kgraph.tools.viz.snake import wrapped
@@ -137,7 +137,7 @@ class _Work:
             links = {key: i for i, key in enumerate(dict.fromkeys(keys.values()))}
             sheet = layered(order, sizes, list(links), first, last)
             routes = {number: sheet.routes[links[link]] for number, link in keys.items()}
-            if attempt or not self._uncross(keys, routes):
+            if attempt or len(keys) >= MANY or not self._uncross(keys, routes):
                 break
         self.sheets[name] = sheet
         self.numbers |= {(name, number): links[link] for number, link in keys.items()}
