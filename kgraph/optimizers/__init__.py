@@ -7,12 +7,14 @@ from typing import Any
 
 from kgraph.optimizers import schedules
 from kgraph.optimizers.adadelta import Adadelta
+from kgraph.optimizers.adafactor import Adafactor
 from kgraph.optimizers.adagrad import Adagrad
 from kgraph.optimizers.adam import Adam
 from kgraph.optimizers.adamax import Adamax
 from kgraph.optimizers.adamw import AdamW
 from kgraph.optimizers.base import Optimizer
 from kgraph.optimizers.ftrl import Ftrl
+from kgraph.optimizers.lamb import Lamb
 from kgraph.optimizers.lion import Lion
 from kgraph.optimizers.nadam import Nadam
 from kgraph.optimizers.rmsprop import RMSprop
@@ -22,11 +24,13 @@ from kgraph.utils.registry import Registry, find_custom
 __all__ = [
     "SGD",
     "Adadelta",
+    "Adafactor",
     "Adagrad",
     "Adam",
     "AdamW",
     "Adamax",
     "Ftrl",
+    "Lamb",
     "Lion",
     "Nadam",
     "Optimizer",
@@ -41,7 +45,10 @@ OPTIMIZERS = Registry(
     "optimizer",
     {
         made.__name__.lower(): made
-        for made in (SGD, RMSprop, Adagrad, Adadelta, Adam, AdamW, Adamax, Nadam, Ftrl, Lion)
+        for made in (
+            *(SGD, RMSprop, Adagrad, Adadelta, Adam, AdamW, Adamax, Nadam, Ftrl, Lion),
+            *(Lamb, Adafactor),
+        )
     },
 )
 

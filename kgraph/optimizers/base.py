@@ -23,7 +23,7 @@ from kgraph.optimizers.applying import Applying
 from kgraph.optimizers.averages import Averages
 from kgraph.optimizers.losses import gradients_and_weights
 from kgraph.optimizers.schedules import LearningRateSchedule
-from kgraph.optimizers.slots import Group, Slots, make_groups
+from kgraph.optimizers.slots import Group, Shapes, Slots, Starts, make_groups
 
 Updates = list[tuple[Variable, Node]]
 
@@ -72,6 +72,8 @@ class Optimizer(Applying):
 
     # Names of the hyperparameters in `get_config` that the subclass adds.
     options: ClassVar[tuple[str, ...]] = ()
+    # Whether `update` treats every element by itself, so that small weights may be joined.
+    elementwise: ClassVar[bool] = True
 
     def __init__(
         self,
@@ -140,9 +142,17 @@ class Optimizer(Applying):
         return ()
 
     @property
-    def slot_starts(self) -> Mapping[str, float]:
-        """Values that slots start with where it is not 0."""
+    def slot_starts(self) -> Starts:
+        """Values that slots start with where it is not 0; `AS_WEIGHT` for those of the weight."""
         return {}
+
+    def slot_shapes(self, weight: Variable) -> Shapes:
+        """The shapes of a weight's slots by name, in the order of `slot_names`.
+
+        Args:
+            weight: the weight; a formula that is elementwise has slots of its shape.
+        """
+        return dict.fromkeys(self.slot_names, weight.value.shape)
 
     @property
     def states(self) -> list[Variable]:
@@ -156,13 +166,13 @@ class Optimizer(Applying):
     def update(
         self, gradient: Node, slots: Mapping[str, Variable], descent: Node, weight: Node
     ) -> tuple[Node, dict[str, Node]]:
-        """The formula, elementwise.
+        """The formula.
 
         Args:
             gradient: of the loss with respect to the weight.
-            slots: this weight's arrays, by `slot_names`.
+            slots: this weight's arrays, by the names of `slot_shapes`.
             descent: minus the step size, a scalar of the weight's dtype.
-            weight: the weight, of the gradient's type.
+            weight: the weight after its decay, of the gradient's type.
 
         Returns:
             What is added to the weight, and the slots' new values.
@@ -203,7 +213,9 @@ class Optimizer(Applying):
         """
         key = tuple(variables)
         if key not in self._groups:
-            found = make_groups(key, self.slot_names, self.name, self._slots, self.slot_starts)
+            shapes = {weight: self.slot_shapes(weight) for weight in key}
+            starts, joining = self.slot_starts, self.elementwise
+            found = make_groups(shapes, self.name, self._slots, starts, joining)
             self._groups[key] = found
             for kept in (self.averages, self._accumulation):
                 if kept is not None:
@@ -262,10 +274,13 @@ class Optimizer(Applying):
         for group in groups:
             descent = cast_to(-step, group.weights[0].dtype)
             joined = group.join([gradients[w] for w in group.weights])
-            change, slots = self.update(joined, group.slots, descent, group.join(group.weights))
-            updates += [(group.slots[name], slots[name]) for name in self.slot_names]
-            parts = group.cut(change)
-            updates += [(w, self._moved(w, p)) for w, p in zip(group.weights, parts)]
+            kept = [self._decayed(weight) for weight in group.weights]
+            change, slots = self.update(joined, group.slots, descent, group.join(kept))
+            updates += [(slot, slots[name]) for name, slot in group.slots.items()]
+            moved: list[Any] = [k + p for k, p in zip(kept, group.cut(change), strict=True)]
+            for weight, value in zip(group.weights, moved, strict=True):
+                project = weight.constraint
+                updates.append((weight, value if project is None else project(value)))
         return updates
 
     def scale_loss(self, loss: Any) -> Any:
@@ -292,10 +307,18 @@ class Optimizer(Applying):
         pattern = re.compile("|".join(var_names)) if var_names else None
         self._kept_whole = frozenset(var_list or ()), pattern
 
-    def _decays(self, weight: Variable) -> bool:
+    def decay_of(self, weight: Variable) -> float | None:
+        """The `weight_decay` of a weight that is not spared it."""
+        return self.weight_decay
+
+    def _decayed(self, weight: Variable) -> Any:
         spared, pattern = self._kept_whole
         named = pattern is not None and pattern.search(weight.name) is not None
-        return bool(self.weight_decay) and weight not in spared and not named
+        share = self.decay_of(weight)
+        if not share or weight in spared or named:
+            return weight
+        rate: Any = cast_to(self.rate(), weight.dtype)
+        return weight - weight * (rate * share)
 
     def finalize_variable_values(self, var_list: Sequence[Variable]) -> None:
         """What `fit` does last: weights that have a moving average get it.
@@ -305,14 +328,6 @@ class Optimizer(Applying):
         """
         if self.averages is not None:
             self.averages.overwrite(var_list)
-
-    def _moved(self, weight: Variable, change: Any) -> Node:
-        value: Any = weight
-        if self._decays(weight):
-            rate: Any = cast_to(self.rate(), weight.dtype)
-            value = value - value * (rate * self.weight_decay)
-        value = value + change
-        return value if weight.constraint is None else weight.constraint(value)
 
     def clip(self, gradients: Sequence[Node]) -> list[Node]:
         """Limits the gradients as the arguments say."""
@@ -377,7 +392,7 @@ class Optimizer(Applying):
     def weights(self) -> list[Variable]:
         """The counter, then each slot of all weights, in Keras 2's order; averages come last."""
         found = [self.iterations, *self.states]
-        found += [s[name] for name in self.slot_names for s in self._slots.values()]
+        found += [s[name] for name in self.slot_names for s in self._slots.values() if name in s]
         for kept in (self.averages, self._accumulation):
             found += [] if kept is None else kept.variables
         return found

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
@@ -22,7 +21,12 @@ SMALL = 4096
 # Elements of one joined vector: its gradients are alive at one time, and it is to fit the cache.
 JOINED = 1 << 15
 
+# What a slot starts with that starts as a copy of its weight.
+AS_WEIGHT = None
+
 Slots = dict[str, Variable]
+Shapes = Mapping[str, tuple[int, ...]]
+Starts = Mapping[str, float | None]
 
 
 @dataclass(frozen=True)
@@ -62,45 +66,48 @@ def _flat(tensor: Node) -> Node:
 
 
 def make_groups(
-    variables: Sequence[Variable],
-    names: Sequence[str],
+    shapes: Mapping[Variable, Shapes],
     prefix: str,
     known: Mapping[Variable, Slots],
-    starts: Mapping[str, float] | None = None,
+    starts: Starts,
+    joining: bool = True,
 ) -> list[Group]:
     """Groups the weights and makes their slots.
 
     Args:
-        variables: the weights to train.
-        names: the optimizer's slots; without any, joining would save nothing.
+        shapes: the slots of each weight to train; without any, joining would save nothing.
         prefix: of the slots' names.
         known: slots from before, whose values go on.
         starts: values that slots start with where it is not 0.
+        joining: whether the formula is elementwise, with slots of the weights' shapes.
     """
-    begin = {name: (starts or {}).get(name, 0.0) for name in names}
     small: dict[str, list[list[Variable]]] = {}
-    for weight in variables:
-        if names and weight.value.size <= SMALL:
+    for weight, own in shapes.items():
+        if joining and own and weight.value.size <= SMALL:
             groups = small.setdefault(weight.dtype, [[]])
             if sum(w.value.size for w in (*groups[-1], weight)) > JOINED:
                 groups.append([])
             groups[-1].append(weight)
     joined = [tuple(group) for groups in small.values() for group in groups if len(group) > 1]
     inside = {weight for group in joined for weight in group}
-    alone = [(weight,) for weight in variables if weight not in inside]
-    return [_make_group(weights, begin, prefix, known) for weights in (*alone, *joined)]
+    alone = [(weight,) for weight in shapes if weight not in inside]
+    return [_make_group(each, shapes[each[0]], prefix, known, starts) for each in (*alone, *joined)]
 
 
 def _make_group(
     weights: tuple[Variable, ...],
-    starts: Mapping[str, float],
+    shapes: Shapes,
     prefix: str,
     known: Mapping[Variable, Slots],
+    starts: Starts,
 ) -> Group:
     first, several = weights[0], len(weights) > 1
-    shape = (sum(w.value.size for w in weights),) if several else first.value.shape
     path = f"{prefix}/joined" if several else f"{prefix}/{first.name}"
-    slots = {n: _filled(shape, v, first.dtype, f"{path}/{n}") for n, v in starts.items()}
+    size = (sum(w.value.size for w in weights),)
+    slots = {
+        name: _zeros(size if several else shape, first.dtype, f"{path}/{name}")
+        for name, shape in shapes.items()
+    }
     windows: dict[Variable, Slots] = {}
     start = 0
     for weight in weights:
@@ -109,15 +116,26 @@ def _make_group(
         for name, slot in slots.items():
             own[name] = slot
             if several:
-                own[name] = _filled(
-                    weight.value.shape, 0.0, weight.dtype, f"{prefix}/{weight.name}/{name}"
-                )
+                own[name] = _zeros((), weight.dtype, f"{prefix}/{weight.name}/{name}")
                 own[name].value = slot.value[start:stop].reshape(weight.value.shape)
-            if weight in known:
-                own[name].assign(known[weight][name].value)
+            begin = start_of(name, weight, own[name].value.shape, starts)
+            own[name].assign(known[weight][name].value if weight in known else begin)
         start = stop
     return Group(weights, slots, windows)
 
 
-def _filled(shape: tuple[Any, ...], value: float, dtype: str, name: str) -> Variable:
-    return Variable(np.full(shape, value, dtype), name, dtype, trainable=False)
+def _zeros(shape: tuple[int, ...], dtype: str, name: str) -> Variable:
+    return Variable(np.zeros(shape, dtype), name, dtype, trainable=False)
+
+
+def start_of(name: str, weight: Variable, shape: tuple[int, ...], starts: Starts) -> np.ndarray:
+    """What a weight's slot starts with.
+
+    Args:
+        name: of the slot.
+        weight: whose slot.
+        shape: of the slot.
+        starts: values that slots start with where it is not 0.
+    """
+    value = starts.get(name, 0.0)
+    return weight.value if value is AS_WEIGHT else np.full(shape, value, weight.dtype)

@@ -10,6 +10,7 @@ _OURS = {
     "SGD": {"m": "momentum", "momentum": "momentum"},
     "Adam": _ADAM,
     "AdamW": _ADAM,
+    "Lamb": _ADAM,
     "Nadam": _ADAM,
     "Adamax": {"momentum": "m", "norm": "u", "v": "u"},
     "Adadelta": {"accumulated_grad": "accumulator", "accum_grad": "accumulator",

@@ -13,6 +13,7 @@ from typing import Any
 
 from kgraph.errors import FileFormatError, explain
 from kgraph.ir.variable import Variable
+from kgraph.optimizers.slots import AS_WEIGHT
 from kgraph.saving import hdf5
 from kgraph.saving.optimizer_names import name_of, scalar_of, slot_of
 
@@ -45,9 +46,8 @@ def write_state(group: Any, optimizer: Any, weights: Sequence[Variable]) -> None
     for state in optimizer.states:
         names.append(f"{kind}/{_last(state)}:0")
         inner.create_dataset(names[-1], data=state.value)
-    kept = list(optimizer.arrays_of(trained[0]))
     slots = optimizer.slot_names
-    for slot in kept[: len(slots)]:
+    for slot in slots:
         names += _write_arrays(inner, optimizer, slot, weights)
     unused, full = _UNUSED.get(kind, (None, False))
     if unused is not None and unused not in slots:
@@ -55,7 +55,7 @@ def write_state(group: Any, optimizer: Any, weights: Sequence[Variable]) -> None
             names.append(name_of(kind, unused, i))
             shape = weight.value.shape if full else (1,)
             inner.create_dataset(names[-1], shape, weight.dtype)  # zeros, which take no room
-    for slot in kept[len(slots) :]:
+    for slot in [slot for slot in optimizer.arrays_of(trained[0]) if slot not in slots]:
         names += _write_arrays(inner, optimizer, slot, weights)
     hdf5.write_names(inner, "weight_names", names)
     if optimizer.averages is not None and optimizer.averages.swapped:
@@ -68,16 +68,22 @@ def _last(variable: Variable) -> str:
 
 def _write_arrays(group: Any, optimizer: Any, slot: str, weights: Sequence[Variable]) -> list[str]:
     """A slot of all weights; that of a weight that no step has changed is what it starts with."""
-    names = [name_of(type(optimizer).__name__, slot, i) for i in range(len(weights))]
-    start = optimizer.slot_starts.get(slot, 0.0)
-    for name, weight in zip(names, weights, strict=True):
+    names = []
+    starts = {"average": AS_WEIGHT, **optimizer.slot_starts}
+    for i, weight in enumerate(weights):
         own = optimizer.arrays_of(weight)
+        shapes = optimizer.slot_shapes(weight)
+        if slot in optimizer.slot_names and slot not in shapes:
+            continue  # a slot that only weights of other shapes have
+        names.append(name_of(type(optimizer).__name__, slot, i))
+        start = starts.get(slot, 0.0)
         if slot in own:
-            group.create_dataset(name, data=own[slot].value)
-        elif slot == "average":
-            group.create_dataset(name, data=weight.value)
+            group.create_dataset(names[-1], data=own[slot].value)
+        elif start is AS_WEIGHT:
+            group.create_dataset(names[-1], data=weight.value)
         else:  # one number, which takes no room
-            group.create_dataset(name, weight.value.shape, weight.dtype, fillvalue=start)
+            shape = shapes.get(slot, weight.value.shape)
+            group.create_dataset(names[-1], shape, weight.dtype, fillvalue=start)
     return names
 
 

@@ -66,6 +66,8 @@ OPTIMIZERS = {
     "nadam": optimizers.Nadam(0.1),
     "lion": optimizers.Lion(0.1),
     "ftrl": optimizers.Ftrl(0.1),
+    "lamb": optimizers.Lamb(0.1),
+    "adafactor": optimizers.Adafactor(0.1, clip_threshold=0.3),
     "clipnorm": SGD(0.1, clipnorm=0.5),
     "clipvalue": SGD(0.1, clipvalue=0.7),
     "global clipnorm": SGD(0.1, global_clipnorm=0.5),

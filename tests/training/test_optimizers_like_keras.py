@@ -24,10 +24,10 @@ START = [RNG.normal(size=(2, 3)).astype("float32"), RNG.normal(size=3).astype("f
 GRADIENTS = [[RNG.normal(size=w.shape).astype("float32") for w in START] for _ in range(6)]
 
 
-def ours(optimizer, gradients=GRADIENTS):
+def ours(optimizer, gradients=GRADIENTS, start=START):
     """The weights after each step."""
-    weights = [Variable(w, name) for w, name in zip(START, ("kernel", "bias"), strict=True)]
-    inputs = [input_node(w.shape, name=f"g{i}") for i, w in enumerate(START)]
+    weights = [Variable(w, name) for w, name in zip(start, ("kernel", "bias"), strict=True)]
+    inputs = [input_node(w.shape, w.dtype, f"g{i}") for i, w in enumerate(weights)]
     updates = optimizer.get_updates(inputs, weights)
     graph = Graph(tuple(inputs), (), tuple(updates), Stage.CORE)
     steps = []
@@ -39,8 +39,8 @@ def ours(optimizer, gradients=GRADIENTS):
     return [*steps, [w.numpy() for w in weights]]
 
 
-def theirs(optimizer, gradients=GRADIENTS):
-    weights = [keras.Variable(w, name=n) for w, n in zip(START, ("kernel", "bias"), strict=True)]
+def theirs(optimizer, gradients=GRADIENTS, start=START):
+    weights = [keras.Variable(w, name=n) for w, n in zip(start, ("kernel", "bias"), strict=True)]
     optimizer.build(weights)
     steps = []
     for arrays in gradients:
@@ -76,6 +76,21 @@ CASES = [
             "l2_shrinkage_regularization_strength": 0.02,
             "beta": 0.3,
             "learning_rate_power": -0.7,
+        },
+    ),
+    ("Ftrl", {"learning_rate": 0.1, "weight_decay": 0.1}),
+    ("Lamb", {"learning_rate": 0.1, "weight_decay": 0.1}),
+    ("Lamb", {"beta_1": 0.5, "beta_2": 0.9, "epsilon": 1e-3, "global_clipnorm": 0.5}),
+    ("Adafactor", {"learning_rate": 0.1, "weight_decay": 0.1}),
+    (
+        "Adafactor",
+        {
+            "learning_rate": 0.9,
+            "beta_2_decay": -0.5,
+            "epsilon_1": 1e-2,
+            "epsilon_2": 2.0,
+            "clip_threshold": 0.5,
+            "relative_step": False,
         },
     ),
     ("SGD", {"learning_rate": 0.1, "use_ema": True, "ema_momentum": 0.7}),
@@ -120,6 +135,29 @@ def test_golden_values_of_keras_2_and_3(optimizer, golden):
         for variable, value in interpret(graph, [np.float32(gradient)])[1].items():
             variable.assign(value)
         assert float(weight) == pytest.approx(expected, abs=1.3e-7)
+
+
+def test_a_formula_that_looks_at_whole_weights():
+    """Three axes, a weight of zeros, a gradient of zeros; float16 without NaN."""
+    rng = np.random.default_rng(1)
+    start = [rng.normal(size=(2, 3, 2)).astype("float32"), np.zeros(3, "float32")]
+    gradients = [[rng.normal(size=w.shape).astype("float32") for w in start] for _ in range(3)]
+    gradients = [[np.zeros_like(g) for g in gradients[0]], *gradients]
+    for name in ("Lamb", "Adafactor"):
+        reference, made = getattr(keras.optimizers, name)(0.1), optimizers.get(name)
+        made.lr = 0.1
+        agree(ours(made, gradients, start), theirs(reference, gradients, start))
+        halves = [[g.astype("float16") for g in arrays] for arrays in gradients]
+        for step in ours(optimizers.get(name), halves, [w.astype("float16") for w in start]):
+            assert all(w.dtype == "float16" and np.isfinite(w).all() for w in step)
+
+
+def test_slots_of_other_shapes():
+    optimizer = optimizers.Adafactor()
+    ours(optimizer, GRADIENTS[:1])
+    assert [(v.name.split("/", 1)[1], v.value.shape) for v in optimizer.weights] == [
+        ("iterations", ()), ("kernel/r", (2,)), ("kernel/c", (3,)), ("bias/v", (3,)),
+    ]  # fmt: skip
 
 
 def test_state_in_keras_order():
