@@ -7,7 +7,7 @@ import random
 
 import networkx
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from viz_models import MODELS
 
@@ -135,11 +135,13 @@ def views(draw: st.DrawFn, most: int = 40) -> GraphView:
     return GraphView("", "ops", "core", {}, tuple(boxes), tuple(named), kept)
 
 
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(views(), st.sampled_from(DIRECTIONS), st.sampled_from([None, None, 3]))
 def test_any_graph_in_any_clusters(view, rankdir, wrap):
     drawn(view, rankdir, wrap)
 
 
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.integers(2, 120), st.integers(0, 1 << 30))
 def test_ranks_increase_and_crossings_shrink(count, number):
     seed = random.Random(number)
