@@ -1,4 +1,4 @@
-"""`kgraph demo`: trains an MLP with a shared layer on bundled real digits and draws its graph.
+"""`kgraph demo`: draws an MLP with a shared layer and trains it on bundled real digits.
 
 The network reads each digit's upper and lower half with one shared layer; a second output guesses
 whether the digit is even, so the picture shows sharing, two inputs and two outputs.
@@ -54,10 +54,16 @@ def halves(x: np.ndarray, y: np.ndarray) -> tuple[list[np.ndarray], list[np.ndar
 
 
 def run(args: argparse.Namespace) -> int:
-    """Trains, prints the accuracy on digits that were held back, and writes the picture."""
+    """Draws the model, trains it, prints the accuracy on digits that were held back."""
     np.random.seed(1671)
     (x_train, y_train), (x_test, y_test) = digits.load_data()
     model = build_model()
+    assert model.graph is not None, "a functional model always has its graph"
+    try:
+        line, _ = save_picture(build_view(model.graph, "digits", costs=False), args.output)
+    except RenderError as error:
+        raise CommandError(error.error, str(error)) from error
+    note(line)
     if not args.json:
         model.summary()
     inputs, targets = halves(x_train, y_train)
@@ -75,10 +81,4 @@ def run(args: argparse.Namespace) -> int:
     document = {"steps": steps, "seconds": seconds, "scores": scores, "output": args.output}
     if not args.json:
         print(text)
-    assert model.graph is not None, "a functional model always has its graph"
-    try:
-        line, _ = save_picture(build_view(model.graph, "digits", costs=False), args.output)
-    except RenderError as error:
-        raise CommandError(error.error, str(error)) from error
-    note(line)
     return answer(args, document, text) if args.json else 0

@@ -5,16 +5,19 @@ from __future__ import annotations
 import argparse
 import re
 import sys
+import webbrowser
 from pathlib import Path
 from typing import Any
 
 from kgraph.errors import KGraphError, RenderError, explain
 from kgraph.ir.graph import Stage
 from kgraph.tools.complaints import BAD_INPUT, USAGE, CommandError, complain
+from kgraph.tools.interactive import interactive_page
 from kgraph.tools.models import add_model, find_model, graph_of
 from kgraph.tools.terminal import note, warn
 from kgraph.tools.viewed import at_stage, contradiction, training_graph
 from kgraph.tools.viz.looks import SHOWN, THEMES, USUAL, Style
+from kgraph.tools.viz.memory_svg import bytes_text
 from kgraph.tools.viz.model import VIEWS, GraphView
 from kgraph.tools.viz.opening import open_clusters, visible
 from kgraph.tools.viz.select import select
@@ -27,6 +30,7 @@ from kgraph.tools.viz.write import (
     TIMEOUT,
     format_of,
     render,
+    save,
     save_picture,
 )
 
@@ -46,7 +50,8 @@ def add_parser(subparsers: Any) -> None:
     parser = subparsers.add_parser(
         "viz",
         help="draw a model's graph",
-        description="Draws the graph of a model.",
+        description="Draws the graph of a model: one view as a picture, or, with -o x.html and "
+        "without --view, all of them as one page that a browser opens.",
         epilog=_EPILOG,
     )
     add_model(parser)
@@ -69,6 +74,16 @@ def _add_files(parser: argparse.ArgumentParser) -> None:
     add("--format", choices=FORMATS, help="needed for -o -")
     add("--engine", choices=ENGINES, default="auto", help="who lays out; auto is dot if it works")
     add("--timeout", type=_positive, default=TIMEOUT, help="seconds for dot; %(default)g")
+    add("--passes", action="store_true", help="html: step through what the passes did")
+    add(
+        "--run",
+        dest="runs",
+        type=_count,
+        default=0,
+        metavar="N",
+        help="html: times, the median of N runs",
+    )
+    add("--open", action="store_true", help="open the first file in a browser or viewer")
     add("--no-clobber", action="store_true", help="never replace a file")
     add("--dpi", type=_count, default=200, help="of png; %(default)s")
     add("--size", type=_size, metavar="WxH", help="fit into, in px, in or mm: 800x600, 6x4in")
@@ -171,12 +186,65 @@ def _outputs(args: argparse.Namespace) -> list[tuple[str, str]]:
 
 
 def _draw(args: argparse.Namespace, outputs: list[tuple[str, str]]) -> int:
+    pages = [path for path, format in outputs if format == "html" and _shows_all(args)]
+    if (args.passes or args.runs) and not pages:
+        raise RenderError("--passes and --run are for -o x.html without --view", "E0101")
+    pictures = [(path, format) for path, format in outputs if path not in pages]
     try:
-        view = _view(args)
+        found = find_model(args.model, args.weights)
+        page = _page(args, found) if pages else ""
+        view = _view(args, found) if pictures else None
     except (RenderError, CommandError):
         raise
     except (KGraphError, OSError, ValueError) as error:
         return complain(f"{args.model}: {error}", BAD_INPUT)
+    for path in pages:
+        _write_page(page, path, not args.no_clobber)
+    if view is not None:
+        _write_pictures(args, view, pictures)
+    if args.open and outputs[0][0] != "-":
+        webbrowser.open(Path(outputs[0][0]).resolve().as_uri())
+    return 0
+
+
+def _shows_all(args: argparse.Namespace) -> bool:
+    """Whether a page is to have all views."""
+    selecting = args.select or args.start or args.end or args.around
+    return args.view is None and args.stage is None and not selecting
+
+
+def _page(args: argparse.Namespace, found: Any) -> str:
+    return interactive_page(
+        found,
+        _stem(args) if args.title is None else args.title,
+        training=args.training,
+        loss=args.loss,
+        optimizer=args.optimizer,
+        passes=args.passes,
+        runs=args.runs,
+        rankdir=args.rankdir,
+        dims=dict(args.dim),
+        fold=not args.no_fold,
+        folders=args.source_links,
+    )
+
+
+def _write_page(page: str, path: str, clobber: bool) -> None:
+    data = page.encode("utf-8", "backslashreplace")
+    if path == "-":
+        sys.stdout.buffer.write(data)
+        sys.stdout.buffer.flush()
+        return
+    try:
+        save(data, Path(path), clobber)
+    except OSError as error:
+        raise CommandError("E0101", f"{path} cannot be written: {error}") from error
+    note(f"wrote {path} ({bytes_text(len(data))})")
+
+
+def _write_pictures(
+    args: argparse.Namespace, view: GraphView, outputs: list[tuple[str, str]]
+) -> None:
     style = Style(args.show, args.rankdir, args.theme, args.splines, args.wrap, args.dpi, args.size)
     if args.splines == "ortho" and args.engine != "own":
         warn("some versions of dot crash on --splines ortho")
@@ -195,23 +263,21 @@ def _draw(args: argparse.Namespace, outputs: list[tuple[str, str]]) -> int:
                 shown, path, style, args.engine, args.timeout, not args.no_clobber
             )
         except OSError as error:
-            return complain(f"{path} cannot be written: {error}", USAGE)
+            raise CommandError("E0101", f"{path} cannot be written: {error}") from error
         if warning:
             warn(warning)
         note(line)
-    return 0
 
 
-def _view(args: argparse.Namespace) -> GraphView:
+def _view(args: argparse.Namespace, found: Any) -> GraphView:
     """The view that the options ask for."""
-    found = find_model(args.model, args.weights)
     if args.training or args.view == "step":
         graph = training_graph(found, args.view, args.stage, args.loss, args.optimizer)
     else:
         graph = at_stage(graph_of(found), args.view, args.stage)
     selecting = args.select or args.start or args.end or args.around
     # Costs take a lowering of every layer, so they are estimated where they are shown.
-    costs = "costs" in args.show or any(f == "json" for _, f in _outputs(args))
+    costs = "costs" in args.show or any(f in ("json", "html") for _, f in _outputs(args))
     view = build_view(
         graph,
         _stem(args) if args.title is None else args.title,

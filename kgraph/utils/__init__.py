@@ -36,6 +36,7 @@ _HOME = {
     "set_random_seed": "kgraph.utils.rng_utils",
     "model_to_dot": "kgraph.utils.vis_utils",
     "plot_model": "kgraph.utils.vis_utils",
+    "to_html": "kgraph.utils.vis_utils",
     "to_mermaid": "kgraph.utils.vis_utils",
     "to_svg": "kgraph.utils.vis_utils",
 }

@@ -10,6 +10,7 @@ from typing import Any
 
 from kgraph.errors import RenderError, explain
 from kgraph.ir.graph import Graph
+from kgraph.tools.interactive import interactive_page
 from kgraph.tools.viz.dot import to_digraph
 from kgraph.tools.viz.looks import Style
 from kgraph.tools.viz.mermaid import to_mermaid as mermaid_of
@@ -69,7 +70,7 @@ def plot_model(
 
     Args:
         model: a built model, or a graph.
-        to_file: its extension is the format: png, pdf, svg, dot, mmd, json or txt.
+        to_file: its extension is the format: png, pdf, svg, dot, mmd, json, txt or html.
         show_shapes: whether boxes say the shapes of their outputs.
         show_dtype: whether they say the dtypes.
         show_layer_names: whether they say the layers' names besides their classes.
@@ -179,6 +180,29 @@ def to_mermaid(model: Any, view: str | None = None, rankdir: str = "TB") -> str:
         'flowchart TD'
     """
     return mermaid_of(_view(_graph(model), model, False, view), Style(rankdir=rankdir))
+
+
+def to_html(model: Any, training: bool = False, passes: bool = False, runs: int = 0) -> str:
+    """A model as one page that a browser opens without asking for anything else.
+
+    Args:
+        model: a built model, or a graph.
+        training: whether to show the training step instead of inference.
+        passes: whether the page steps through what the passes did.
+        runs: how often to run each step for a table of times; 0 for none.
+
+    Returns:
+        HTML with the views layers, ops or step, fused and memory.
+
+    Example:
+        >>> from kgraph.layers import Dense
+        >>> from kgraph.models import Sequential
+        >>> to_html(Sequential([Dense(1, input_dim=2, name="top")]))[:15]
+        '<!doctype html>'
+    """
+    _graph(model)  # complains about a model that is not built
+    title = getattr(model, "name", "graph")
+    return interactive_page(model, title, training=training, passes=passes, runs=runs)
 
 
 def to_svg(model: Any, view: str | None = None, rankdir: str = "TB", theme: str = "light") -> str:

@@ -10,7 +10,9 @@ from typing import Any
 from kgraph.ir.graph import Graph, Stage
 from kgraph.passes.report import CompileReport, PassRecord
 from kgraph.runtime.profile import Profile
+from kgraph.tools.viz.html_page import make_page
 from kgraph.tools.viz.json_view import to_json
+from kgraph.tools.viz.model import GraphView
 from kgraph.tools.viz.view import build_view
 
 Tab = dict[str, Any]
@@ -18,7 +20,8 @@ Tab = dict[str, Any]
 # What makes two boxes of different graphs the same one; `lineage` tells what a rule made.
 _SAID = ("kind", "op", "label", "types", "details", "lineage")
 
-LABELS = {"layers": "Layers", "ops": "Ops", "step": "Training step", "fused": "Fused"}
+LABELS = {"layers": "Layers", "ops": "Ops", "step": "Training step", "fused": "Fused",
+          "memory": "Memory"}  # fmt: skip
 
 
 def graph_tab(view: str, graph: Graph, title: str, **options: Any) -> Tab:
@@ -40,10 +43,27 @@ def graph_tab(view: str, graph: Graph, title: str, **options: Any) -> Tab:
             "view": _view(view, graph, title, **options)}  # fmt: skip
 
 
+def view_page(view: GraphView, rankdir: str = "TB") -> str:
+    """The page of one view.
+
+    Args:
+        view: from `build_view`.
+        rankdir: direction of its edges.
+
+    Returns:
+        HTML that asks for nothing else.
+    """
+    data = json.loads(to_json(view, rankdir))
+    tab: Tab = {"id": view.view, "label": LABELS[view.view], "kind": "graph", "view": data}
+    if view.memory is not None:
+        tab.update(kind="memory", memory=data["memory"])
+    return make_page(view.title, [tab], "\n".join(texts([tab])))
+
+
 def memory_tab(graph: Graph, **options: Any) -> Tab:
     """A tab with the arena of a fused graph over the time of a run."""
     memory = _view("memory", graph, "", **options)["memory"]
-    return {"id": "memory", "label": "Memory", "kind": "memory", "memory": memory}
+    return {"id": "memory", "label": LABELS["memory"], "kind": "memory", "memory": memory}
 
 
 def passes_tab(report: CompileReport, title: str, **options: Any) -> Tab:

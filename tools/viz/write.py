@@ -18,12 +18,14 @@ from kgraph.tools.viz.mermaid import to_mermaid
 from kgraph.tools.viz.model import GraphView
 from kgraph.tools.viz.opening import visible
 from kgraph.tools.viz.svg import to_svg
+from kgraph.tools.viz.tabs import view_page
 from kgraph.tools.viz.tree import to_text
 
 # Format -> extensions of its files.
 EXTENSIONS = {
     "svg": ("svg",), "dot": ("dot", "gv"), "png": ("png",), "pdf": ("pdf",),
     "mermaid": ("mmd", "mermaid"), "json": ("json",), "text": ("txt", "text"),
+    "html": ("html", "htm"),
 }  # fmt: skip
 FORMATS, BINARY = tuple(EXTENSIONS), ("png", "pdf")
 ENGINES = ("auto", "own", "dot")
@@ -32,6 +34,7 @@ TIMEOUT = 20.0
 REMEDY = "apt-get install graphviz, or brew or conda; or --engine own -o {stem}.svg"
 _OWN: dict[str, Callable[[GraphView, Style], str]] = {
     "mermaid": to_mermaid, "text": to_text, "json": lambda v, s: to_json(v, s.rankdir),
+    "html": lambda v, s: view_page(v, s.rankdir),
 }  # fmt: skip
 
 
@@ -55,7 +58,7 @@ def render(
 
     Args:
         view: what to show.
-        format: svg, dot, png, pdf, mermaid, json or text; png and pdf need the program `dot`.
+        format: svg, dot, png, pdf, mermaid, json, text or html; png and pdf need the program `dot`.
         style: how it is to look.
         engine: who lays an svg out: own, dot, or auto, which is `dot` where it works.
         timeout: seconds that `dot` may take; default `TIMEOUT`.
@@ -81,7 +84,9 @@ def render(
     if view.memory is not None:
         if format != "svg":
             raise RenderError(
-                explain("the memory view is no graph", expected="svg, json or text", got=format),
+                explain(
+                    "the memory view is no graph", expected="svg, json, text or html", got=format
+                ),
                 "E0101",
             )
         return Rendered(memory_svg(view, style).encode("utf-8", "backslashreplace"))
@@ -170,11 +175,8 @@ def save_picture(
         OSError: the file cannot be written, or is there.
     """
     start, target = time.perf_counter(), Path(path)
-    if not clobber and target.exists():
-        raise FileExistsError(f"{target} is there already")
     made = render(view, format_of(path), style, engine, timeout)
-    with atomic_write(target) as file:
-        file.write(made.data)
+    save(made.data, target, clobber)
     seen = visible(view)
     hidden = len(view.boxes) - sum(not b.hidden for b in seen.boxes)
     facts = [f"{len(seen.boxes)} nodes", f"{len(seen.edges)} edges", bytes_text(len(made.data)),
@@ -182,6 +184,18 @@ def save_picture(
     if hidden:
         facts.insert(2, f"{hidden} more in closed clusters")
     return f"wrote {target} ({', '.join(facts)})", made.warning
+
+
+def save(data: bytes, target: Path, clobber: bool = True) -> None:
+    """Writes a file, whole or not at all.
+
+    Raises:
+        OSError: it cannot be written, or is there and must not be replaced.
+    """
+    if not clobber and target.exists():
+        raise FileExistsError(f"{target} is there already")
+    with atomic_write(target) as file:
+        file.write(data)
 
 
 def format_of(path: str | Path) -> str:
