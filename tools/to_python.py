@@ -110,8 +110,10 @@ class _Writer:
         if type(model) not in (Model, Sequential):
             raise KGraphError(explain(f"{model.name} is a {type(model).__name__}, which has no "
                                       "text", expected="a Model or a Sequential"))  # fmt: skip
-        if model._graph_losses:
-            raise KGraphError(f"{model.name} adds losses to its graph, which has no text")
+        if model._graph_losses or model._graph_metrics:
+            raise KGraphError(
+                f"{model.name} adds losses or metrics to its graph, which has no text"
+            )
         if isinstance(model, Sequential):
             self.write_sequential(model)
         else:

@@ -1,6 +1,6 @@
 """The intermediate representation: types, interned nodes, graphs."""
 
-from kgraph.ir.context import CallContext, calling, current_context
+from kgraph.ir.context import AddedMetric, CallContext, calling, current_context
 from kgraph.ir.dim import Dim, evaluate, floor_divide, product
 from kgraph.ir.graph import Graph, Stage, substitute, toposort, transform
 from kgraph.ir.leaves import const, const_value, input_node, is_const, item, items, size
@@ -12,6 +12,7 @@ from kgraph.ir.variable import Variable
 __all__ = [
     "API",
     "OPS",
+    "AddedMetric",
     "CallContext",
     "Dim",
     "Graph",

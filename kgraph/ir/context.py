@@ -1,4 +1,4 @@
-"""What a layer's `call` may leave behind besides its result: updates, losses and masks.
+"""What a layer's `call` may leave behind besides its result: updates, losses, metrics and masks.
 
 While a LAYERS graph is inlined, one `CallContext` is active; layers reach it through
 `current_context()`. Outside, layers build calls instead of inlining themselves.
@@ -16,6 +16,21 @@ from kgraph.ir.node import Node
 from kgraph.ir.variable import Variable
 
 
+@dataclass(frozen=True)
+class AddedMetric:
+    """What `add_metric` was told.
+
+    Args:
+        name: in the logs.
+        value: of any shape; the mean of its elements is logged.
+        layer: the layer that added it.
+    """
+
+    name: str
+    value: Node
+    layer: Any
+
+
 @dataclass
 class CallContext:
     """Collects the side results of inlining.
@@ -24,6 +39,7 @@ class CallContext:
         training: whether dropout and batch statistics are on.
         updates: (variable, new value) pairs, in the order added.
         losses: scalars that `add_loss` added.
+        metrics: what `add_metric` added.
         masks: masks of tensors inside a layer's `call`.
         built: layers that got their weights while a layer around them was called.
         frozen: whether a layer around the present one has `trainable = False`.
@@ -32,10 +48,16 @@ class CallContext:
     training: bool
     updates: list[tuple[Variable, Node]] = field(default_factory=list)
     losses: list[Node] = field(default_factory=list)
+    metrics: list[AddedMetric] = field(default_factory=list)
     masks: dict[Node, Node] = field(default_factory=dict)
     built: list[Any] = field(default_factory=list)
     frozen: bool = False
     sites: int = 0
+
+    @property
+    def effects(self) -> list[Node]:
+        """All tensors that layers left behind, apart from masks."""
+        return [*self.losses, *(n for _, n in self.updates), *(m.value for m in self.metrics)]
 
     def next_site(self) -> int:
         """Numbers the places that draw random numbers, so that no two share a stream."""

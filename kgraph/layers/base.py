@@ -98,6 +98,7 @@ class Layer(CallHistory, Configurable, EffectOwner, WeightOwner):
         self._own_weights: list[Variable] = []
         self._added_losses: list[Node] = []
         self._added_updates: list[Update] = []
+        self._added_metrics: list[tuple[str, Node]] = []
         self._inbound_nodes: list[tuple[Any, tuple[Node, ...]]] = []
         self._eager: dict[Any, Any] = {}
 

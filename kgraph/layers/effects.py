@@ -1,11 +1,12 @@
-"""What a layer adds to the losses and the state updates of the models that it is part of."""
+"""What a layer adds to losses, metrics and state updates of the models that it is part of."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any
 
-from kgraph.ir.context import CallContext, calling, current_context
+from kgraph.errors import InferenceError, explain
+from kgraph.ir.context import AddedMetric, CallContext, calling, current_context
 from kgraph.ir.graph import toposort
 from kgraph.ir.leaves import INPUT, size
 from kgraph.ir.node import Node
@@ -18,7 +19,7 @@ Update = tuple[Variable, Node]
 
 
 class EffectOwner:
-    """The part of a layer that keeps losses and updates."""
+    """The part of a layer that keeps losses, metrics and updates."""
 
     name: str
     stateful: bool
@@ -27,6 +28,7 @@ class EffectOwner:
     activity_regularizer: Callable[[Any], Any] | None
     _added_losses: list[Node]
     _added_updates: list[Update]
+    _added_metrics: list[tuple[str, Node]]
     _inbound_nodes: list[tuple[Any, tuple[Node, ...]]]
 
     def add_loss(self, losses: Any, inputs: Any = None) -> None:
@@ -56,6 +58,58 @@ class EffectOwner:
         nodes = [as_node(v() if callable(v) else v) for v in given if v is not None]
         context = current_context()
         (context.losses if context is not None else self._added_losses).extend(nodes)
+
+    def add_metric(
+        self, value: Any, name: str | None = None, aggregation: str | None = "mean"
+    ) -> None:
+        """Logs the mean of a tensor beside the metrics of every model that the layer is part of.
+
+        As in Keras 2.3 all elements count alike, over all batches: a value with one entry a
+        sample is averaged over the samples, a scalar over the batches, whatever their size.
+        Logs and `metrics_names` have added metrics last, layer by layer.
+
+        Args:
+            value: a tensor of numbers or booleans. Inside `call` it belongs to that call;
+                elsewhere it must not depend on inputs.
+            name: in the logs; no two metrics of a model may share it, so a layer that adds one
+                can be called once in a model.
+            aggregation: "mean", the only one there is.
+
+        Raises:
+            ValueError: there is no name, or another aggregation.
+            TypeError: the value is no tensor; objects such as `Mean()` go to `compile`.
+
+        Example:
+            >>> import numpy as np
+            >>> from kgraph import ops
+            >>> from kgraph.layers import Layer
+            >>> from kgraph.models import Sequential
+            >>> class Watched(Layer):
+            ...     def call(self, inputs):
+            ...         self.add_metric(ops.abs(inputs), name="size")
+            ...         return inputs
+            >>> model = Sequential([Watched(input_shape=(2,))])
+            >>> model.compile("sgd", "mse")
+            >>> model.metrics_names
+            ['loss', 'size']
+            >>> model.test_on_batch(np.array([[1.0, -2.0]]), np.zeros((1, 2)))
+            [2.5, 1.5]
+        """
+        name, node = checked_metric(self.name, value, name, aggregation)
+        context = current_context()
+        if context is not None:
+            context.metrics.append(AddedMetric(name, node, self))
+            return
+        needed = [n.name for n in toposort([node]) if n.op is INPUT]
+        if needed:
+            raise ValueError(
+                explain(
+                    f"Metric {name!r} of layer {self.name} depends on inputs outside of `call`",
+                    got=needed,
+                    hint="call self.add_metric inside `call`, or `add_metric` of the model",
+                )
+            )
+        self._added_metrics.append((name, node))
 
     def add_update(self, updates: Any, inputs: Any = None) -> None:
         """Adds changes of state to every training step that the layer is part of.
@@ -95,6 +149,11 @@ class EffectOwner:
         for layer in self.flattened_layers():
             found += layer._added_losses
         return found
+
+    def fixed_metrics(self) -> list[AddedMetric]:
+        """The added metrics that do not depend on inputs, of this layer and those inside."""
+        layers = self.flattened_layers()
+        return [AddedMetric(*pair, layer) for layer in layers for pair in layer._added_metrics]
 
     @property
     def losses(self) -> list[Node]:
@@ -136,3 +195,47 @@ class EffectOwner:
         assert self.activity_regularizer is not None
         penalty = self.activity_regularizer(output)
         return penalty / cast_to(size(output.shape[0]), penalty.dtype)
+
+
+def checked_metric(
+    owner: str, value: Any, name: str | None, aggregation: str | None
+) -> tuple[str, Node]:
+    """The name and the tensor of a metric, from the arguments of `add_metric`.
+
+    Args:
+        owner: name of the layer, for messages.
+        value: the tensor.
+        name: its name.
+        aggregation: "mean".
+
+    Raises:
+        ValueError: there is no name, or another aggregation.
+        TypeError: the value is no tensor.
+    """
+    if not isinstance(name, str) or not name:
+        raise ValueError(
+            explain(
+                f"Layer {owner} adds a metric without a name",
+                got=repr(name),
+                hint='add_metric(ops.sum(x), name="total")',
+            )
+        )
+    if aggregation != "mean":
+        raise ValueError(
+            explain(
+                f"Layer {owner} adds metric {name!r} with an aggregation that does not exist",
+                expected="aggregation='mean'",
+                got=repr(aggregation),
+                hint="add the values themselves, such as one a sample; their mean is logged",
+            )
+        )
+    try:
+        return name, as_node(value)
+    except InferenceError:
+        raise TypeError(
+            explain(
+                f"Layer {owner} adds metric {name!r}, whose value is no tensor",
+                got=f"{type(value).__name__}: {value!r}"[:200],
+                hint="add the values themselves; objects such as Mean() go to compile(metrics=...)",
+            )
+        ) from None

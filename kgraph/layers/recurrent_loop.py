@@ -12,7 +12,7 @@ from typing import Any
 
 from kgraph import ops
 from kgraph.errors import explain
-from kgraph.ir.context import CallContext, current_context
+from kgraph.ir.context import current_context
 from kgraph.ir.graph import substitute, toposort
 from kgraph.ir.leaves import input_node
 from kgraph.ir.node import Node
@@ -58,13 +58,14 @@ def trace_step(
         name: of the layer, for errors.
 
     Raises:
-        ValueError: the new states do not fit the states, or the step leaves losses or updates.
+        ValueError: the new states do not fit the states, or the step leaves losses, metrics or
+            updates.
     """
     stand_in = input_node(x.shape, x.dtype, "step_input")
     before = tuple(input_node(t.shape, t.dtype, f"state_{i}") for i, t in enumerate(states))
     context = current_context()
     assert context is not None, "a layer's `call` runs in a context"
-    marks = len(context.losses), len(context.updates)
+    known = set(context.effects)
     output, new = call(stand_in, before)
     found = [n.type for n in new]
     if found != list(states):
@@ -75,21 +76,19 @@ def trace_step(
                 got=", ".join(map(str, found)) or "none",
             )
         )
-    _check_effects(context, marks, {stand_in, *before}, name)
+    left = [n for n in context.effects if n not in known]
+    _check_effects(left, {stand_in, *before}, name)
     return Step(stand_in, before, output, tuple(new))
 
 
-def _check_effects(
-    context: CallContext, marks: tuple[int, int], inside: set[Node], name: str
-) -> None:
-    """Refuses losses and updates that only the inside of the loop knows."""
-    left = context.losses[marks[0] :] + [n for _, n in context.updates[marks[1] :]]
+def _check_effects(left: Sequence[Node], inside: set[Node], name: str) -> None:
+    """Refuses losses, metrics and updates that only the inside of the loop knows."""
     if inside.intersection(toposort(left)):
         raise ValueError(
             explain(
-                f"The cell of layer {name} adds a loss or an update in each time step, which "
-                "cannot leave the loop",
-                hint="return what the loss needs as an output or a state, and add it outside",
+                f"The cell of layer {name} adds a loss, a metric or an update in each time step, "
+                "which cannot leave the loop",
+                hint="return what it needs as an output or a state, and add it outside",
             )
         )
 

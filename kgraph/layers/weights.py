@@ -23,8 +23,8 @@ _IGNORED = ("autocast", "aggregation", "overwrite_with_gradient", "layout", "get
 
 # Attributes of every layer that hold no weights or layers of its own.
 _RECORDS = (
-    "_own_weights", "_inbound_nodes", "_added_losses", "_added_updates", "_eager",
-    "_given_arguments", "_built_for", "batch_input_shape",
+    "_own_weights", "_inbound_nodes", "_added_losses", "_added_updates", "_added_metrics",
+    "_eager", "_given_arguments", "_built_for", "batch_input_shape",
 )  # fmt: skip
 
 

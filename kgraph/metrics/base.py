@@ -12,11 +12,17 @@ from typing import Any
 import numpy as np
 
 from kgraph import ops
+from kgraph.ir import Node
 from kgraph.layers.naming import to_snake_case
 from kgraph.losses.operands import cast, tensor
 from kgraph.losses.reduction import match_rank
 
 Sums = Mapping[str, np.ndarray]
+SYMBOLIC = (
+    "Metric {} was called on symbolic tensors, but keeps sums of arrays. Give the object to "
+    "`compile(metrics=...)`, or the values that it would average to `add_metric`, such as "
+    "`layer.add_metric(mean_absolute_error(y, p), name='mae')`."
+)
 
 
 class Metric:
@@ -76,7 +82,10 @@ class Metric:
 
     def update_state(self, *operands: Any, **options: Any) -> None:
         """Adds a batch of arrays: `y_true`, `y_pred` and optionally `sample_weight`."""
-        for name, added in self.increments(*operands, **options).items():
+        added_by_name = self.increments(*operands, **options)
+        if any(isinstance(added, Node) for added in added_by_name.values()):
+            raise TypeError(SYMBOLIC.format(self.name))
+        for name, added in added_by_name.items():
             self._sums[name] = self._sums.get(name, 0.0) + np.asarray(added, "float64")
 
     def result(self) -> Any:

@@ -8,18 +8,20 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from kgraph.errors import explain
-from kgraph.ir.context import CallContext, calling, current_context
+from kgraph.ir.context import AddedMetric, CallContext, calling, current_context
 from kgraph.ir.graph import toposort
 from kgraph.ir.leaves import INPUT
 from kgraph.ir.node import Node
 from kgraph.ir.op import as_node, cast_to
 from kgraph.ir.variable import Variable
 from kgraph.layers.base import Layer
+from kgraph.layers.effects import checked_metric
 from kgraph.layers.input import InputLayer
 from kgraph.layers.node import keras_shape
 from kgraph.layers.spec import InputSpec, check_shapes
@@ -31,6 +33,7 @@ from kgraph.models.files import FileMethods
 from kgraph.models.network import GraphCall, Network, NetworkOwner, is_leaf
 from kgraph.models.reading import read_network
 from kgraph.passes.lower import inline
+from kgraph.training.added import check_names
 from kgraph.training.trainer import Trainer
 from kgraph.utils.registry import custom_object_scope
 
@@ -75,6 +78,7 @@ class Model(NetworkOwner, FileMethods, Trainer, Layer):
     def _set_network(self, network: Network | None) -> None:
         self._network = network
         self._graph_losses: list[Node] = []
+        self._graph_metrics: list[tuple[str, Node]] = []
         self.built = network is not None
         own_inputs = network.inputs if network else ()
         own = (GraphCall(self, own_inputs), network.outputs if network else ())
@@ -109,10 +113,14 @@ class Model(NetworkOwner, FileMethods, Trainer, Layer):
             env[node] = cast_to(value, node.dtype)
             if i < len(masks) and masks[i] is not None:
                 known[node] = masks[i]
-        roots = (*network.outputs, *self._graph_losses)
+        added = self.graph_metrics()
+        roots = (*network.outputs, *self._graph_losses, *(m.value for m in added))
         results, out_masks = inline(roots, context, env, known)
         count = len(network.outputs)
-        context.losses.extend(results[count:])
+        last = len(roots) - len(added)
+        context.losses.extend(results[count:last])
+        values = zip(added, results[last:], strict=True)
+        context.metrics.extend(replace(m, value=value) for m, value in values)
         for node, out_mask in zip(results[:count], out_masks[:count], strict=True):
             if out_mask is None:
                 context.masks.pop(node, None)
@@ -296,17 +304,64 @@ class Model(NetworkOwner, FileMethods, Trainer, Layer):
             if current_context() is not None or not needed:
                 super().add_loss(loss, inputs)
                 continue
-            strangers = [n.name for n in needed if n not in self.network.inputs]
-            if strangers:
-                raise ValueError(
-                    explain(
-                        f"A loss added to model {self.name} depends on other inputs",
-                        expected=self.input_names,
-                        got=strangers,
-                    )
-                )
+            self._check_own_inputs("A loss", needed)
             self._graph_losses.append(loss)
             self._eager.clear()
+
+    def add_metric(
+        self, value: Any, name: str | None = None, aggregation: str | None = "mean"
+    ) -> None:
+        """Logs the mean of a tensor of the model, also after `compile`; files do not keep it.
+
+        Args:
+            value: a tensor of the model; see `Layer.add_metric` for how it is averaged.
+            name: in the logs; no two metrics of a model may share it.
+            aggregation: "mean".
+
+        Raises:
+            ValueError: the name is missing or taken, or the value depends on an input that the
+                model does not have.
+
+        Example:
+            >>> import numpy as np
+            >>> from kgraph import ops
+            >>> from kgraph.layers import Dense, Input
+            >>> x = Input((2,))
+            >>> hidden = Dense(2, kernel_initializer="ones")(x)
+            >>> model = Model(x, Dense(1)(hidden))
+            >>> model.add_metric(ops.max(hidden), name="peak")
+            >>> model.compile("sgd", "mse")
+            >>> model.test_on_batch(np.ones((1, 2)), np.ones((1, 1)))[1]
+            2.0
+        """
+        if current_context() is not None:
+            super().add_metric(value, name, aggregation)
+            return
+        name, node = checked_metric(self.name, value, name, aggregation)
+        self._check_own_inputs(f"Metric {name!r}", [n for n in toposort([node]) if n.op is INPUT])
+        check_names([name, *(known for known, _ in self._graph_metrics)])
+        self._graph_metrics.append((name, node))
+        self._eager.clear()
+        try:
+            self._renew_program()
+        except ValueError:
+            self._graph_metrics.pop()
+            raise
+
+    def _check_own_inputs(self, what: str, needed: Iterable[Node]) -> None:
+        strangers = [n.name for n in needed if n not in self.network.inputs]
+        if strangers:
+            raise ValueError(
+                explain(
+                    f"{what} added to model {self.name} depends on other inputs",
+                    expected=self.input_names,
+                    got=strangers,
+                )
+            )
+
+    def graph_metrics(self) -> list[AddedMetric]:
+        """What `add_metric` of this model added, on the tensors of its own graph."""
+        return [AddedMetric(*pair, self) for pair in self._graph_metrics]
 
     def penalties(self) -> list[Node]:
         """Weight penalties, each weight once, and what `add_loss` of this model added."""

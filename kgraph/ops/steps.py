@@ -77,11 +77,12 @@ def trace_step(
 def _check_effects(placeholders: Sequence[Node]) -> None:
     """A layer that is inlined in the step may leave nothing behind that only a step knows."""
     context = current_context()
-    left = [] if context is None else [*(n for _, n in context.updates), *context.losses]
+    left = [] if context is None else context.effects
     found = dependents(left, placeholders).intersection(left)
     if found:
         raise TypeError(
-            explain("scan: a layer in the step updates a state or adds a loss in every step",
+            explain("scan: a layer in the step updates a state, or adds a loss or a metric, in "
+                    "every step",
                     got=repr(next(iter(found))), hint="give it back as y and use it after the loop")
         )  # fmt: skip
 

@@ -7,13 +7,16 @@ one compiled graph, as a built-in step is. What it returns is averaged over the 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from kgraph.errors import explain
 from kgraph.ir import CallContext, Node, current_context
+from kgraph.layers.effects import EffectOwner
 from kgraph.layers.structure import is_node, leaves_of
 from kgraph.passes.lower import Lowering
 from kgraph.runtime.function import gradients
+from kgraph.training.added import added_increments, check_names, in_order
 from kgraph.training.compilation import Head
 from kgraph.training.step import Comparison, Forward, Objective, make_objective
 
@@ -99,7 +102,7 @@ class CustomSteps:
             A scalar tensor.
         """
         del x
-        return self._objective("compute_loss", y, y_pred, sample_weight).loss
+        return self._objective("compute_loss", y, y_pred, sample_weight)[0].loss
 
     def compute_metrics(
         self, x: Any = None, y: Any = None, y_pred: Any = None, sample_weight: Any = None
@@ -116,9 +119,13 @@ class CustomSteps:
             What a batch adds to each of them, by name; other entries may be put beside.
         """
         del x
-        return dict(self._objective("compute_metrics", y, y_pred, sample_weight).increments)
+        goal, source = self._objective("compute_metrics", y, y_pred, sample_weight)
+        check_names([*goal.increments, *(m.name for m in source.added)])
+        return {**goal.increments, **added_increments(source.added)}
 
-    def _objective(self, name: str, y: Any, y_pred: Any, sample_weight: Any) -> Objective:
+    def _objective(
+        self, name: str, y: Any, y_pred: Any, sample_weight: Any
+    ) -> tuple[Objective, Forward]:
         context = current_context()
         if context is None:
             raise RuntimeError(NOT_TRACED.format(name))
@@ -137,17 +144,21 @@ class CustomSteps:
             Comparison(h, t, source.tensors[h.index], w, source.masks[h.index])
             for h, t, w in zip(compiled.heads, targets, given, strict=True)
         ]
-        return make_objective(source, pairs, compiled.names)
+        return make_objective(source, pairs, compiled.names), source
 
     def _source(self, y_pred: Any, context: CallContext) -> Forward:
         """The model as it was called in this step."""
         model: Any = self
         outputs = tuple(tensors_of(y_pred))
         lowering = Lowering(context)
-        penalties, _ = lowering.inline(tuple(model.penalties()))
+        # What the model itself added on its tensors has come with its call.
+        fixed, metrics = tuple(EffectOwner.penalties(model)), model.fixed_metrics()
+        values, _ = lowering.inline((*fixed, *(m.value for m in metrics)))
+        own = [replace(m, value=n) for m, n in zip(metrics, values[len(fixed) :], strict=True)]
         masks = tuple(context.masks.get(n) for n in outputs)
-        extra = (*penalties, *context.losses)
-        return Forward(tuple(model.inputs), outputs, masks, extra, (), lowering)
+        extra = (*values[: len(fixed)], *context.losses)
+        added = in_order([*context.metrics, *own], model)
+        return Forward(tuple(model.inputs), outputs, masks, extra, (), lowering, added)
 
 
 def overrides(model: Any, name: str) -> bool:

@@ -128,7 +128,7 @@ class Fitting(Trained):
         train, validation = run.train, run.validation
         check_stateful(self, train, run.batch_size)
         check_stateful(self, validation, run.validation_batch_size)
-        verbose, names = as_verbosity(verbose), run.program.compiled.names
+        verbose, names = as_verbosity(verbose), run.program.names
         several = run.epochs.last, train, run.batch_size, verbose
         params = run_params(*several, names, validation is not None)
         bars = [ProgbarLogger()] if verbose else []
@@ -197,7 +197,7 @@ class Fitting(Trained):
             size = choose_batch_size(batch_size, self.inputs[0].shape[0])
             data = evaluation_data(program, (x, y, sample_weight), Batching(size, wanted))
             check_stateful(self, data, size)
-            params = run_params(1, data, size, verbose, program.compiled.names)
+            params = run_params(1, data, size, verbose, program.names)
             called = CallbackList(callback_list(callbacks), self, params)
             bar = make_bar(params)
             found = run_test(program, program.batches("evaluate", data, size), called, bar)

@@ -16,6 +16,7 @@ from kgraph.ir.collecting import without_collection
 from kgraph.runtime.binding import bind_shapes
 from kgraph.runtime.executable import Executable, compile, count_runs
 from kgraph.runtime.watched import WatchedPlan
+from kgraph.training.added import check_names, check_same_names
 from kgraph.training.compilation import Compilation, Head
 from kgraph.training.custom import overrides
 from kgraph.training.data import as_arrays, check_counts
@@ -140,12 +141,13 @@ class Program:
         rng_step: the model's counter of random ops.
 
     Attributes:
+        names: names of the logged values: those of `compile`, then the added metrics.
         totals: the variables behind the logs, by kind of step: a callback that evaluates in the
             middle of an epoch leaves the epoch's means alone.
         custom: whether the user wrote the step, by kind.
 
     Raises:
-        ValueError: there is no loss at all.
+        ValueError: there is no loss at all, or two metrics have one name.
     """
 
     def __init__(self, model: Any, compiled: Compilation, rng_step: Variable) -> None:
@@ -155,10 +157,12 @@ class Program:
         self.input_types: list[TensorType] = [n.type for n in model.inputs]
         self.outputs: list[Node] = list(model.outputs)
         self.output_names: list[str] = list(model.output_names)
-        self.totals = {kind: Totals(compiled.names) for kind in ("train", "evaluate")}
         self._model = model
         self.custom = {kind: overrides(model, name) for kind, name in STEPS.items()}
         self._sources: dict[str, Forward] = {"train": forward(model, training=True)}
+        self.names = [*compiled.names, *(m.name for m in self._sources["train"].added)]
+        check_names(self.names)
+        self.totals = {kind: Totals(self.names) for kind in ("train", "evaluate")}
         self._steps: dict[tuple[str, Signature], Step] = {}
         self._found: dict[Any, Step] = {}  # shortcuts from shapes of data to steps
         self._lock = threading.RLock()
@@ -262,7 +266,9 @@ class Program:
             totals = self.totals[kind]
             return traced_graph(kind, self._model, self.compiled, signature, totals)
         if kind not in self._sources:
-            self._sources[kind] = forward(self._model, training=False)
+            source = forward(self._model, training=False)
+            check_same_names(self._sources["train"].added, source.added)
+            self._sources[kind] = source
         make: Callable[..., Graph] = training_graph if kind == "train" else evaluation_graph
         return make(self._sources[kind], self.compiled, signature, self.totals[kind])
 

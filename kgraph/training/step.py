@@ -8,12 +8,23 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from kgraph import metrics, ops
 from kgraph.errors import GradientError, explain
-from kgraph.ir import CallContext, Dim, Graph, Node, Stage, TensorType, Variable, input_node, size
+from kgraph.ir import (
+    AddedMetric,
+    CallContext,
+    Dim,
+    Graph,
+    Node,
+    Stage,
+    TensorType,
+    Variable,
+    input_node,
+    size,
+)
 from kgraph.ir.op import as_node, cast_to
 from kgraph.ir.origin import scope
 from kgraph.losses import Loss, reduce_loss
@@ -22,6 +33,7 @@ from kgraph.metrics.base import Metric, weighted_total
 from kgraph.passes.lower import Lowering, Update, merge_updates
 from kgraph.passes.pipeline import forward_pipeline
 from kgraph.runtime.autodiff import grad
+from kgraph.training.added import added_increments, in_order
 from kgraph.training.compilation import Compilation, Head
 from kgraph.training.totals import Increment, Measured, Totals, sample_total
 
@@ -41,7 +53,7 @@ class Signature:
 
 @dataclass(frozen=True)
 class Forward:
-    """A model in primitive ops: outputs, their masks, extra losses and state updates.
+    """A model in primitive ops: outputs, their masks, extra losses and metrics, state updates.
 
     Losses and metrics are built on `tensors`, the model's own outputs, and lowered afterwards: they
     may use other tensors of the model, call layers, and take gradients.
@@ -53,6 +65,7 @@ class Forward:
     penalties: tuple[Node, ...]
     updates: tuple[Update, ...]
     lowering: Lowering
+    added: tuple[AddedMetric, ...]
 
     @property
     def batch(self) -> int | Dim:
@@ -64,14 +77,17 @@ def forward(model: Any, training: bool) -> Forward:
     """Inlines the layers of a model.
 
     Args:
-        model: has `inputs`, `outputs`, `penalties()` and `flattened_layers()`.
+        model: has `inputs`, `outputs`, `penalties()`, `fixed_metrics()`, `graph_metrics()` and
+            `flattened_layers()`.
         training: whether dropout and batch statistics are on.
     """
     context = CallContext(training)
     outputs, penalties = tuple(model.outputs), tuple(model.penalties())
+    measured = [*model.fixed_metrics(), *model.graph_metrics()]
     lowering = Lowering(context)
-    values, masks = lowering.inline((*outputs, *penalties))
-    count = len(outputs)
+    values, masks = lowering.inline((*outputs, *penalties, *(m.value for m in measured)))
+    count, last = len(outputs), len(outputs) + len(penalties)
+    own = [replace(m, value=n) for m, n in zip(measured, values[last:], strict=True)]
     updates = list(context.updates)
     if training:
         for layer in model.flattened_layers():
@@ -80,9 +96,10 @@ def forward(model: Any, training: bool) -> Forward:
         tuple(model.inputs),
         outputs,
         masks[:count],
-        (*values[count:], *context.losses),
+        (*values[count:last], *context.losses),
         merge_updates(updates),
         lowering,
+        in_order([*context.metrics, *own], model),
     )
 
 
@@ -274,8 +291,10 @@ def _forward_graph(
     Stabilizing comes before differentiation, so that gradients are those of the stable forms.
     """
     goal = make_objective(source, compare(source, compiled.heads, signature), compiled.names)
+    with scope("metrics"):
+        increments = {**goal.increments, **added_increments(source.added)}
     with scope("totals"):
-        found = totals.updates(goal.increments, source.batch)
+        found = totals.updates(increments, source.batch)
     loss, *values = source.lowering.more((goal.loss, *(n for _, n in found)))
     updates = (*source.updates, *((v, n) for (v, _), n in zip(found, values, strict=True)))
     graph = Graph((*source.inputs, *goal.inputs), (("loss", loss),), updates, Stage.CORE)

@@ -1,7 +1,8 @@
 """compile, as a mixin of models; the methods that train and measure are its bases.
 
 The model provides `graph`, `inputs`, `outputs`, `input_names`, `output_names`,
-`trainable_weights`, `penalties()` and `flattened_layers()`; nothing here knows how it is made.
+`trainable_weights`, `penalties()`, `fixed_metrics()`, `graph_metrics()` and `flattened_layers()`;
+nothing here knows how it is made.
 """
 
 from __future__ import annotations
@@ -148,6 +149,11 @@ class Trainer(CustomSteps, OnBatch, Generators):
         compiled = Compilation(self.optimizer, heads, weights, flags, *how)
         return Program(self, compiled, self.rng_step)
 
+    def _renew_program(self) -> None:
+        """Makes the steps anew for a model that has changed; what `compile` fixed stays."""
+        if self._program is not None:
+            self._program = Program(self, self._program.compiled, self.rng_step)
+
     @property
     def rng_step(self) -> Variable:
         """The counter of training steps by which dropout and noise draw anew."""
@@ -180,7 +186,7 @@ class Trainer(CustomSteps, OnBatch, Generators):
     @property
     def metrics_names(self) -> list[str]:
         """Names of what `evaluate` and `train_on_batch` return, in their order."""
-        return self._compiled().compiled.names
+        return self._compiled().names
 
     def executable(
         self, x: Any, y: Any = None, sample_weight: Any = None, training: bool = True

@@ -21,7 +21,7 @@ EVERY_DAY = {
     ),
     "kgraph.models:Sequential": "add pop",
     "kgraph.layers:Layer": (
-        "add_weight add_loss add_update get_weights set_weights count_params "
+        "add_weight add_loss add_metric add_update get_weights set_weights count_params "
         "get_input_at get_output_at get_input_shape_at get_output_shape_at compute_output_shape"
     ),
 }

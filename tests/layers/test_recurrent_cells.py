@@ -279,7 +279,7 @@ def test_cells_that_cannot_be():
         RNN(Bad())(X)
     with pytest.raises(ValueError, match="something else than the output and the list"):
         RNN(Triple())(X)
-    with pytest.raises(ValueError, match="adds a loss or an update in each time step"):
+    with pytest.raises(ValueError, match="adds a loss, a metric or an update in each"):
         RNN(Charging())(X)
     with pytest.raises(ValueError, match="last dimension of the inputs to"):
         LSTM(2)(Input((3, None)))
