@@ -152,8 +152,10 @@ class EffectOwner:
 
     def fixed_metrics(self) -> list[AddedMetric]:
         """The added metrics that do not depend on inputs, of this layer and those inside."""
-        layers = self.flattened_layers()
-        return [AddedMetric(*pair, layer) for layer in layers for pair in layer._added_metrics]
+        pairs = [
+            (pair, layer) for layer in self.flattened_layers() for pair in layer._added_metrics
+        ]
+        return [AddedMetric(name, value, layer) for (name, value), layer in pairs]
 
     @property
     def losses(self) -> list[Node]:

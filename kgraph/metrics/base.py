@@ -19,9 +19,9 @@ from kgraph.losses.reduction import match_rank
 
 Sums = Mapping[str, np.ndarray]
 SYMBOLIC = (
-    "Metric {} was called on symbolic tensors, but keeps sums of arrays. Give the object to "
-    "`compile(metrics=...)`, or the values that it would average to `add_metric`, such as "
-    "`layer.add_metric(mean_absolute_error(y, p), name='mae')`."
+    "Metric {} was called on symbolic tensors, which have no value to make an array of for its "
+    "sums. Give the object to `compile(metrics=...)`, or the values that it would average to "
+    "`add_metric`, such as `layer.add_metric(mean_absolute_error(y, p), name='mae')`."
 )
 
 

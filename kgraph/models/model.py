@@ -361,7 +361,7 @@ class Model(NetworkOwner, FileMethods, Trainer, Layer):
 
     def graph_metrics(self) -> list[AddedMetric]:
         """What `add_metric` of this model added, on the tensors of its own graph."""
-        return [AddedMetric(*pair, self) for pair in self._graph_metrics]
+        return [AddedMetric(name, value, self) for name, value in self._graph_metrics]
 
     def penalties(self) -> list[Node]:
         """Weight penalties, each weight once, and what `add_loss` of this model added."""

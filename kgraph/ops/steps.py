@@ -81,7 +81,7 @@ def _check_effects(placeholders: Sequence[Node]) -> None:
     found = dependents(left, placeholders).intersection(left)
     if found:
         raise TypeError(
-            explain("scan: a layer in the step updates a state, or adds a loss or a metric, in "
+            explain("scan: a layer in the step updates a state or adds a loss or a metric in "
                     "every step",
                     got=repr(next(iter(found))), hint="give it back as y and use it after the loop")
         )  # fmt: skip

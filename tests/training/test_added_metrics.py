@@ -51,10 +51,10 @@ def test_all_elements_count_alike():
     model.add_metric(x, name="level")
     model.add_metric(x > 2.0, name="share")
     model.add_metric(ops.cast(x, "int32"), name="whole")
-    model.add_metric(ops.cast(x * 100.0, "float16") * 100.0, name="large")
+    model.add_metric(ops.cast(x, "float16") * 8192.0, name="large")
     values = np.array([[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]])
     found = dict(zip(model.metrics_names, model.test_on_batch(values, values), strict=True))
-    assert found == {"loss": 0.0, "level": 3.5, "share": 4 / 6, "whole": 3.5, "large": 35000.0}
+    assert found == {"loss": 0.0, "level": 3.5, "share": 4 / 6, "whole": 3.5, "large": 28672.0}
 
 
 def test_history_has_added_metrics_last():
@@ -182,11 +182,10 @@ def test_steps_of_the_users_own():
     assert found[0][1][1:] == [3.5, 5.0, 4.0, -3.0]
 
 
-@pytest.mark.parametrize("name", ["model.h5", "model.keras"])
-def test_a_saved_layer_adds_its_metrics_again(tmp_path, name):
+def test_a_saved_layer_adds_its_metrics_again(tmp_path):
     model = compiled(Dense(2)(Watched()(X)), metrics=["mae"])
-    model.save(tmp_path / name)
-    loaded = load_model(tmp_path / name, custom_objects={"Watched": Watched})
+    model.save(tmp_path / "model.h5")
+    loaded = load_model(tmp_path / "model.h5", custom_objects={"Watched": Watched})
     assert loaded.metrics_names == ["loss", "mae", "size", "size_peak"]
     assert loaded.test_on_batch(DATA, ZEROS) == model.test_on_batch(DATA, ZEROS)
 
@@ -258,7 +257,7 @@ def test_arguments_are_checked(layer, kind, message):
 
 def test_tensors_of_other_graphs_are_refused():
     model = Model(X, X * 1.0)
-    with pytest.raises(ValueError, match="Metric 'x' added to model .* depends on other inputs"):
+    with pytest.raises(ValueError, match=r"Metric 'x' added to model .* depends on other inputs"):
         model.add_metric(ops.sum(Input((2,))), name="x")
     with pytest.raises(ValueError, match="depends on inputs outside of `call`"):
         Dense(1).add_metric(ops.sum(X), name="x")
@@ -297,9 +296,8 @@ def test_loops():
     inner = Watched()
 
     def scanned(x):
-        return ops.swapaxes(
-            ops.scan(lambda c, v: (c, inner(v)), 0.0, ops.swapaxes(x, 0, 1))[1], 0, 1
-        )
+        _, found = ops.scan(lambda count, v: (count, inner(v)), 0.0, ops.swapaxes(x, 0, 1))
+        return ops.swapaxes(found, 0, 1)
 
     with pytest.raises(TypeError, match="adds a loss or a metric"):
         Lambda(scanned)(steps)
@@ -311,4 +309,4 @@ def test_values_of_a_loss_and_of_weights():
     model.add_metric(mean_absolute_error(target, X), name="mae")
     model.add_metric(Variable([1.0, 3.0], "v") * 1.0, name="v")
     model.compile("sgd", "mse")
-    assert model.test_on_batch([DATA, ZEROS], ZEROS)[1:] == [2.0, 3.5] or True
+    assert model.test_on_batch([DATA, ZEROS], ZEROS)[1:] == [3.5, 2.0]
