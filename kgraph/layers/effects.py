@@ -70,7 +70,7 @@ class EffectOwner:
 
         Args:
             value: a tensor of numbers or booleans. Inside `call` it belongs to that call;
-                elsewhere it must not depend on inputs.
+                elsewhere it must not depend on inputs, and counts from the next `compile` on.
             name: in the logs; no two metrics of a model may share it, so a layer that adds one
                 can be called once in a model.
             aggregation: "mean", the only one there is.

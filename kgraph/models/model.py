@@ -73,12 +73,16 @@ class Model(NetworkOwner, FileMethods, Trainer, Layer):
                 )
             )
         super().__init__(name=name, **kwargs)
+        self._start_added()
         self._set_network(Network(inputs, outputs))
+
+    def _start_added(self) -> None:
+        """Nothing is added yet; what is added outlives changes of a Sequential."""
+        self._graph_losses: list[Node] = []
+        self._graph_metrics: list[tuple[str, Node]] = []
 
     def _set_network(self, network: Network | None) -> None:
         self._network = network
-        self._graph_losses: list[Node] = []
-        self._graph_metrics: list[tuple[str, Node]] = []
         self.built = network is not None
         own_inputs = network.inputs if network else ()
         own = (GraphCall(self, own_inputs), network.outputs if network else ())
@@ -338,7 +342,9 @@ class Model(NetworkOwner, FileMethods, Trainer, Layer):
             super().add_metric(value, name, aggregation)
             return
         name, node = checked_metric(self.name, value, name, aggregation)
-        self._check_own_inputs(f"Metric {name!r}", [n for n in toposort([node]) if n.op is INPUT])
+        needed = [n for n in toposort([node]) if n.op is INPUT]
+        if needed:
+            self._check_own_inputs(f"Metric {name!r}", needed)
         check_names([name, *(known for known, _ in self._graph_metrics)])
         self._graph_metrics.append((name, node))
         self._eager.clear()

@@ -53,6 +53,7 @@ class Sequential(Model):
         self._tensors: list[Any] = []
         self._given: InputLayer | None = None
         self._build_shape: tuple[int | None, ...] | None = None
+        self._start_added()
         self._set_network(None)
         for layer in layers or ():
             self.add(layer)

@@ -8,7 +8,7 @@ from kgraph.ir import Variable
 from kgraph.layers import RNN, Add, Dense, Dropout, Input, Lambda, Layer, TimeDistributed
 from kgraph.losses import mean_absolute_error
 from kgraph.metrics import AUC, Mean
-from kgraph.models import Model, load_model
+from kgraph.models import Model, Sequential, load_model
 
 DATA = np.array([[1.0, -2.0], [3.0, -4.0], [5.0, -6.0]], "float32")
 ZEROS = np.zeros((3, 2), "float32")
@@ -140,6 +140,18 @@ def test_layers_inside_layers():
             return self.inner(inputs * 2.0)
 
     assert compiled(Outer()(X)).test_on_batch(DATA, ZEROS)[1:] == [7.0, 10.0]
+
+
+def test_a_stack_that_grows_keeps_what_was_added():
+    model = Sequential([Dense(2, kernel_initializer="ones")])
+    model.add_metric(ops.max(Variable([1.0, 3.0], "v")), name="fixed")
+    model.build((None, 2))
+    model.add_metric(ops.sum(model.output), name="total")
+    model.add_loss(ops.sum(model.output) * 0.0 + 10.0)
+    model.add(Dense(2, kernel_initializer="zeros"))
+    model.compile("sgd", "mse")
+    assert model.metrics_names == ["loss", "fixed", "total"]
+    assert model.test_on_batch(DATA, ZEROS) == [10.0, 3.0, -6.0]
 
 
 def test_after_compile_the_trained_weights_stay():
