@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import difflib
+from collections.abc import Iterable
+
 
 class KGraphError(Exception):
     """Base of all errors that kgraph raises on purpose."""
@@ -79,6 +82,25 @@ class UnsafeFileError(FileFormatError):
 
 class DownloadError(KGraphError, OSError):
     """A file is not on this machine and could not be fetched."""
+
+
+def did_you_mean(name: str, known: Iterable[str], alike: float = 0.6) -> str | None:
+    """The hint of an error about a name that nothing has.
+
+    Args:
+        name: as the user wrote it.
+        known: what there is.
+        alike: how much two words must have in common, of 1.
+
+    Returns:
+        A question that names the nearest word; None if none is near.
+
+    Example:
+        >>> did_you_mean("sigmod", ["sigmoid", "tanh"])
+        "did you mean 'sigmoid'?"
+    """
+    near = difflib.get_close_matches(name, list(known), 1, alike)
+    return f"did you mean {near[0]!r}?" if near else None
 
 
 def _is_nothing(text: object) -> bool:

@@ -8,13 +8,12 @@ from __future__ import annotations
 
 import ast
 import dataclasses
-import difflib
 import math
 import re
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from kgraph.errors import explain
+from kgraph.errors import did_you_mean, explain
 
 # Name -> class; a subclass of `Pass` enters itself by being defined.
 PASSES: dict[str, type] = {}
@@ -91,11 +90,10 @@ def parse_items(text: str) -> tuple[tuple[Any, ...], tuple[str, ...]]:
 def unknown(summary: str, name: str, known: Iterable[str]) -> ValueError:
     """The error for a name that nothing has, with the nearest one that something has."""
     names = sorted(set(known))
-    near = difflib.get_close_matches(name, names, 1, 0.5)
     more = f" and {len(names) - MOST_NAMES} more" if len(names) > MOST_NAMES else ""
     return ValueError(
         explain(f"{summary} {name!r}", expected=", ".join(names[:MOST_NAMES]) + more or "none",
-                hint=f"did you mean {near[0]!r}?" if near else None)
+                hint=did_you_mean(name, names, 0.5))
     )  # fmt: skip
 
 

@@ -189,12 +189,13 @@ def _with_all_shapes(
 
 def _check_connected(roots: Sequence[Node], env: Mapping[Node, Node]) -> None:
     known = frozenset(env.values())
+    fed = ", ".join(n.name for n in known)
     for node in toposort(roots):
         if node.op is INPUT and node not in known:
             raise ValueError(
                 explain(
                     f"function: the outputs need the input {node.name!r}, which is not fed",
-                    expected=f"one of {', '.join(n.name for n in known) or 'no inputs'}",
+                    expected=f"one of {fed}" if fed else "no inputs",
                     got=repr(node),
                     where=node.origin.where,
                     hint="add it to `inputs`",

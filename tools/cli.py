@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import difflib
 import importlib
 import os
 import platform
@@ -16,7 +15,7 @@ from typing import Any, NoReturn
 import numpy as np
 
 import kgraph
-from kgraph.errors import KGraphError, MemoryBudgetError, explain
+from kgraph.errors import KGraphError, MemoryBudgetError, did_you_mean, explain
 from kgraph.tools.complaints import INTERRUPTED, USAGE, CommandError, report
 from kgraph.tools.terminal import Terminal, log, talking, verbosity
 
@@ -167,8 +166,8 @@ class _Parser(argparse.ArgumentParser):
 
 
 def _meant(word: str, known: Any) -> str:
-    near = difflib.get_close_matches(word, list(known), 1, 0.5)
-    return f"\n  hint: did you mean {near[0]}?" if near else ""
+    hint = did_you_mean(word, known, 0.5)
+    return f"\n  hint: {hint}" if hint else ""
 
 
 if __name__ == "__main__":

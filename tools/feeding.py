@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 
-from kgraph.errors import BindingError, KGraphError, explain
+from kgraph.errors import BindingError, KGraphError, did_you_mean, explain
 from kgraph.ir.graph import Graph
 from kgraph.ir.node import Node
 from kgraph.runtime.binding import bind_shapes
@@ -57,7 +57,7 @@ def sizes_of(
 ) -> dict[str, int]:
     """A number for every open size of a graph that runs on these arrays."""
     bound = bind_shapes(graph.inputs, [a.shape for a in arrays])
-    return {**dict.fromkeys(graph.symbols, args.batch), **_dims(args), **bound}
+    return {**dict.fromkeys(graph.symbols, args.batch), **_dims(graph.symbols, args), **bound}
 
 
 @contextlib.contextmanager
@@ -107,15 +107,19 @@ def _sizes(
         bound = bind_shapes(list(stored), [a.shape for a in stored.values()])
     except BindingError as error:
         raise CommandError("E0412", str(error)) from error
-    return {**_dims(args), **bound}
+    return {**_dims(graph.symbols, args), **bound}
 
 
-def _dims(args: argparse.Namespace) -> dict[str, int]:
+def _dims(symbols: Sequence[str], args: argparse.Namespace) -> dict[str, int]:
     found = {}
     for text in args.dim:
         name, _, number = text.partition("=")
         if not number.isdigit():
             raise CommandError("E0101", explain(f"--dim {text!r}", expected="SYMBOL=NUMBER"))
+        if name not in symbols:
+            hint = did_you_mean(name, symbols)
+            message = explain(f"no size {name!r}", expected=", ".join(symbols) or "none", hint=hint)
+            raise CommandError("E0431", message)
         found[name] = int(number)
     return found
 
@@ -123,16 +127,16 @@ def _dims(args: argparse.Namespace) -> dict[str, int]:
 def _made(text: str, node: Node, usual: np.ndarray) -> np.ndarray:
     """An array of the usual one's shape."""
     kind, _, value = text.partition(":")
+    message = explain(f"--input {node.name}={text!r}", expected=_KINDS)
+    if kind not in ("zeros", "ones", "const", "randn") or (value and kind in ("zeros", "ones")):
+        raise CommandError("E0101", message)
     try:
-        if kind in ("zeros", "ones") and not value:
-            return np.full_like(usual, kind == "ones")
         if kind == "const":
             return np.full_like(usual, float(value))
-        if kind == "randn" and not node.type.is_float:
-            return usual
-        if kind == "randn":
-            rng = np.random.default_rng(int(value or 0))
-            return rng.normal(size=usual.shape).astype(usual.dtype)
-    except ValueError:
-        pass  # told below, with what was expected
-    raise CommandError("E0101", explain(f"--input {node.name}={text!r}", expected=_KINDS))
+        seed = int(value or 0)
+    except ValueError as error:  # no number, or none of the input's dtype
+        raise CommandError("E0101", message) from error
+    if kind == "randn":
+        drawn = np.random.default_rng(seed).normal(size=usual.shape)
+        return drawn.astype(usual.dtype) if node.type.is_float else usual
+    return np.full_like(usual, kind == "ones")

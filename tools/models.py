@@ -164,7 +164,7 @@ def _read(path: str) -> Any:
     try:
         data = sys.stdin.buffer.read() if path == "-" else Path(path).read_bytes()
     except OSError as error:
-        raise CommandError("E0401", f"{path}: {error}") from error
+        raise CommandError("E0401", f"{path}: {error.strerror}") from error
     try:
         return _read_hdf5(path) if data.startswith(_HDF5) else _read_json(path, data)
     except ParseError as error:

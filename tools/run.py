@@ -15,6 +15,7 @@ from types import ModuleType, TracebackType
 from typing import Any
 
 from kgraph import compat
+from kgraph.errors import explain
 from kgraph.tools.complaints import INTERRUPTED, USAGE, complain
 
 FAILED = 1  # what `python` ends with after an error
@@ -52,7 +53,9 @@ def run(args: argparse.Namespace) -> int:
     except IsADirectoryError:
         return complain(f"{args.script!r} is a directory: give a script, or -m MODULE", USAGE)
     except OSError as error:
-        return complain(f"cannot open {args.script!r}: {error.strerror}", USAGE)
+        hint = None if os.path.exists(path) else "-m MODULE runs a module by its name"
+        summary = f"cannot open {args.script!r}: {error.strerror}"
+        return complain(explain(summary, hint=hint), USAGE)
     sys.argv[:] = [args.script, *args.arguments]
     _search_first(os.path.dirname(os.path.realpath(args.script)))
     return _as_python_does(lambda: _execute(source, path))

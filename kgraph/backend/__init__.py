@@ -196,6 +196,8 @@ from kgraph.backend.updates import (
     update_add,
     update_sub,
 )
+from kgraph.errors import did_you_mean as _did_you_mean
+from kgraph.errors import explain as _explain
 
 __all__ = [
     "abs",
@@ -367,7 +369,7 @@ _ELSEWHERE = {
 
 
 def __getattr__(name: str) -> object:
-    hint = _ELSEWHERE.get(name)
-    raise AttributeError(
-        f"module 'kgraph.backend' has no attribute {name!r}" + (f": {hint}" if hint else "")
-    )
+    summary = f"module 'kgraph.backend' has no attribute {name!r}"
+    if name in _ELSEWHERE:
+        raise AttributeError(f"{summary}: {_ELSEWHERE[name]}")
+    raise AttributeError(_explain(summary, hint=_did_you_mean(name, __all__)))

@@ -178,7 +178,12 @@ def function(
         isinstance(n, Node) or _is_phase(n) for n in given
     ):
         raise TypeError(
-            explain("`inputs` to a backend function should be a list of tensors", got=inputs)
+            explain(
+                "`inputs` to a backend function should be a list of tensors",
+                expected="placeholders, inputs of models, K.learning_phase()",
+                got=inputs,
+                hint="K.placeholder(shape) makes one",
+            )
         )
     return BackendFunction(given, outputs, [_pair(u) for u in updates or ()])
 

@@ -352,4 +352,5 @@ def minimum(x: Any, y: Any) -> Any:
 def _pair(x: Any, y: Any) -> tuple[Any, Any]:
     """Two operands; Python numbers stay numbers, which take the dtype of what is beside them."""
     numbers = (bool, int, float)
-    return tuple(v if isinstance(v, numbers) else tensor(v) for v in (x, y))  # type: ignore[return-value]
+    first, second = (v if isinstance(v, numbers) else tensor(v) for v in (x, y))
+    return first, second

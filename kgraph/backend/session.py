@@ -27,7 +27,7 @@ __all__ = [
     "set_session",
 ]
 
-_NO_SESSION = "kgraph has no session: a graph holds all that it depends on, and is compiled to run"
+_NO_SESSION = "kgraph has no session: a graph holds all that it depends on"
 
 
 def clear_session() -> None:
@@ -54,9 +54,9 @@ def get_session() -> NoReturn:
         >>> get_session()
         Traceback (most recent call last):
         ...
-        NotImplementedError: kgraph has no session: a graph holds all that it depends on, and is compiled to run
+        NotImplementedError: kgraph has no session: a graph holds all that it depends on
           hint: K.function([inputs], [outputs]) runs tensors, K.eval and K.get_value show values
-    """  # noqa: E501
+    """
     hint = "K.function([inputs], [outputs]) runs tensors, K.eval and K.get_value show values"
     raise NotImplementedError(explain(_NO_SESSION, hint=hint))
 
@@ -74,9 +74,9 @@ def set_session(session: Any) -> NoReturn:
         >>> set_session(None)
         Traceback (most recent call last):
         ...
-        NotImplementedError: kgraph has no session: a graph holds all that it depends on, and is compiled to run
+        NotImplementedError: kgraph has no session: a graph holds all that it depends on
           hint: leave the call out; threads of NumPy's BLAS are set by OMP_NUM_THREADS
-    """  # noqa: E501
+    """
     del session
     hint = "leave the call out; threads of NumPy's BLAS are set by OMP_NUM_THREADS"
     raise NotImplementedError(explain(_NO_SESSION, hint=hint))

@@ -7,13 +7,12 @@ and what an import sets on a package would appear in kgraph.
 
 from __future__ import annotations
 
-import difflib
 import importlib
 from collections.abc import Callable, Mapping, Sequence
 from types import ModuleType
 from typing import Any
 
-from kgraph.errors import explain
+from kgraph.errors import did_you_mean, explain
 from kgraph.utils.registry import get_custom_objects
 
 
@@ -94,9 +93,7 @@ class Face(ModuleType):
         """The message of an error about a name that is not here."""
         hint = next((h for h in (_own_hint(home, name) for home in self._homes) if h), None)
         hint = hint or self._hint(name)
-        close = difflib.get_close_matches(name, self._public(), 1)
-        if hint is None and close:
-            hint = f"did you mean {close[0]}?"
+        hint = hint or did_you_mean(name, self._public())
         return explain(f"kgraph has no `{self.__name__}.{name}`", hint=hint)
 
     def _public(self) -> list[str]:

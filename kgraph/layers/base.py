@@ -31,7 +31,7 @@ from kgraph.layers.call_shapes import (
     map_shapes,
     shapes_of,
 )
-from kgraph.layers.configurable import COMMON_ARGUMENTS, Configurable
+from kgraph.layers.configurable import COMMON_ARGUMENTS, Configurable, not_understood
 from kgraph.layers.eager import call_eagerly
 from kgraph.layers.effects import EffectOwner, Update
 from kgraph.layers.naming import to_snake_case, unique_name
@@ -74,13 +74,7 @@ class Layer(CallHistory, Configurable, EffectOwner, WeightOwner):
     def __init__(self, **kwargs: Any) -> None:
         for key in kwargs:
             if key not in COMMON_ARGUMENTS:
-                raise TypeError(
-                    explain(
-                        f"Keyword argument not understood: {key}",
-                        where=type(self).__name__,
-                        expected=", ".join(COMMON_ARGUMENTS),
-                    )
-                )
+                raise not_understood(type(self), key)
         self._name: str = str(kwargs.get("name") or unique_name(to_snake_case(type(self).__name__)))
         self._trainable = bool(kwargs.get("trainable", True))
         self.dtype = dtype_name(kwargs.get("dtype") or kwargs.get("input_dtype"))

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from kgraph.errors import did_you_mean, explain
 from kgraph.layers.call_shapes import map_shapes
 from kgraph.utils.registry import custom_object_scope
 
@@ -17,6 +18,39 @@ COMMON_ARGUMENTS = (
     *SHAPE_ARGUMENTS, "name", "trainable", "dtype", "input_dtype", "weights",
     "activity_regularizer", "autocast",
 )  # fmt: skip
+
+
+def constructor_arguments(cls: type) -> tuple[str, ...]:
+    """The names that a layer's constructor takes, with those that it hands on to its bases.
+
+    Args:
+        cls: the class of the layer.
+
+    Returns:
+        The class's own first, those of every layer last.
+    """
+    found: list[str] = []
+    for base in cls.__mro__:
+        if "__init__" not in vars(base):
+            continue
+        own = list(inspect.signature(vars(base)["__init__"]).parameters.values())[1:]
+        found += [p.name for p in own if p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)]
+        if all(p.kind is not p.VAR_KEYWORD for p in own):
+            break
+    return tuple(dict.fromkeys([*found, *COMMON_ARGUMENTS]))
+
+
+def not_understood(cls: type, name: str) -> TypeError:
+    """The error about an argument that a layer's constructor does not take."""
+    known = constructor_arguments(cls)
+    return TypeError(
+        explain(
+            f"Keyword argument not understood: {name}",
+            expected=", ".join(known),
+            where=cls.__name__,
+            hint=did_you_mean(name, known),
+        )
+    )
 
 
 class Configurable:

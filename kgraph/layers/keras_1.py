@@ -8,11 +8,13 @@ does not know looks at them.
 from __future__ import annotations
 
 import functools
+import inspect
 import warnings
 from typing import Any
 
 from kgraph import config
 from kgraph.errors import explain
+from kgraph.layers.configurable import constructor_arguments, not_understood
 from kgraph.layers.dialects import known_arguments, old_arguments, refuse_lost, translate
 
 STRIDE = (
@@ -42,10 +44,23 @@ def speak_keras_1(cls: Any) -> None:
             args, kwargs = in_keras_2(type(self) if called else cls, known, args, kwargs, rank)
             if called:
                 self._given_arguments = (args, kwargs)
+            _check_complete(plain, self, args, kwargs)
         plain(self, *args, **kwargs)
 
     understanding.speaks_keras_1 = True  # type: ignore[attr-defined]
     cls.__init__ = understanding
+
+
+def _check_complete(plain: Any, layer: Any, args: tuple[Any, ...], kwargs: Any) -> None:
+    """Names the argument that is misspelt where Python would say which one is missing."""
+    try:
+        inspect.signature(plain).bind(layer, *args, **kwargs)
+    except TypeError:
+        taken = constructor_arguments(type(layer))
+        for name in kwargs:
+            if name not in taken:
+                raise not_understood(type(layer), name) from None
+        raise
 
 
 def in_keras_2(
@@ -75,12 +90,13 @@ def in_keras_2(
     if "output_padding" in known and kwargs.pop("output_shape", None) is not None:
         notes.append(OUTPUT_SHAPE)
     old = old_arguments(known, kwargs)
+    others = {**dict(zip(list(inspect.signature(cls).parameters), args)), **kwargs}
     for name, new in old.items():
-        if new != name and new in kwargs:
+        if new != name and new in others:
             raise TypeError(
                 explain(
                     f"{cls.__name__}: {new} is given twice",
-                    got=f"{new}={kwargs[new]!r} and, in Keras 1's words, {name}={kwargs[name]!r}",
+                    got=f"{new}={others[new]!r} and, in Keras 1's words, {name}={kwargs[name]!r}",
                 )
             )
     given = {name: kwargs.pop(name) for name in old}

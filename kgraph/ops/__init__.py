@@ -446,4 +446,4 @@ __all__ += composite.__all__
 
 
 def __getattr__(name: str) -> Any:
-    raise refusal(name)
+    raise refusal(name, __all__)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from kgraph.errors import explain
+from collections.abc import Iterable
+
+from kgraph.errors import did_you_mean, explain
 
 _COMPLEX = "there are no complex numbers"
 _SINGULAR = "values and vectors of a matrix have no op"
@@ -45,8 +47,12 @@ LACKING: dict[str, tuple[str, str]] = {
 }
 
 
-def refusal(name: str) -> AttributeError:
+def refusal(name: str, known: Iterable[str] = ()) -> AttributeError:
     """The error for a name that `kgraph.ops` does not have.
+
+    Args:
+        name: what was asked for.
+        known: what `kgraph.ops` has.
 
     Example:
         >>> print(refusal("nonzero"))
@@ -54,6 +60,7 @@ def refusal(name: str) -> AttributeError:
           hint: where(condition, x, 0), or multiply by cast(condition, dtype)
     """
     if name not in LACKING:
-        return AttributeError(f"module 'kgraph.ops' has no attribute {name!r}")
+        summary = f"module 'kgraph.ops' has no attribute {name!r}"
+        return AttributeError(explain(summary, hint=did_you_mean(name, known)))
     why, instead = LACKING[name]
     return AttributeError(explain(f"kgraph.ops has no {name!r}: {why}", hint=instead))

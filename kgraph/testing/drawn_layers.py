@@ -207,7 +207,7 @@ def layers(draw: Callable[..., Any], *kinds: type[Layer]) -> LayerCase:
 
     Example:
         >>> from hypothesis import find
-        >>> len(find(layers(), lambda case: len(case.types) == 2).inputs)
+        >>> len(find(layers(Dot), lambda case: True).inputs)
         2
     """
     return choose_layer(Hypothesis(draw), kinds)

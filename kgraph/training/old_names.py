@@ -5,8 +5,10 @@ from __future__ import annotations
 import functools
 import inspect
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, TypeVar
+
+from kgraph.errors import did_you_mean, explain
 
 _Method = TypeVar("_Method", bound=Callable[..., Any])
 
@@ -60,13 +62,27 @@ def renamed(names: dict[str, str]) -> Callable[[_Method], _Method]:
     return decorate
 
 
+def refuse_unknown(unknown: Mapping[str, Any], known: Iterable[str]) -> None:
+    """Refuses keyword arguments that no version of Keras has.
+
+    Args:
+        unknown: these arguments by name.
+        known: the names that are right.
+
+    Raises:
+        TypeError: there is such an argument.
+    """
+    if unknown:
+        hint = next(filter(None, (did_you_mean(name, known) for name in unknown)), None)
+        raise TypeError(explain(f"Unrecognized keyword arguments: {unknown}", hint=hint))
+
+
 def _rename(
     method: str, names: dict[str, str], known: list[str], args: tuple[Any, ...], kwargs: Any
 ) -> None:
     """Replaces old names among the keyword arguments."""
     unknown = {k: v for k, v in kwargs.items() if k not in names and k not in known}
-    if unknown:
-        raise TypeError(f"Unrecognized keyword arguments: {unknown}")
+    refuse_unknown(unknown, known)
     changes = []
     for old in [key for key in kwargs if key in names]:
         new, value = names[old], kwargs.pop(old)

@@ -265,13 +265,6 @@ def make_step(graph: Graph, watched: bool) -> Step:
     return Step(compile_graph(graph))
 
 
-def check_hints(given: dict[str, Any], known: Sequence[str]) -> None:
-    """Refuses keyword arguments that no version of Keras has."""
-    unknown = {key: value for key, value in given.items() if key not in known}
-    if unknown:
-        raise TypeError(f"Unrecognized keyword arguments: {unknown}")
-
-
 def as_verbosity(verbose: Any) -> int:
     """Keras 3's "auto" as a number."""
     if verbose == "auto":

@@ -7,6 +7,7 @@ nothing here knows how it is made.
 
 from __future__ import annotations
 
+import inspect
 import warnings
 from collections.abc import Callable
 from typing import Any
@@ -20,8 +21,8 @@ from kgraph.training.compilation import Compilation, check_mode, in_keras_2s_ord
 from kgraph.training.custom import CustomSteps, free_heads, overrides
 from kgraph.training.epochs import whole_number
 from kgraph.training.generators import Generators
+from kgraph.training.old_names import refuse_unknown
 from kgraph.training.on_batch import OnBatch
-from kgraph.training.predictor import check_hints
 from kgraph.training.program import Program
 from kgraph.training.traced_steps import STEPS
 
@@ -118,7 +119,8 @@ class Trainer(CustomSteps, OnBatch, Generators):
         """
         if hints.pop("target_tensors", None) is not None:
             raise TypeError(TARGET_TENSORS)
-        check_hints(hints, COMPILE_HINTS)
+        unknown = {name: value for name, value in hints.items() if name not in COMPILE_HINTS}
+        refuse_unknown(unknown, inspect.signature(Trainer.compile).parameters)
         metrics, loss_weights, sample_weight_mode, weighted_metrics = in_keras_2s_order(
             metrics, loss_weights, sample_weight_mode, weighted_metrics
         )

@@ -6,13 +6,12 @@ No file ever runs code through these: a name is looked up, never imported.
 from __future__ import annotations
 
 import contextvars
-import difflib
 import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from kgraph.errors import explain
+from kgraph.errors import did_you_mean, explain
 
 _GLOBAL: dict[str, Any] = {}
 _REGISTERED: dict[Any, str] = {}
@@ -161,8 +160,7 @@ class Registry:
         custom = find_custom(name, custom_objects)
         found = custom if custom is not None else self.names.get(name)
         if found is None:
-            close = difflib.get_close_matches(name, self.names, 1)
-            hint = f"did you mean {close[0]!r}?" if close else "pass your own in custom_objects"
+            hint = did_you_mean(name, self.names) or "pass your own in custom_objects"
             raise ValueError(explain(f"Unknown {self.kind}: {name}", hint=hint))
         return found
 

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from kgraph.errors import explain
+from kgraph.models.model import Model
 from kgraph.models.sequential import Sequential
 from kgraph.utils.np_utils import to_categorical
 
@@ -61,6 +62,12 @@ class BaseWrapper:
             return own
         if isinstance(self.build_fn, (types.FunctionType, types.MethodType)):
             return self.build_fn
+        if isinstance(self.build_fn, Model) or not callable(self.build_fn):
+            raise ValueError(
+                explain(f"{type(self).__name__}: build_fn is called to make a model",
+                        expected="a function, or an object with __call__", got=repr(self.build_fn),
+                        hint="kgraph.wrappers.SKLearnClassifier and its like take models")
+            )  # fmt: skip
         called: Any = self.build_fn
         return called.__call__
 
@@ -141,11 +148,28 @@ class BaseWrapper:
 
         Returns:
             The history of the training.
+
+        Raises:
+            ValueError: nothing builds a model.
         """
         builder = self._builder()
-        self.model = builder(**self.filter_sk_params(builder))
+        made = builder(**self.filter_sk_params(builder))
+        if not isinstance(made, Model):
+            raise ValueError(
+                explain(f"{type(self).__name__}: build_fn returned no model", got=repr(made),
+                        expected="a compiled Model", hint="does it end with `return model`?")
+            )  # fmt: skip
+        self.model = made
         arguments = {**self.filter_sk_params(Sequential.fit), **kwargs}
         return self.model.fit(x, self._targets(np.asarray(y)), **arguments)
+
+    def _fitted(self) -> Any:
+        """The trained model."""
+        if not hasattr(self, "model"):
+            raise AttributeError(
+                explain(f"This {type(self).__name__} has no model yet", hint="call `fit` first")
+            )
+        return self.model
 
     def _targets(self, y: np.ndarray) -> np.ndarray:
         """Class ids as rows, if that is what the loss takes."""
@@ -230,7 +254,7 @@ class KerasClassifier(BaseWrapper):
             Labels, shape (n,).
         """
         arguments = self.filter_sk_params(Sequential.predict_classes, kwargs)
-        found = np.asarray(self.model.predict_classes(x, **arguments))
+        found = np.asarray(self._fitted().predict_classes(x, **arguments))
         return self.classes_[found.reshape(len(found))]
 
     def predict_proba(self, x: Any, **kwargs: Any) -> np.ndarray:
@@ -243,7 +267,8 @@ class KerasClassifier(BaseWrapper):
         Returns:
             Shape (n, classes): for a model with one output its complement comes first.
         """
-        probabilities = self.model.predict(x, **self.filter_sk_params(Sequential.predict, kwargs))
+        arguments = self.filter_sk_params(Sequential.predict, kwargs)
+        probabilities = self._fitted().predict(x, **arguments)
         if probabilities.shape[1] == 1:
             return np.hstack([1 - probabilities, probabilities])
         return probabilities
@@ -262,11 +287,12 @@ class KerasClassifier(BaseWrapper):
         Raises:
             ValueError: the model does not compute its accuracy.
         """
+        model = self._fitted()
         y = np.searchsorted(self.classes_, y)
         arguments = self.filter_sk_params(Sequential.evaluate, kwargs)
-        values = self.model.evaluate(x, self._targets(y), **arguments)
+        values = model.evaluate(x, self._targets(y), **arguments)
         values = values if isinstance(values, list) else [values]
-        for name, value in zip(self.model.metrics_names, values):
+        for name, value in zip(model.metrics_names, values):
             if name in ("acc", "accuracy"):
                 return float(value)
         raise ValueError(
@@ -310,7 +336,7 @@ class KerasRegressor(BaseWrapper):
         Returns:
             Predictions.
         """
-        found = self.model.predict(x, **self.filter_sk_params(Sequential.predict, kwargs))
+        found = self._fitted().predict(x, **self.filter_sk_params(Sequential.predict, kwargs))
         return np.squeeze(found, axis=-1) if found.shape[-1] == 1 else found
 
     def score(self, x: Any, y: Any, **kwargs: Any) -> float:
@@ -324,7 +350,8 @@ class KerasRegressor(BaseWrapper):
         Returns:
             Minus the loss.
         """
-        values = self.model.evaluate(x, y, **self.filter_sk_params(Sequential.evaluate, kwargs))
+        arguments = self.filter_sk_params(Sequential.evaluate, kwargs)
+        values = self._fitted().evaluate(x, y, **arguments)
         return -float(values[0] if isinstance(values, list) else values)
 
 

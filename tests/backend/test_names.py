@@ -4,6 +4,7 @@ import pytest
 
 import kgraph
 from kgraph import backend as K
+from kgraph import ops
 
 NAMES = [
     "abs", "all", "any", "arange", "argmax", "argmin", "backend", "batch_dot", "batch_flatten",
@@ -46,8 +47,13 @@ def test_all_names():
 def test_backends_below_are_told_apart_from_typing_errors(name):
     with pytest.raises(AttributeError, match="there is no T"):
         getattr(K, name)
-    with pytest.raises(AttributeError, match=r"no attribute 'sqare'$"):
+    with pytest.raises(AttributeError, match=r"no attribute 'sqare'\n  hint: .* 'square'"):
         _ = K.sqare
+
+
+def test_misspelt_ops_are_told_what_is_near():
+    with pytest.raises(AttributeError, match=r"no attribute 'sofmax'\n  hint: .* 'softmax'"):
+        _ = ops.sofmax
 
 
 def test_sessions():

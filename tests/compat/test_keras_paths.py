@@ -96,7 +96,7 @@ def test_a_home_that_is_missing_adds_nothing(monkeypatch):
     ("statement", "message"),
     [
         ("from keras.layers import RandomFlip", "ImageDataGenerator"),
-        ("from keras.layers.core import Dens", "did you mean Dense?"),
+        ("from keras.layers.core import Dens", "did you mean 'Dense'?"),
         ("from keras import applications", "build the network of layers"),
         ("import keras.applications.vgg16", "build the network of layers"),
         ("from keras.applications.vgg16 import VGG16", "kgraph has no `keras.applications`"),
@@ -121,7 +121,7 @@ def test_a_missing_name_says_what_to_use_instead(statement, message):
     [
         ("keras.distribution", "one machine"),
         ("keras.layers.TextVectorization", "Tokenizer"),
-        ("keras.layers.Conv2d", "did you mean Conv2D?"),
+        ("keras.layers.Conv2d", "did you mean 'Conv2D'?"),
         ("keras.mixed_precision", "set_floatx"),
     ],
 )

@@ -73,7 +73,7 @@ def test_an_interrupt_is_130(script):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["absent.py"], "cannot open 'absent.py': No such file or directory"),
+        (["absent.py"], "cannot open 'absent.py': No such file or directory\n  hint: -m MODULE"),
         (["."], "'.' is a directory"),
         (["-m", "absent.module"], "no module named 'absent.module'"),
         ([], "SCRIPT"),

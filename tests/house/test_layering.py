@@ -14,12 +14,12 @@ LAYERS = {
     "kgraph.ir": 0,
     "kgraph.ops": 1,
     "kgraph.passes": 2,
-    "kgraph.runtime.autodiff": 2,
-    "kgraph.runtime.loop_gradients": 2,
-    "kgraph.runtime.loop_sums": 2,
+    "kgraph.runtime.autodiff": 2,  # graph to graph, as the passes are
+    "kgraph.runtime.loop_gradients": 2,  # autodiff's part for scan
+    "kgraph.runtime.loop_sums": 2,  # the same: weight gradients that leave a loop
     "kgraph.runtime.schedule": 2,  # so that passes can estimate memory in the runtime's order
     "kgraph.runtime": 3,
-    "kgraph.tools.viz": 3.5,
+    "kgraph.tools.viz": 3.5,  # draws what it is given: graphs and plans, never models
     "kgraph.layers": 4,
     "kgraph.activations": 4,
     "kgraph.losses": 4,
@@ -38,10 +38,10 @@ LAYERS = {
     "kgraph.preprocessing": 0.5,
     "kgraph.datasets": 0.5,
     "kgraph.utils": 0.5,
-    "kgraph.utils.conv_utils": 4,  # the lengths that layers compute
-    "kgraph.utils.io_utils": 5,
-    "kgraph.utils.layer_utils": 5,
-    "kgraph.utils.vis_utils": 6,
+    "kgraph.utils.conv_utils": 4,  # Keras 2's path to the lengths that layers and ops compute
+    "kgraph.utils.io_utils": 5,  # rows of HDF5 files, found by kgraph.saving
+    "kgraph.utils.layer_utils": 5,  # counts and copies the weights of models
+    "kgraph.utils.vis_utils": 6,  # Keras 2's path to the pictures of models
     "kgraph.compat": 6,  # names everything, in strings that are imported when they are used
     "kgraph.tools": 6,
 }

@@ -99,11 +99,20 @@ def test_the_warning_writes_the_call():
         ("Dense", {"units": 3, "nonsense": None}, "not understood: nonsense"),
         ("Dense", {"units": 3, "p": 0.5}, "not understood: p"),
         ("Flatten", {"init": "one"}, "not understood: init"),
+        ("Dense", {"unitz": 3}, r"(?s)not understood: unitz.*units, activation.*mean 'units'"),
+        ("LSTM", {"unit": 3, "time_major": False}, r"(?s)not understood: unit\n.*mean 'units'"),
+        ("GRU", {"units": 3, "stateful_": True}, r"(?s)not understood: .*mean 'stateful'"),
+        ("Dense", {}, "missing 1 required positional argument: 'units'"),
     ],
 )  # fmt: skip
 def test_what_is_refused(name, arguments, message):
     with pytest.raises(TypeError, match=message):
         getattr(layers, name)(**arguments)
+
+
+def test_an_argument_by_position_is_not_given_again_by_an_old_name():
+    with pytest.raises(TypeError, match=r"units is given twice\n  got: units=3 .* output_dim=4"):
+        layers.Dense(3, output_dim=4)
 
 
 def test_no_current_name_is_taken_for_an_old_one():

@@ -75,9 +75,9 @@ def test_an_internal_error_leaves_its_traceback(monkeypatch, capsys, tmp_path):
 @pytest.mark.parametrize(
     ("words", "texts"),
     [
-        (["vis"], ["invalid choice: 'vis'", "hint: did you mean viz?"]),
-        (["passes", "m.json", "--stat5"], ["unrecognized", "hint: did you mean --stats?"]),
-        (["passes", "m.json", "--numerics", "saef"], ["invalid choice", "did you mean safe?"]),
+        (["vis"], ["invalid choice: 'vis'", "hint: did you mean 'viz'?"]),
+        (["passes", "m.json", "--stat5"], ["unrecognized", "hint: did you mean '--stats'?"]),
+        (["passes", "m.json", "--numerics", "saef"], ["invalid choice", "did you mean 'safe'?"]),
         (["passes", "m.json", "--zzz"], ["unrecognized arguments: --zzz", "kgraph --help"]),
         (["passes"], ["required: MODEL", "hint: kgraph passes --help"]),
         (["-v", "-q", "passes", "m.json"], ["not allowed with"]),

@@ -140,6 +140,7 @@ def test_values_on_the_way(capsys):
         (["m.json", "--input", "x=none.npy"], 4, "error[E0401]: none.npy"),
         (["m.json", "--input", "x=wrong.npy"], 4, "error[E0412]"),
         (["m.json", "--dim", "batch=x"], 2, "SYMBOL=NUMBER"),
+        (["m.json", "--dim", "bacth=3"], 4, "did you mean 'batch'?"),
         (["m.json", "--output", "z=z.npy"], 4, "error[E0431]: no output 'z'"),
         (["m.json", "--output", "probs=no/where.npy"], 2, "cannot be written"),
         (["m.json", "--trace-values", "prob"], 4, "no op fits"),

@@ -129,6 +129,26 @@ def test_arguments_go_where_they_belong():
     assert estimator.get_params()["build_fn"] is classifier
 
 
+@pytest.mark.parametrize(
+    ("build_fn", "message"),
+    [
+        (3, "(?s)build_fn is called to make a model.*got: 3"),
+        (Sequential(), "(?s)build_fn is called to make a model.*take models"),
+        (lambda: None, "(?s)build_fn returned no model.*return model"),
+    ],
+)
+def test_what_builds_no_model_is_refused(build_fn, message):
+    with pytest.raises(ValueError, match=message):
+        KerasRegressor(build_fn, verbose=0).fit(X, TARGETS)
+
+
+@pytest.mark.parametrize("method", ["predict", "predict_proba", "score"])
+def test_before_fit_there_is_no_model(method):
+    arguments = (X, LABELS) if method == "score" else (X,)
+    with pytest.raises(AttributeError, match=r"no model yet\n  hint: call `fit` first"):
+        getattr(KerasClassifier(classifier), method)(*arguments)
+
+
 def test_scikit_learn_clones_searches_and_validates():
     estimator = KerasRegressor(regressor, widths=[3], epochs=2, verbose=0)
     again = clone(estimator)
