@@ -5,11 +5,11 @@ import itertools
 import keras
 import numpy as np
 import pytest
+from both_ways import both, normal
 
 from kgraph import backend as K
 from kgraph.layers import Dense, Input, Lambda
 from kgraph.models import Model
-from tests.backend.running import both, normal
 
 
 def probabilities(batch, time, classes, seed=0):

@@ -2,9 +2,9 @@
 
 import numpy as np
 import pytest
+from both_ways import both, normal
 
 from kgraph import backend as K
-from tests.backend.running import both, normal
 
 
 @pytest.mark.parametrize(("a", "b"), [

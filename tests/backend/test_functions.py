@@ -2,12 +2,12 @@
 
 import numpy as np
 import pytest
+from both_ways import normal
 
 import kgraph
 from kgraph import backend as K
 from kgraph.layers import Activation, Dense, Dropout, Input
 from kgraph.models import Model
-from tests.backend.running import normal
 
 X = normal(3, 4)
 

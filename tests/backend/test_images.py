@@ -3,10 +3,10 @@
 import keras
 import numpy as np
 import pytest
+from both_ways import both, normal
 
 from kgraph import backend as K
 from kgraph.errors import InferenceError
-from tests.backend.running import both, normal
 
 IMAGES, SEQUENCES, VOLUMES = normal(2, 5, 6, 3), normal(2, 7, 3), normal(2, 4, 3, 4, 2)
 KERNEL, FLAT, CUBE = normal(3, 2, 3, 4), normal(3, 3, 4), normal(2, 2, 2, 2, 3)

@@ -2,11 +2,11 @@
 
 import numpy as np
 import pytest
+from both_ways import normal
 
 from kgraph import backend as K
 from kgraph.layers import BatchNormalization, Dense, Dropout, Input, Lambda, Layer
 from kgraph.models import Model, Sequential
-from tests.backend.running import normal
 
 X = normal(8, 4)
 

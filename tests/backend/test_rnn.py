@@ -2,9 +2,9 @@
 
 import numpy as np
 import pytest
+from both_ways import normal
 
 from kgraph import backend as K
-from tests.backend.running import normal
 
 X, W, START, SHARED = (
     normal(2, 5, 3),

@@ -2,10 +2,10 @@
 
 import numpy as np
 import pytest
+from both_ways import normal
 
 from kgraph import backend as K
 from kgraph.ir import Node
-from tests.backend.running import normal
 
 
 @pytest.fixture

@@ -4,13 +4,13 @@ from functools import partial
 
 import numpy as np
 import pytest
+from both_ways import normal
 
 from kgraph import backend as K
 from kgraph.layers import Conv2D, Dense, Dropout, Embedding, Flatten, Input, Lambda, Layer
 from kgraph.losses import binary_crossentropy
 from kgraph.models import Model, Sequential
 from kgraph.optimizers import SGD, Adam
-from tests.backend.running import normal
 
 
 @pytest.fixture(autouse=True)

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 import scipy.special
+from both_ways import both, normal
 
 from kgraph import backend as K
-from tests.backend.running import both, normal
 
 X, Y = normal(3, 4), normal(3, 4, seed=1)
 BOX = normal(2, 3, 4, seed=2)

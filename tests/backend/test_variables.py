@@ -2,10 +2,10 @@
 
 import numpy as np
 import pytest
+from both_ways import normal
 
 from kgraph import backend as K
 from kgraph.layers import Input
-from tests.backend.running import normal
 
 
 def test_variables():
