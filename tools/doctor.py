@@ -101,6 +101,7 @@ def slow(
          f"{count} threads multiply no faster than one: they wait for one another",
          "export OPENBLAS_NUM_THREADS=1"),
         (busy, "busy", f"other processes keep {others or 0:.1f} of {cpu.cores} cores busy",
+         "stop them" if count == 1 else
          "stop them, or export OPENBLAS_NUM_THREADS=1: threads that wait are slower than one"),
     ]  # fmt: skip
     found = [Finding("warning", code, text, fix) for so, code, text, fix in rows if so]
@@ -120,7 +121,7 @@ def missing() -> list[Finding]:
     for extra, (modules, purpose) in EXTRAS.items():
         absent = [name for name in modules if importlib.util.find_spec(name) is None]
         if absent:
-            message = f"{', '.join(absent)} is not installed: needed for {purpose}"
+            message = f"{' and '.join(absent)}: not installed, needed for {purpose}"
             found.append(Finding("note", extra, message, f"pip install 'kgraph[{extra}]'"))
     return found
 

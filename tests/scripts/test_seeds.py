@@ -14,7 +14,10 @@ from running import run
 from kgraph.models import load_model
 
 DIGITS = Path(__file__).parents[1] / "data" / "mnist8k.npz"
-PIMA = "http://archive.ics.uci.edu/ml/machine-learning-databases/pima-indians-diabetes/pima-indians-diabetes.data"
+PIMA = (
+    "http://archive.ics.uci.edu/ml/machine-learning-databases/pima-indians-diabetes/"
+    "pima-indians-diabetes.data"
+)
 rng = np.random.default_rng(0)
 
 

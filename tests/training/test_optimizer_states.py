@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 
 import h5py
+import keras
 import numpy as np
 import pytest
 
@@ -198,7 +199,6 @@ def test_keras_2_2_keeps_one_number_too_few(tmp_path, name, nameless):
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")  # in Keras
 def test_the_states_of_keras_3_find_their_places(tmp_path):
     """Its arrays stand weight by weight, Nadam's product last and without a telling name."""
-    keras = pytest.importorskip("keras")
     for name in ("Adadelta", "Adamax", "Nadam", "Ftrl", "Lion", "AdamW", "Lamb"):
         layers = [keras.Input((2,)), keras.layers.Dense(3), keras.layers.Dense(1)]
         theirs, path = keras.Sequential(layers), tmp_path / f"{name}.h5"
