@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import importlib
 import importlib.util
 import os
 import re
 import sys
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -211,10 +212,11 @@ def _import(text: str) -> Any:
             explain(f"{text}: cannot read the name", expected="py:module:name or py:file.py:name"),
         )
     try:
-        found: Any = _module(place)
-        for part in name.split("."):
-            found = getattr(found, part)
-        made = found if isinstance(found, (Model, Graph)) else found()
+        with _folder_first():
+            found: Any = _module(place)
+            for part in name.split("."):
+                found = getattr(found, part)
+            made = found if isinstance(found, (Model, Graph)) else found()
     except Exception as error:
         hint = "modules are looked for in this folder and in PYTHONPATH"
         message = f"{text}: the model cannot be made: {type(error).__name__}: {error}"
@@ -227,10 +229,22 @@ def _import(text: str) -> Any:
     return made
 
 
+@contextlib.contextmanager
+def _folder_first() -> Iterator[None]:
+    """Modules are looked for in this folder first, as `python -m` does; not afterwards.
+
+    A file that is called as a module of Python's own would else stand in for it.
+    """
+    folder = os.getcwd()
+    sys.path.insert(0, folder)
+    try:
+        yield
+    finally:
+        sys.path.remove(folder)
+
+
 def _module(place: str) -> Any:
     """A module by its name, or a file run as one."""
-    if os.getcwd() not in sys.path:
-        sys.path.insert(0, os.getcwd())
     if not place.endswith(".py"):
         return importlib.import_module(place)
     name = f"kgraph_model_{Path(place).stem}"

@@ -120,7 +120,7 @@ def test_states_go_from_batch_to_batch_of_one_prediction():
     together = model.predict(rows)
     np.testing.assert_allclose(together[2:], LSTM_of(layer)(X), 1e-5, 1e-6)
     assert len(model.state_updates) == 2
-    with pytest.raises(ValueError, match="does not fit"):
+    with pytest.raises(ValueError, match="can be divided by the batch size"):
         model.predict(rows[:3])
 
 

@@ -184,3 +184,15 @@ def test_a_reader_that_leaves_is_no_error():
     error = process.stderr.read()
     process.stderr.close()
     assert (process.wait(), error) == (0, b"")
+
+
+def test_the_folder_of_a_model_is_not_searched_afterwards(tmp_path, monkeypatch):
+    (tmp_path / "own_names.py").write_text("WIDTH = 3\n")
+    (tmp_path / "made_here.py").write_text(
+        "from own_names import WIDTH\nfrom kgraph.layers import Dense\n"
+        "from kgraph.models import Sequential\nmodel = Sequential([Dense(WIDTH, input_dim=2)])\n"
+    )
+    monkeypatch.chdir(tmp_path)
+    before = list(sys.path)
+    assert main(["summary", "py:made_here:model"]) == 0
+    assert sys.path == before
