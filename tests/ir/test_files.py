@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
+import signal
 import stat
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 
@@ -52,3 +57,47 @@ def test_modes_follow_the_umask(tmp_path):
 def test_a_missing_folder_is_the_callers_error(tmp_path):
     with pytest.raises(FileNotFoundError), atomic_write(tmp_path / "no" / "a"):
         pass
+
+
+def left_by(process, target):
+    """What a writer of `target` leaves that is killed."""
+    left = target.with_name(f".{target.name}.{process}.0123abcd.partial")
+    left.write_bytes(b"half")
+    return left
+
+
+def test_what_a_killed_writer_left_is_removed(tmp_path):
+    target = tmp_path / "a.bin"
+    code = (
+        "import os, sys\nfrom kgraph.ir.files import atomic_write\n"
+        "with atomic_write(sys.argv[1]) as file:\n    os.kill(os.getpid(), 9)\n"
+    )
+    ended = subprocess.run([sys.executable, "-c", code, target], cwd=Path(__file__).parents[2])
+    assert ended.returncode == -signal.SIGKILL
+    (left,) = os.listdir(tmp_path)
+    assert left.startswith(".a.bin.")
+    with atomic_write(tmp_path / "b.bin"):
+        assert left in os.listdir(tmp_path)  # of another target
+    with atomic_write(target):
+        assert left not in os.listdir(tmp_path)
+    assert sorted(os.listdir(tmp_path)) == ["a.bin", "b.bin"]
+
+
+def test_what_somebody_may_still_write_stays(tmp_path):
+    """A live process; a process of another machine, whose number says nothing but who locks."""
+    target = tmp_path / "a.bin"
+    ended = subprocess.Popen([sys.executable, "-c", ""])
+    ended.wait()
+    alive, locked, dead = (left_by(p, target) for p in (os.getppid(), 2**22 + 1, ended.pid))
+    other = tmp_path / f".a.bin.{ended.pid}.mine"
+    other.write_bytes(b"")
+    with open(locked, "rb") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        with atomic_write(target), atomic_write(target):  # the inner one keeps the outer one's
+            pass
+    assert alive.exists()
+    assert locked.exists()
+    assert other.exists()
+    assert not dead.exists()
+    with atomic_write(target):
+        assert not locked.exists()
