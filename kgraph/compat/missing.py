@@ -57,7 +57,6 @@ ADVICE: dict[str, str] = {
     "mixed_precision": _DTYPES,
     "models.Graph": "the functional API: keras.models.Model(inputs, outputs)",
     "name_scope": "names of layers: the scopes of a graph are made of them",
-    "optimizers.LossScaleOptimizer": "float32 needs no scaled loss: take the optimizer inside",
     "optimizers.TFOptimizer": "an optimizer of keras.optimizers",
     "premade": "a Sequential model of Dense layers",
     "quantizers": "kgraph computes in float16, float32 and float64",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 from kgraph import config, ops
 from kgraph.ir import Node, Variable, cast_to
@@ -29,7 +29,7 @@ class Adam(Optimizer):
         ('m', 'v', 'vhat')
     """
 
-    options = ("beta_1", "beta_2", "epsilon", "amsgrad")
+    options: ClassVar[tuple[str, ...]] = ("beta_1", "beta_2", "epsilon", "amsgrad")
 
     def __init__(
         self,

@@ -26,10 +26,12 @@ class AdamW(Adam):
         0.004
     """
 
+    options = (*Adam.options, "weight_decay")  # None is not the default
+
     def __init__(
         self,
         learning_rate: Any = 0.001,
-        weight_decay: float = 0.004,
+        weight_decay: float | None = 0.004,
         beta_1: float = 0.9,
         beta_2: float = 0.999,
         *,

@@ -28,7 +28,7 @@ from kgraph.optimizers.slots import Group, Shapes, Slots, Starts, make_groups
 Updates = list[tuple[Variable, Node]]
 
 # Arguments that every optimizer takes; a configuration holds those that are not off.
-_OFF: dict[str, Any] = {
+OFF: dict[str, Any] = {
     "clipnorm": None,
     "clipvalue": None,
     "global_clipnorm": None,
@@ -134,6 +134,11 @@ class Optimizer(Applying):
                 )
             )
         return self._scalar("learning_rate", np.asarray(value, config.floatx()))
+
+    @property
+    def kind(self) -> str:
+        """The class under whose names files keep the slots."""
+        return type(self).__name__
 
     # -- what a subclass says ------------------------------------------------------------------
     @property
@@ -251,7 +256,9 @@ class Optimizer(Applying):
             >>> [v.name for v, _ in SGD(0.1, momentum=0.9).get_updates([w * 2], [w])]
             ['sgd/iterations', 'sgd/w/momentum', 'w']
         """
-        gradients, variables = gradients_and_weights(gradients, variables, loss, params)
+        gradients, variables = gradients_and_weights(
+            gradients, variables, loss, params, self.scale_loss
+        )
         groups = self.build(variables)
         if self.loss_scale_factor is not None:
             gradients = [g / float(self.loss_scale_factor) for g in gradients]
@@ -436,8 +443,8 @@ class Optimizer(Applying):
             else float(str(rate.value[()])),
             "decay": self.decay,
         }
-        changed = {key: getattr(self, key) for key in _OFF}
-        present.update({k: v for k, v in changed.items() if v != _OFF[k]})
+        changed = {key: getattr(self, key) for key in OFF}
+        present.update({k: v for k, v in changed.items() if v != OFF[k]})
         return {**present, **{key: getattr(self, key) for key in self.options}}
 
     @classmethod
@@ -445,7 +452,10 @@ class Optimizer(Applying):
         """The optimizer of a Keras 2 or Keras 3 configuration."""
         hints = ("jit_compile", "is_legacy_optimizer")  # change nothing about the results
         # Keras 3 writes None where an option is off.
-        off = (*hints, *(k for k, v in config.items() if k in _OFF and v is None))
+        off = (
+            *hints,
+            *(k for k, v in config.items() if k in OFF and v is None and k not in cls.options),
+        )
         return cls(**{k: v for k, v in config.items() if k not in off})
 
     def __repr__(self) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from kgraph.errors import explain
@@ -11,7 +11,7 @@ from kgraph.layers.gradient_call import gradients_of
 
 
 def gradients_and_weights(
-    gradients: Any, variables: Any, loss: Any, params: Any
+    gradients: Any, variables: Any, loss: Any, params: Any, scale: Callable[[Node], Node]
 ) -> tuple[Sequence[Node], Sequence[Variable]]:
     """The gradients and the weights that they belong to.
 
@@ -21,6 +21,7 @@ def gradients_and_weights(
         variables: the weights.
         loss: the loss.
         params: the weights, by Keras 2's name.
+        scale: what is done to a loss before it is differentiated.
 
     Raises:
         TypeError: there is neither a loss nor gradients, or there are no weights.
@@ -28,7 +29,7 @@ def gradients_and_weights(
 
     Example:
         >>> v = Variable([1.0], "v")
-        >>> gradients_and_weights(v * v, [v], None, None)
+        >>> gradients_and_weights(v * v, [v], None, None, lambda loss: loss)
         ([<layer_call: f32[1]>], [<Variable v: f32[1]>])
     """
     if isinstance(gradients, Node):
@@ -48,7 +49,7 @@ def gradients_and_weights(
     weights = params if params is not None else variables if gradients is None else gradients
     if weights is None:
         raise TypeError(explain("get_updates needs weights", expected="params=[...]"))
-    found = gradients_of([loss], weights)
+    found = gradients_of([scale(loss)], weights)
     lost = [w.name for w, g in zip(weights, found, strict=True) if g is None]
     if lost:
         raise ValueError(

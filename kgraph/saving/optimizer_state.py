@@ -40,7 +40,7 @@ def write_state(group: Any, optimizer: Any, weights: Sequence[Variable]) -> None
     if not trained:
         return
     inner = group.create_group("optimizer_weights")
-    kind = type(optimizer).__name__
+    kind = optimizer.kind
     names = [f"{kind}/iterations:0"]
     inner.create_dataset(names[0], data=optimizer.iterations.value.astype("int64"))
     for state in optimizer.states:
@@ -75,7 +75,7 @@ def _write_arrays(group: Any, optimizer: Any, slot: str, weights: Sequence[Varia
         shapes = optimizer.slot_shapes(weight)
         if slot in optimizer.slot_names and slot not in shapes:
             continue  # a slot that only weights of other shapes have
-        names.append(name_of(type(optimizer).__name__, slot, i))
+        names.append(name_of(optimizer.kind, slot, i))
         start = starts.get(slot, 0.0)
         if slot in own:
             group.create_dataset(names[-1], data=own[slot].value)
@@ -127,7 +127,7 @@ def _place(
         if shapes != stored:
             raise FileFormatError(
                 explain(
-                    f"Slot {slot!r} of {type(optimizer).__name__} does not fit",
+                    f"Slot {slot!r} of {optimizer.kind} does not fit",
                     expected=f"{len(shapes)} arrays of shapes {shapes}"[:300],
                     got=f"{len(stored)} arrays of shapes {stored}"[:300],
                 )
@@ -143,7 +143,7 @@ def _place_scalars(optimizer: Any, arrays: Named) -> tuple[list[tuple[Variable, 
     either, only before these, for a weight may be a number. What a file has not stays as it is:
     Keras 2.2 keeps no counter for some classes, and not Nadam's product.
     """
-    kind, slots = type(optimizer).__name__, optimizer.slot_names
+    kind, slots = optimizer.kind, optimizer.slot_names
     words = [slot_of(kind, slots, name) for name, _ in arrays]
     telling = any(words)
     own = {"iterations": optimizer.iterations, **{_last(v): v for v in optimizer.states}}
@@ -169,7 +169,7 @@ def _place_scalars(optimizer: Any, arrays: Named) -> tuple[list[tuple[Variable, 
 
 def _by_slot(optimizer: Any, slots: Sequence[str], arrays: Named, count: int) -> dict[str, Any]:
     """The arrays of each slot: by what their names say, else one slot after the other."""
-    kind = type(optimizer).__name__
+    kind = optimizer.kind
     kinds = [slot_of(kind, optimizer.slot_names, name) for name, _ in arrays]
     if None in kinds:  # before Keras 2.3 all are called "Variable"
         values = [data for _, data in arrays]

@@ -13,7 +13,7 @@ from kgraph import optimizers
 from kgraph.callbacks import BackupAndRestore, Callback, LambdaCallback, SwapEMAWeights
 from kgraph.layers import Dense, Embedding, Flatten
 from kgraph.models import Sequential, load_model
-from kgraph.optimizers import Adam, schedules
+from kgraph.optimizers import Adam, LossScaleOptimizer, schedules
 
 NAMES = sorted(name for name in optimizers.__all__ if name in dir(optimizers) and name[0].isupper())
 NAMES.remove("Optimizer")
@@ -25,6 +25,8 @@ OWN = {
     "AdamW": {"amsgrad": [False, True]},
     "Nadam": {"schedule_decay": [0.004, 1.0]},
     "Adafactor": {"clip_threshold": [1.0, 0.3], "epsilon_2": [1e-3, 0.1]},
+    "Muon": {"rms_rate": [0.2, None], "exclude_layers": [[], ["dense"]]},
+    "ScheduleFreeAdamW": {"warmup_steps": [0, 4]},
     "Lamb": {"beta_2": [0.999, 0.9]},
     "Ftrl": {"beta": [0.0, 0.1], "l1_regularization_strength": [0.0, 0.01]},
 }
@@ -45,12 +47,12 @@ def rates():
 
 def drawn(name, seed):
     """An optimizer; the first of each class has all that it can keep."""
+    if name == "LossScaleOptimizer":
+        return LossScaleOptimizer(drawn("Adam", seed), 2.0**seed, 2)
     rng = random.Random(f"{name}{seed}")
     choices = {**SHARED, **OWN.get(name, {})}
     pick = rng.choice if seed else lambda values: values[-1]
     options = {key: pick(values) for key, values in choices.items()}
-    if name == "AdamW" and options["weight_decay"] is None:
-        options["weight_decay"] = 0.004
     return getattr(optimizers, name)(rng.choice(rates()), **rng.choice(CLIPS), **options)
 
 
@@ -101,7 +103,9 @@ def test_a_file_after_the_first_epoch_goes_on(tmp_path, name, seed):
 @pytest.mark.parametrize("name", NAMES)
 def test_fit_save_load_fit_is_one_fit(tmp_path, name):
     optimizer = drawn(name, 1)
-    config = {**optimizer.get_config(), "use_ema": False}  # averages become weights when fit ends
+    config = optimizer.get_config()
+    config.get("inner_optimizer", {"config": config})["config"]["use_ema"] = False
+    # for averages become weights when fit ends
     models = [make(type(optimizer).from_config(config)) for _ in range(2)]
     expected = fit(models[0], epochs=3, shuffle=False)
     fit(models[1], epochs=1, shuffle=False)
@@ -199,10 +203,14 @@ def test_keras_2_2_keeps_one_number_too_few(tmp_path, name, nameless):
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")  # in Keras
 def test_the_states_of_keras_3_find_their_places(tmp_path):
     """Its arrays stand weight by weight, Nadam's product last and without a telling name."""
-    for name in ("Adadelta", "Adamax", "Nadam", "Ftrl", "Lion", "AdamW", "Lamb"):
+    names = ("Adadelta", "Adamax", "Nadam", "Ftrl", "Lion", "AdamW", "Lamb", "Muon")
+    for name in (*names, "ScheduleFreeAdamW", "LossScaleOptimizer"):
         layers = [keras.Input((2,)), keras.layers.Dense(3), keras.layers.Dense(1)]
         theirs, path = keras.Sequential(layers), tmp_path / f"{name}.h5"
-        theirs.compile(getattr(keras.optimizers, name)(use_ema=True), "mean_squared_error")
+        scaling = name == "LossScaleOptimizer"
+        made = getattr(keras.optimizers, "Adam" if scaling else name)(use_ema=True)
+        made = keras.optimizers.LossScaleOptimizer(made, 8.0) if scaling else made
+        theirs.compile(made, "mean_squared_error")
         for _ in range(2):
             theirs.train_on_batch(np.ones((4, 2)), np.ones((4, 1)))
         theirs.save(path)
@@ -210,11 +218,14 @@ def test_the_states_of_keras_3_find_their_places(tmp_path):
         own, values = loaded.optimizer, {v.path: np.array(v) for v in theirs.optimizer.variables}
         used = [own.iterations]
         for slot in (*own.slot_names, "average"):
-            used += [own.arrays_of(w)[slot] for w in loaded.trained_weights]
+            kept = [own.arrays_of(w) for w in loaded.trained_weights]
+            used += [arrays[slot] for arrays in kept if slot in arrays]
         ours = {v.value.tobytes() for v in [*used, *own.states]}
         sizes = [(v.astype("int64") if "iteration" in k else v) for k, v in values.items()]
         lost = [v for v in sizes if v.tobytes() not in ours and v.shape]
         assert lost == [], name
+        if scaling:
+            assert [float(v) for v in own.states] == [2.0, 8.0]
         if name == "Nadam":
             product = next(v for k, v in values.items() if k.startswith("variable"))
             assert float(own.m_schedule) == pytest.approx(float(product), rel=1e-6)

@@ -82,6 +82,11 @@ CASES = [
     ("Lamb", {"learning_rate": 0.1, "weight_decay": 0.1}),
     ("Lamb", {"beta_1": 0.5, "beta_2": 0.9, "epsilon": 1e-3, "global_clipnorm": 0.5}),
     ("Adafactor", {"learning_rate": 0.1, "weight_decay": 0.1}),
+    ("Muon", {"learning_rate": 0.1, "weight_decay": 0.1, "adam_lr_ratio": 0.5}),
+    ("Muon", {"nesterov": False, "rms_rate": None, "ns_steps": 2, "adam_weight_decay": None}),
+    ("Muon", {"learning_rate": 0.1, "exclude_layers": ["kern"], "weight_decay": None}),
+    ("ScheduleFreeAdamW", {"learning_rate": 0.1, "weight_decay": 0.1}),
+    ("ScheduleFreeAdamW", {"learning_rate": 0.1, "warmup_steps": 4, "beta_1": 0.5}),
     (
         "Adafactor",
         {
