@@ -11,6 +11,7 @@ _DRAW = "kgraph draws a model as svg, png, pdf, dot: `kgraph viz model.json -o m
 _LOOPS = "model.compile and model.fit, or kgraph.value_and_grad for a loop of your own"
 _DATA = "give NumPy arrays or a keras.utils.Sequence to model.fit"
 _BY_KIND = "serialize and deserialize of its kind, such as keras.layers.serialize"
+_OPTIMIZERS = "a train_step of your own, with an optimizer.apply for each part of the weights"
 _IDS = "look the ids up with a dictionary or numpy.unique before the model"
 
 # Path without the package's name -> what to use instead. A path serves what lies below it, too.
@@ -57,6 +58,8 @@ ADVICE: dict[str, str] = {
     "mixed_precision": _DTYPES,
     "models.Graph": "the functional API: keras.models.Model(inputs, outputs)",
     "name_scope": "names of layers: the scopes of a graph are made of them",
+    "optimizers.MultiOptimizer": _OPTIMIZERS,
+    "optimizers.OptimizerMap": _OPTIMIZERS,
     "optimizers.TFOptimizer": "an optimizer of keras.optimizers",
     "premade": "a Sequential model of Dense layers",
     "quantizers": "kgraph computes in float16, float32 and float64",
