@@ -169,7 +169,9 @@ def _read(path: str) -> Any:
     try:
         return _read_hdf5(path) if data.startswith(_HDF5) else _read_json(path, data)
     except ParseError as error:
-        raise CommandError(_CODES[error.fault], f"{path}: {error}") from error
+        made = f"py:{path}:NAME is a model that this file makes"
+        hint = f"\n  hint: {made}" if path.endswith(".py") else ""
+        raise CommandError(_CODES[error.fault], f"{path}: {error}{hint}") from error
 
 
 def _read_json(path: str, data: bytes) -> Any:

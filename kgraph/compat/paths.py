@@ -68,7 +68,6 @@ HOMES: dict[str, str] = {
     "preprocessing.image": "kgraph.preprocessing.image",
     "preprocessing.sequence": "kgraph.preprocessing.sequence",
     "preprocessing.text": "kgraph.preprocessing.text",
-    "random": "kgraph.random",
     "regularizers": "kgraph.regularizers",
     "saving": "kgraph.saving kgraph.utils.registry",
     "utils": "kgraph.utils",

@@ -36,9 +36,6 @@ assert not [name for name in sys.modules if name.startswith(("keras.src", "jax",
 """
 
 
-# Names that have advice until the modules behind their paths exist.
-COMING = ("random", "utils.plot_model", "utils.model_to_dot", "utils.vis_utils")
-
 pytestmark = pytest.mark.usefixtures("no_keras")
 
 
@@ -136,7 +133,7 @@ def test_a_missing_attribute_does_too(expression, message):
 def test_advice_is_about_what_is_missing():
     with compat.install():
         keras = importlib.import_module("keras")
-        for path in set(ADVICE) - set(COMING):
+        for path in ADVICE:
             found = keras
             for name in path.split("."):
                 found = getattr(found, name, None)

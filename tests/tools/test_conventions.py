@@ -183,3 +183,10 @@ def test_notes_colours_and_logs(capsys, monkeypatch):
     assert "\x1b" not in capsys.readouterr().out
     lines = [json.loads(line) for line in Path("log").read_text().splitlines()]
     assert [(line["event"], line["code"]) for line in lines] == [("end", 0), ("error", 4)]
+
+
+def test_a_python_file_is_told_how_it_is_read(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    Path("net.py").write_text("model = None")
+    assert main(["summary", "net.py"]) == 4
+    assert "hint: py:net.py:NAME is a model" in capsys.readouterr().err
