@@ -28,6 +28,7 @@ NO_LAYERS = {"Input", "InputLayer", "InputSpec", "Layer", "Wrapper"}
 NOT_ACTIVATIONS = {"deserialize", "get", "serialize"}
 ARGUMENTS = {"threshold": {"threshold": 0.3, "default_value": -1.0}}
 LOSSES = {
+    "ctc": (np.array([[1, 2], [2, 0]]), spread(RNG, (2, 4, 3))),
     "mean_squared_error": (X, X[::-1]),
     "mean_absolute_error": (X, X[::-1]),
     "binary_crossentropy": (LABELS, DISTRIBUTION),
