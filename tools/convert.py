@@ -1,4 +1,4 @@
-"""`kgraph convert`: a model in another format: JSON, HDF5, weights, text, DOT or Python."""
+"""`kgraph convert`: a model in another format: JSON, HDF5, weights, text, a picture or Python."""
 
 from __future__ import annotations
 
@@ -22,8 +22,10 @@ from kgraph.tools.stages import LEVELS, at_stage
 from kgraph.tools.terminal import note
 from kgraph.tools.to_python import to_python
 from kgraph.tools.viz import build_view, to_dot
+from kgraph.tools.viz.mermaid import to_mermaid
 
 _BY_EXTENSION = {".json": "kgraph-json", ".npz": "npz", ".dot": "dot", ".gv": "dot",
+                 ".mmd": "mermaid",
                  ".txt": "text", ".py": "python", ".h5": "h5", ".hdf5": "h5"}  # fmt: skip
 
 
@@ -106,6 +108,12 @@ def _dot(found: Any, args: argparse.Namespace) -> None:
     write_file(args.output, to_dot(build_view(graph_of(found), title)).encode("utf-8"))
 
 
+def _mermaid(found: Any, args: argparse.Namespace) -> None:
+    title = found.name if isinstance(found, Model) else ""
+    view = build_view(graph_of(found), title)
+    write_file(args.output, to_mermaid(view).encode("utf-8", "backslashreplace"))
+
+
 def _text(found: Any, args: argparse.Namespace) -> None:
     write_file(args.output, (to_text(graph_of(found)) + "\n").encode("utf-8"))
 
@@ -120,6 +128,7 @@ WRITERS: dict[str, Callable[[Any, argparse.Namespace], None]] = {
     "npz": _npz,
     "h5": _h5,
     "dot": _dot,
+    "mermaid": _mermaid,
     "text": _text,
     "python": _python,
 }

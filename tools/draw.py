@@ -11,7 +11,8 @@ from typing import Any
 
 from kgraph.errors import KGraphError, RenderError, explain
 from kgraph.ir.graph import Stage
-from kgraph.tools.complaints import BAD_INPUT, USAGE, CommandError, complain
+from kgraph.tools.answers import add_json, answer
+from kgraph.tools.complaints import CommandError
 from kgraph.tools.interactive import interactive_page
 from kgraph.tools.models import add_model, find_model, graph_of
 from kgraph.tools.terminal import note, warn
@@ -58,6 +59,7 @@ def add_parser(subparsers: Any) -> None:
     _add_files(parser)
     _add_content(parser)
     _add_looks(parser)
+    add_json(parser)
     parser.set_defaults(run=run)
 
 
@@ -153,7 +155,7 @@ def run(args: argparse.Namespace) -> int:
         outputs = _outputs(args)
         complaint = contradiction(args.view, args.stage, args.training)
         if complaint:
-            return complain(complaint, USAGE)
+            raise CommandError("E0101", complaint)
         return _draw(args, outputs)
     except RenderError as error:
         raise CommandError(error.error, str(error)) from error
@@ -187,6 +189,8 @@ def _outputs(args: argparse.Namespace) -> list[tuple[str, str]]:
 
 def _draw(args: argparse.Namespace, outputs: list[tuple[str, str]]) -> int:
     pages = [path for path, format in outputs if format == "html" and _shows_all(args)]
+    if args.json and "-" in dict(outputs):
+        raise RenderError("--json and -o - both want standard output", "E0101")
     if (args.passes or args.runs) and not pages:
         raise RenderError("--passes and --run are for -o x.html without --view", "E0101")
     pictures = [(path, format) for path, format in outputs if path not in pages]
@@ -197,14 +201,15 @@ def _draw(args: argparse.Namespace, outputs: list[tuple[str, str]]) -> int:
     except (RenderError, CommandError):
         raise
     except (KGraphError, OSError, ValueError) as error:
-        return complain(f"{args.model}: {error}", BAD_INPUT)
+        raise CommandError("E0411", f"{args.model}: {error}") from error
     for path in pages:
         _write_page(page, path, not args.no_clobber)
     if view is not None:
         _write_pictures(args, view, pictures)
     if args.open and outputs[0][0] != "-":
         webbrowser.open(Path(outputs[0][0]).resolve().as_uri())
-    return 0
+    files = [{"path": path, "format": format} for path, format in outputs]
+    return answer(args, {"files": files}, "")
 
 
 def _shows_all(args: argparse.Namespace) -> bool:

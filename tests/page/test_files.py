@@ -93,3 +93,12 @@ def test_every_module_is_part_of_the_page():
         assert f"const module_{path.stem} = " in script
     assert "\nimport " not in script
     assert "\nexport " not in script
+
+
+def test_what_was_written_is_said_in_json(model_file, tmp_path, capsys):
+    target = tmp_path / "x.html"
+    assert main(["viz", str(model_file), "-o", str(target), "--json"]) == 0
+    said = json.loads(capsys.readouterr().out)
+    assert said == {"ok": True, "code": 0, "files": [{"path": str(target), "format": "html"}]}
+    assert main(["viz", str(tmp_path / "none.json"), "-o", str(target), "--json"]) == 4
+    assert json.loads(capsys.readouterr().out)["ok"] is False

@@ -200,7 +200,7 @@ def test_large_views(capsys):
         (["m.json", "--wrap", "0"], 2, "not a whole number above 0"),
         (["m.json", "--timeout", "0"], 2, "not a number above 0"),
         (["m.json", "--rankdir", "UP"], 2, "invalid choice"),
-        (["m.json", "--engine", "dog"], 2, "did you mean dot"),
+        (["m.json", "--engine", "dog"], 2, "did you mean 'dot'"),
         (["m.json", "--view", "layers", "--training"], 2, "contradicts --training"),
         (["m.json", "--view", "fused", "--stage", "core"], 2, "contradicts --stage core"),
         (["m.json", "--view", "memory", "--stage", "layers"], 2, "contradicts --view memory"),
