@@ -15,7 +15,7 @@ from kgraph import config, ops
 from kgraph.backend.operands import tensor
 from kgraph.errors import explain
 from kgraph.ir import Node
-from kgraph.losses.ctc import IMPOSSIBLE, log_probability
+from kgraph.ops.composite.ctc import IMPOSSIBLE, log_probability
 
 
 def ctc_batch_cost(y_true: Any, y_pred: Any, input_length: Any, label_length: Any) -> Any:
