@@ -4,21 +4,19 @@ from __future__ import annotations
 
 import argparse
 import re
-import sys
 import webbrowser
 from pathlib import Path
 from typing import Any
 
 from kgraph.errors import KGraphError, RenderError, explain
 from kgraph.ir.graph import Stage
-from kgraph.tools.answers import add_json, answer
+from kgraph.tools.answers import add_json, answer, write_file
 from kgraph.tools.complaints import CommandError
 from kgraph.tools.interactive import interactive_page
 from kgraph.tools.models import add_model, find_model, graph_of
 from kgraph.tools.terminal import note, warn
 from kgraph.tools.viewed import at_stage, contradiction, training_graph
 from kgraph.tools.viz.looks import SHOWN, THEMES, USUAL, Style
-from kgraph.tools.viz.memory_svg import bytes_text
 from kgraph.tools.viz.model import VIEWS, GraphView
 from kgraph.tools.viz.opening import open_clusters, visible
 from kgraph.tools.viz.select import select
@@ -31,7 +29,6 @@ from kgraph.tools.viz.write import (
     TIMEOUT,
     format_of,
     render,
-    save,
     save_picture,
 )
 
@@ -197,7 +194,7 @@ def _draw(args: argparse.Namespace, outputs: list[tuple[str, str]]) -> int:
     try:
         found = find_model(args.model, args.weights)
         page = _page(args, found) if pages else ""
-        view = _view(args, found) if pictures else None
+        view = _view(args, found, outputs) if pictures else None
     except (RenderError, CommandError):
         raise
     except (KGraphError, OSError, ValueError) as error:
@@ -214,14 +211,22 @@ def _draw(args: argparse.Namespace, outputs: list[tuple[str, str]]) -> int:
 
 def _shows_all(args: argparse.Namespace) -> bool:
     """Whether a page is to have all views."""
-    selecting = args.select or args.start or args.end or args.around
-    return args.view is None and args.stage is None and not selecting
+    return args.view is None and args.stage is None and not _selects(args)
+
+
+def _selects(args: argparse.Namespace) -> bool:
+    """Whether only some of the nodes are wanted."""
+    return bool(args.select or args.start or args.end or args.around)
+
+
+def _title(args: argparse.Namespace) -> str:
+    return _stem(args) if args.title is None else args.title
 
 
 def _page(args: argparse.Namespace, found: Any) -> str:
     return interactive_page(
         found,
-        _stem(args) if args.title is None else args.title,
+        _title(args),
         training=args.training,
         loss=args.loss,
         optimizer=args.optimizer,
@@ -236,15 +241,9 @@ def _page(args: argparse.Namespace, found: Any) -> str:
 
 def _write_page(page: str, path: str, clobber: bool) -> None:
     data = page.encode("utf-8", "backslashreplace")
-    if path == "-":
-        sys.stdout.buffer.write(data)
-        sys.stdout.buffer.flush()
-        return
-    try:
-        save(data, Path(path), clobber)
-    except OSError as error:
-        raise CommandError("E0101", f"{path} cannot be written: {error}") from error
-    note(f"wrote {path} ({bytes_text(len(data))})")
+    if not clobber and path != "-" and Path(path).exists():
+        raise CommandError("E0101", f"{path} cannot be written: {path} is there already")
+    write_file(path, data)
 
 
 def _write_pictures(
@@ -259,9 +258,7 @@ def _write_pictures(
             shown = open_clusters(view)
             warn(f"W0301 clusters are closed: Mermaid cannot show more than {MERMAID} boxes")
         if path == "-":
-            made = render(shown, format, style, args.engine, args.timeout)
-            sys.stdout.buffer.write(made.data)
-            sys.stdout.buffer.flush()
+            write_file(path, render(shown, format, style, args.engine, args.timeout).data)
             continue
         try:
             line, warning = save_picture(
@@ -274,18 +271,18 @@ def _write_pictures(
         note(line)
 
 
-def _view(args: argparse.Namespace, found: Any) -> GraphView:
+def _view(args: argparse.Namespace, found: Any, outputs: list[tuple[str, str]]) -> GraphView:
     """The view that the options ask for."""
     if args.training or args.view == "step":
         graph = training_graph(found, args.view, args.stage, args.loss, args.optimizer)
     else:
         graph = at_stage(graph_of(found), args.view, args.stage)
-    selecting = args.select or args.start or args.end or args.around
+    selecting = _selects(args)
     # Costs take a lowering of every layer, so they are estimated where they are shown.
-    costs = "costs" in args.show or any(f in ("json", "html") for _, f in _outputs(args))
+    costs = "costs" in args.show or any(f in ("json", "html") for _, f in outputs)
     view = build_view(
         graph,
-        _stem(args) if args.title is None else args.title,
+        _title(args),
         view=args.view,
         depth=ALL if args.expand_nested or selecting else args.depth,
         fold=not args.no_fold and not selecting,

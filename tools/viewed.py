@@ -6,8 +6,7 @@ from typing import Any
 
 from kgraph.errors import StageError, explain
 from kgraph.ir.graph import Graph, Stage
-from kgraph.passes.lower import lower
-from kgraph.passes.pipeline import optimize
+from kgraph.tools.stages import at_stage as brought_to
 from kgraph.tools.training_step import training_step
 
 _ORDER = list(Stage)
@@ -85,6 +84,4 @@ def at_stage(graph: Graph, view: str | None, stage: str | None) -> Graph:
                 hint=f"--view ops --stage {graph.stage.value}",
             )
         )
-    if wanted > present and graph.stage is Stage.LAYERS:
-        graph = lower(graph)
-    return optimize(graph)[0] if _ORDER[wanted] is Stage.FUSED else graph
+    return brought_to(graph, _ORDER[wanted].value)

@@ -100,7 +100,7 @@ def profile_tab(profile: Profile, runs: int, ids: Sequence[str], picture: Tab) -
             cost["ms"] = cost.get("ms", 0) + ms
             line["id"] = id
         rows.append(line)
-    data = {"runs": runs, "total": profile.total * 1e3, "rows": rows}
+    data = {"runs": runs, "rows": rows}
     return {"id": "profile", "label": "Profile", "kind": "profile", "of": picture["id"],
             "profile": data}  # fmt: skip
 

@@ -175,8 +175,11 @@ def save_picture(
         OSError: the file cannot be written, or is there.
     """
     start, target = time.perf_counter(), Path(path)
+    if not clobber and target.exists():
+        raise FileExistsError(f"{target} is there already")
     made = render(view, format_of(path), style, engine, timeout)
-    save(made.data, target, clobber)
+    with atomic_write(target) as file:
+        file.write(made.data)
     seen = visible(view)
     hidden = len(view.boxes) - sum(not b.hidden for b in seen.boxes)
     facts = [f"{len(seen.boxes)} nodes", f"{len(seen.edges)} edges", bytes_text(len(made.data)),
@@ -184,18 +187,6 @@ def save_picture(
     if hidden:
         facts.insert(2, f"{hidden} more in closed clusters")
     return f"wrote {target} ({', '.join(facts)})", made.warning
-
-
-def save(data: bytes, target: Path, clobber: bool = True) -> None:
-    """Writes a file, whole or not at all.
-
-    Raises:
-        OSError: it cannot be written, or is there and must not be replaced.
-    """
-    if not clobber and target.exists():
-        raise FileExistsError(f"{target} is there already")
-    with atomic_write(target) as file:
-        file.write(data)
 
 
 def format_of(path: str | Path) -> str:
