@@ -8,6 +8,7 @@ from dataclasses import asdict
 from typing import Any
 
 from kgraph.tools.answers import add_json, answer
+from kgraph.tools.colors import paint
 from kgraph.tools.complaints import NO, OK, CommandError
 from kgraph.tools.findings import (
     ERROR,
@@ -21,7 +22,6 @@ from kgraph.tools.findings import (
     unused,
 )
 from kgraph.tools.models import add_model, find_model, graph_of
-from kgraph.tools.terminal import paint
 
 _MOST_DRAWS = 1000
 _STYLES = {"error": "error", "warning": "warning", "note": "dim"}
@@ -31,7 +31,6 @@ def add_parser(subparsers: Any) -> None:
     """Adds the `check` command to the command line."""
     parser = subparsers.add_parser(
         "check",
-        help="look for what is wrong or odd in a model",
         description="Prints findings as LEVEL CODE LOCATION: MESSAGE, and ends with 1 if one is "
         "an error.",
     )

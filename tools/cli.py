@@ -12,27 +12,25 @@ import traceback
 from collections.abc import Sequence
 from typing import Any, NoReturn
 
-import numpy as np
-
 import kgraph
 from kgraph.errors import KGraphError, MemoryBudgetError, did_you_mean, explain
 from kgraph.tools.complaints import INTERRUPTED, USAGE, CommandError, report
 from kgraph.tools.terminal import Terminal, log, talking, verbosity
 
-# Command -> its file in this folder; only the one that is called is imported.
+# Command -> its file in this folder, which only its own call imports, and what `--help` says of it.
 COMMANDS = {
-    "viz": "draw",
-    "demo": "demo",
-    "bench": "bench",
-    "passes": "passes",
-    "run": "run",
-    "summary": "summary",
-    "diff": "diff",
-    "doctor": "doctor",
-    "eval": "eval",
-    "profile": "profile",
-    "convert": "convert",
-    "check": "check",
+    "viz": ("draw", "draw a model's graph"),
+    "demo": ("demo", "train on real digits and draw the graph"),
+    "bench": ("bench", "time kgraph against its peers"),
+    "passes": ("passes", "show what the passes do to a model"),
+    "run": ("run", "run an unmodified Keras script on kgraph"),
+    "summary": ("summary", "list a model's layers, shapes and parameters"),
+    "diff": ("diff", "compare two models, or two stages of one"),
+    "doctor": ("doctor", "what slows this machine, what is missing, and what to do"),
+    "eval": ("eval", "run a model once and describe its outputs"),
+    "profile": ("profile", "time each step of a model, by layer, op and node"),
+    "convert": ("convert", "write a model in another format"),
+    "check": ("check", "look for what is wrong or odd in a model"),
 }
 
 
@@ -68,7 +66,9 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _run(words: Sequence[str]) -> int:
     try:
-        parser = build_parser([name for name in COMMANDS if name in words])
+        # The first reading finds the command; it ends here for help and the version.
+        chosen, _ = build_parser().parse_known_args(words)
+        parser = build_parser(chosen.command)
         args = parser.parse_args(words)
     except Exception as error:
         return report(_complaint_of(error, words), "--json" in words)
@@ -104,9 +104,10 @@ def _complaint_of(error: Exception, words: Sequence[str]) -> CommandError:
 
 def _saved(error: Exception, words: Sequence[str]) -> str:
     """Writes the traceback to a file of its own and says so."""
+    numpy_version = getattr(sys.modules.get("numpy"), "__version__", "not loaded")
     number, path = tempfile.mkstemp(prefix="kgraph-", suffix=".log")
     with open(number, "w", encoding="utf-8") as file:
-        file.write(f"kgraph {' '.join(words)}\nkgraph {kgraph.__version__}, NumPy {np.__version__}")
+        file.write(f"kgraph {' '.join(words)}\nkgraph {kgraph.__version__}, NumPy {numpy_version}")
         file.write(f", Python {platform.python_version()}, {platform.platform()}\n\n")
         traceback.print_exception(error, file=file)
     summary = str(error).split("\n", 1)[0]
@@ -114,11 +115,11 @@ def _saved(error: Exception, words: Sequence[str]) -> str:
                    hint="this is a fault of kgraph: please report it with that file")  # fmt: skip
 
 
-def build_parser(names: Sequence[str] = ()) -> argparse.ArgumentParser:
+def build_parser(name: str | None = None) -> argparse.ArgumentParser:
     """The parser.
 
     Args:
-        names: commands that it will know; default all.
+        name: the command whose arguments it knows; the others are names to it.
     """
     parser = _Parser(prog="kgraph", description="A graph compiler for Keras models")
     parser.add_argument("--version", action="version", version=f"kgraph {kgraph.__version__}")
@@ -131,8 +132,11 @@ def build_parser(names: Sequence[str] = ()) -> argparse.ArgumentParser:
     parser.add_argument("--log-json", metavar="FILE", help="append notes and errors to it")
     parser.set_defaults(run=None, verbosity=0)
     subparsers = parser.add_subparsers(title="commands", metavar="COMMAND", dest="command")
-    for name in names or COMMANDS:
-        importlib.import_module(f"kgraph.tools.{COMMANDS[name]}").add_parser(subparsers)
+    for command, (module, line) in COMMANDS.items():
+        if command == name:
+            importlib.import_module(f"kgraph.tools.{module}").add_parser(subparsers)
+        else:
+            subparsers.add_parser(command, help=line, add_help=False)
     parser.commands = subparsers.choices
     return parser
 

@@ -33,7 +33,6 @@ def add_parser(subparsers: Any) -> None:
     """Adds the `convert` command to the command line."""
     parser = subparsers.add_parser(
         "convert",
-        help="write a model in another format",
         description="kgraph JSON keeps everything, its weights beside it in an .npz; npz holds "
         "the weights alone; a Python script makes the model with fresh weights.",
     )

@@ -26,7 +26,7 @@ from kgraph.utils import to_categorical
 
 def add_parser(subparsers: Any) -> None:
     """Adds the `demo` command to the command line."""
-    parser = subparsers.add_parser("demo", help="train on real digits and draw the graph")
+    parser = subparsers.add_parser("demo")
     parser.add_argument("-o", "--output", default="kgraph-demo.svg", help="picture to write")
     parser.add_argument("--epochs", type=int, default=30)
     add_json(parser)

@@ -10,11 +10,11 @@ from kgraph.errors import KGraphError, explain
 from kgraph.ir.graph import Graph
 from kgraph.layers.naming import reset_uids
 from kgraph.tools.answers import add_json, answer
+from kgraph.tools.colors import paint
 from kgraph.tools.comparison import IGNORABLE, Comparison, compare_graphs
 from kgraph.tools.complaints import NO, OK, CommandError
 from kgraph.tools.models import HELP, find_model, graph_of
 from kgraph.tools.stages import at_stage, split_stage
-from kgraph.tools.terminal import paint
 
 _SHOWN = 120  # characters of a value
 
@@ -23,7 +23,6 @@ def add_parser(subparsers: Any) -> None:
     """Adds the `diff` command to the command line."""
     parser = subparsers.add_parser(
         "diff",
-        help="compare two models, or two stages of one",
         description="Lists nodes that were removed, added and changed; ends with 0 if there are "
         "none, else with 1. A stage may follow a model: m.json@layers m.json@core, "
         "m.json@fused:strict m.json@fused:fast.",

@@ -14,8 +14,8 @@ import numpy as np
 
 import kgraph
 from kgraph.tools.answers import add_json, answer
+from kgraph.tools.colors import has_color, paint
 from kgraph.tools.machine import Blas, Processor, busy_cores, load_average, processor, speeds
-from kgraph.tools.terminal import has_color, paint
 
 # Extra of pyproject.toml -> the modules that it brings, and what they are for.
 EXTRAS = {
@@ -52,7 +52,6 @@ def add_parser(subparsers: Any) -> None:
     """Adds the `doctor` command to the command line."""
     parser = subparsers.add_parser(
         "doctor",
-        help="what slows this machine, what is missing, and what to do",
         description="Reports the processor, the BLAS under NumPy, the speed of a product of "
         "matrices, who else is busy, and what is not installed. Takes under a second.",
     )

@@ -47,7 +47,6 @@ def add_parser(subparsers: Any) -> None:
     """Adds the `viz` command to the command line."""
     parser = subparsers.add_parser(
         "viz",
-        help="draw a model's graph",
         description="Draws the graph of a model: one view as a picture, or, with -o x.html and "
         "without --view, all of them as one page that a browser opens.",
         epilog=_EPILOG,

@@ -20,6 +20,7 @@ from kgraph.passes.lower import lower
 from kgraph.runtime.executable import Executable, compile
 from kgraph.runtime.interp import interpret
 from kgraph.tools.answers import add_json, answer, columns
+from kgraph.tools.colors import paint
 from kgraph.tools.complaints import NO, OK, CommandError
 from kgraph.tools.divergence import (
     Divergence,
@@ -30,7 +31,7 @@ from kgraph.tools.divergence import (
 from kgraph.tools.feeding import add_feeds, arrays_for, running
 from kgraph.tools.models import add_model, find_model, graph_of
 from kgraph.tools.stages import LEVELS, numerics
-from kgraph.tools.terminal import note, paint
+from kgraph.tools.terminal import note
 from kgraph.tools.training_step import training_step
 
 _KEYS = ("dtype", "shape", "min", "max", "mean", "nan", "inf")
@@ -40,7 +41,6 @@ def add_parser(subparsers: Any) -> None:
     """Adds the `eval` command to the command line."""
     parser = subparsers.add_parser(
         "eval",
-        help="run a model once and describe its outputs",
         description="Feeds arrays, prints shape, least, greatest and mean element and NaNs of "
         "each output. Variables keep their values.",
     )

@@ -23,11 +23,11 @@ from kgraph.runtime.interp import interpret
 from kgraph.testing.failures import CheckError
 from kgraph.testing.feeds import Kind, feed
 from kgraph.testing.gradients import check_gradients
+from kgraph.tools.colors import progress
 from kgraph.tools.divergence import apart, run_kept
 from kgraph.tools.feeding import running
 from kgraph.tools.models import as_model, graph_of
 from kgraph.tools.stages import LEVELS, numerics
-from kgraph.tools.terminal import progress
 
 ERROR, WARNING, NOTE = "error", "warning", "note"
 _KINDS: tuple[Kind, ...] = ("normal", "smooth", "whole", "special")

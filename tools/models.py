@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 
+from kgraph import saving
 from kgraph.errors import FileFormatError, KGraphError, ParseError, explain
 from kgraph.ir.graph import Graph, Stage
 from kgraph.ir.origin import Origin, making
@@ -26,7 +27,6 @@ from kgraph.layers import Input
 from kgraph.layers.node import keras_shape
 from kgraph.models import Model, model_from_config
 from kgraph.models.connect import replay
-from kgraph.saving.models import NO_TRAINING, load_model
 from kgraph.tools.complaints import CommandError
 
 HELP = (
@@ -189,8 +189,8 @@ def _read_hdf5(path: str) -> Any:
         raise ParseError("HDF5 is not read from standard input", "version")
     try:
         with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", re.escape(NO_TRAINING))
-            return _made(lambda: load_model(path))
+            warnings.filterwarnings("ignore", re.escape(saving.NO_TRAINING))
+            return _made(lambda: saving.load_model(path))
     except ParseError as error:
         if isinstance(error.__cause__, (FileFormatError, OSError)):
             raise ParseError(str(error.__cause__), "syntax") from error

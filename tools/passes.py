@@ -39,7 +39,6 @@ def add_parser(subparsers: Any) -> None:
     """Adds the `passes` command to the command line."""
     parser = subparsers.add_parser(
         "passes",
-        help="show what the passes do to a model",
         description="Compiles a model and shows a line a pass: milliseconds, nodes, flops and "
         "bytes before -> after, and the rules that fired.",
     )

@@ -36,7 +36,6 @@ def add_parser(subparsers: Any) -> None:
     """Adds the `profile` command to the command line."""
     parser = subparsers.add_parser(
         "profile",
-        help="time each step of a model, by layer, op and node",
         description="Compiles a model, times each step of its plan, and shows where the time goes "
         "with the rates that were reached.",
     )

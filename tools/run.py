@@ -26,7 +26,6 @@ def add_parser(subparsers: Any) -> None:
     """Adds the `run` command to the command line."""
     parser = subparsers.add_parser(
         "run",
-        help="run an unmodified Keras script on kgraph",
         description="Runs a script as `python` does, with `import keras` meaning kgraph.",
         allow_abbrev=False,
     )

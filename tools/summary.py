@@ -29,7 +29,6 @@ def add_parser(subparsers: Any) -> None:
     """Adds the `summary` command to the command line."""
     parser = subparsers.add_parser(
         "summary",
-        help="list a model's layers, shapes and parameters",
         description="Prints a row a layer. A graph without layers has a row an op.",
     )
     add_model(parser)

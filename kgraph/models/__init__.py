@@ -1,5 +1,8 @@
 """Models: graphs of layers with names for their inputs and outputs."""
 
+from typing import Any
+
+from kgraph import saving
 from kgraph.layers.input import Input
 from kgraph.layers.serialization import NAMES
 from kgraph.models.loading import (
@@ -10,7 +13,6 @@ from kgraph.models.loading import (
 )
 from kgraph.models.model import Model
 from kgraph.models.sequential import Sequential
-from kgraph.saving.models import load_model, save_model
 
 __all__ = [
     "Input",
@@ -26,3 +28,9 @@ __all__ = [
 
 # The names that files of all versions of Keras give to models.
 NAMES.update({"Model": Model, "Functional": Model, "Network": Model, "Sequential": Sequential})
+
+
+def __getattr__(name: str) -> Any:
+    if name in ("load_model", "save_model"):  # they read and write HDF5, which loads h5py
+        return getattr(saving, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -5,10 +5,8 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from kgraph import saving
 from kgraph.models.config import model_document, to_json
-from kgraph.saving.models import save_model
-from kgraph.saving.strict_yaml import write_yaml
-from kgraph.saving.weights import load_weights, save_weights
 
 
 class FileMethods:
@@ -50,7 +48,7 @@ class FileMethods:
             >>> print(model.to_yaml().splitlines()[:2])
             ['backend: tensorflow', 'class_name: Sequential']
         """
-        return write_yaml(json.loads(self.to_json()), **options)
+        return saving.write_yaml(json.loads(self.to_json()), **options)
 
     def save(self, filepath: Any, overwrite: bool = True, include_optimizer: bool = True) -> None:
         """Writes the model to HDF5 in Keras 2.3's layout, whole or not at all.
@@ -72,7 +70,7 @@ class FileMethods:
             >>> load_model(file, compile=False).output_shape
             (None, 1)
         """
-        save_model(self, filepath, overwrite, include_optimizer)
+        saving.save_model(self, filepath, overwrite, include_optimizer)
 
     def save_weights(self, filepath: Any, overwrite: bool = True) -> None:
         """Writes the weights to HDF5 in Keras 2.3's layout, whole or not at all.
@@ -93,7 +91,7 @@ class FileMethods:
             >>> file.getvalue()[1:4]
             b'HDF'
         """
-        save_weights(self, filepath, overwrite)
+        saving.save_weights(self, filepath, overwrite)
 
     def load_weights(
         self,
@@ -125,4 +123,4 @@ class FileMethods:
             >>> bool((old.get_weights()[0] == new.get_weights()[0]).all())
             True
         """
-        load_weights(self, filepath, by_name, skip_mismatch, reshape)
+        saving.load_weights(self, filepath, by_name, skip_mismatch, reshape)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from kgraph import saving
 from kgraph.errors import explain
 from kgraph.ir.strict_json import read_json
 from kgraph.layers.serialization import deserialize
@@ -12,7 +13,6 @@ from kgraph.layers.structure import unpack_singleton
 from kgraph.models.connect import replay
 from kgraph.models.model import Model
 from kgraph.saving.dialects import in_our_words
-from kgraph.saving.strict_yaml import read_yaml
 
 
 def model_from_config(
@@ -97,7 +97,7 @@ def model_from_yaml(
         >>> model_from_yaml(model.to_yaml()).output_shape
         (None, 2)
     """
-    return model_from_config(read_yaml(yaml_string), custom_objects)
+    return model_from_config(saving.read_yaml(yaml_string), custom_objects)
 
 
 def clone_model(

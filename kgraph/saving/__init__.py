@@ -1,10 +1,29 @@
-"""Models and weights in files."""
+"""Models and weights in files.
 
-from kgraph.saving.models import load_model, save_model
-from kgraph.saving.weights import load_weights, save_weights
+Names are imported when they are first used: h5py and PyYAML load slowly, and few runs need them.
+"""
 
-# Files name models, and these are known to the table of layers once this is imported. It comes
-# last, for it imports the modules above.
-import kgraph.models  # isort: skip  # noqa: F401
+import importlib
+from typing import Any
+
+_HOME = {
+    "NO_TRAINING": "kgraph.saving.models",
+    "load_model": "kgraph.saving.models",
+    "load_weights": "kgraph.saving.weights",
+    "read_yaml": "kgraph.saving.strict_yaml",
+    "save_model": "kgraph.saving.models",
+    "save_weights": "kgraph.saving.weights",
+    "write_yaml": "kgraph.saving.strict_yaml",
+}
 
 __all__ = ["load_model", "load_weights", "save_model", "save_weights"]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HOME:
+        return getattr(importlib.import_module(_HOME[name]), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *_HOME])

@@ -13,6 +13,7 @@ import warnings
 from collections.abc import Mapping
 from typing import Any
 
+import kgraph.models  # noqa: F401 (the table of layers knows them then, for files name them)
 from kgraph.errors import FileFormatError, explain
 from kgraph.ir.strict_json import read_json
 from kgraph.layers.budget import weights_at_most

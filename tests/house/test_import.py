@@ -29,6 +29,14 @@ def test_data_sets_load_no_network():
 def test_names_resolve_on_use():
     loaded = loaded_after("import kgraph; kgraph.layers.Dense; kgraph.Input; kgraph.function")
     assert "kgraph.layers.core" in loaded
+    assert not loaded & set(HEAVY)
+
+
+def test_a_model_that_is_not_saved_loads_no_library():
+    loaded = loaded_after("from kgraph.models import Model, Sequential, load_model as _")
+    assert "h5py" in loaded
+    loaded = loaded_after("from kgraph.models import Model, Sequential, model_from_json")
+    assert not loaded & set(HEAVY)
 
 
 def test_unknown_names_say_so():

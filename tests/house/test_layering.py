@@ -44,6 +44,7 @@ LAYERS = {
     "kgraph.utils.vis_utils": 6,  # Keras 2's path to the pictures of models
     "kgraph.compat": 6,  # names everything, in strings that are imported when they are used
     "kgraph.tools": 6,
+    "kgraph.__main__": 6,  # the command line
 }
 # Layer 4 builds symbols only, so the passes and the runtime are closed to it.
 BUILDERS_MAY = (0, 0.5, 1, 4)

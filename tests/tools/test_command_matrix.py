@@ -164,7 +164,7 @@ def test_help(command, capsys):
     assert main([command, "--help"]) == 0
     text = capsys.readouterr().out
     assert text.startswith(f"usage: kgraph {command}")
-    options = build_parser([command]).commands[command]._option_string_actions
+    options = build_parser(command).commands[command]._option_string_actions
     assert all(option in text for option in options)
 
 

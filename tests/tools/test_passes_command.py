@@ -163,7 +163,7 @@ def test_a_reader_that_goes_is_no_fault_of_the_model(monkeypatch):
         raise BrokenPipeError
 
     monkeypatch.setattr("kgraph.tools.passes._table", gone)
-    args = build_parser().parse_args(["passes", "py:theirs:graph"])
+    args = build_parser("passes").parse_args(["passes", "py:theirs:graph"])
     with pytest.raises(BrokenPipeError):  # `main` knows what to do
         args.run(args)
 

@@ -14,14 +14,15 @@ from kgraph.tools.bench.baselines import compare, load_baseline, regressions
 from kgraph.tools.bench.bench_tables import plan_table, time_table
 from kgraph.tools.bench.peers.workloads import FRAMEWORKS, WORKLOADS
 from kgraph.tools.bench.turns import measure
+from kgraph.tools.colors import console
 from kgraph.tools.complaints import BAD_INPUT, NO, OK, USAGE, CommandError, complain
 from kgraph.tools.machine import load_average, processor
-from kgraph.tools.terminal import console, note, warn
+from kgraph.tools.terminal import note, warn
 
 
 def add_parser(subparsers: Any) -> None:
     """Adds the `bench` command to the command line."""
-    parser = subparsers.add_parser("bench", help="time kgraph against its peers")
+    parser = subparsers.add_parser("bench")
     parser.add_argument(
         "workloads",
         nargs="*",

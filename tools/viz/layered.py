@@ -14,8 +14,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-import networkx
-
 SWEEPS, MANY = 8, 4000
 # Between rows, below a row of ports, between boxes, and between lines that pass a row.
 ROW_GAP, PORT_GAP, GAP, DUMMY = 34.0, 14.0, 22.0, 10.0
@@ -88,19 +86,19 @@ def _ranks(
     last: Sequence[str],
 ) -> dict[str, int]:
     """The longest path to each unit; what nothing leads to stands just above its first user."""
-    graph = networkx.DiGraph()
-    graph.add_nodes_from(units)
-    inner = set(units)
+    above: dict[str, list[str]] = {unit: [] for unit in units}
+    below: dict[str, list[str]] = {unit: [] for unit in units}
     for link in links:
-        ends = sorted((link.source, link.target), key=place.__getitem__)
-        if inner.issuperset(ends) and link.source != link.target:
-            graph.add_edge(*ends)
+        upper, lower = sorted((link.source, link.target), key=place.__getitem__)
+        if upper in above and lower in above and upper != lower:
+            above[lower].append(upper)
+            below[upper].append(lower)
     ranks: dict[str, int] = {}
-    for rank, generation in enumerate(networkx.topological_generations(graph)):
-        ranks |= dict.fromkeys(generation, rank + bool(first))
+    for unit in units:
+        ranks[unit] = max((ranks[u] + 1 for u in above[unit]), default=int(bool(first)))
     for unit in reversed(units):
-        if not graph.pred[unit] and graph.succ[unit]:
-            ranks[unit] = min(ranks[user] for user in graph.succ[unit]) - 1
+        if below[unit] and not above[unit]:
+            ranks[unit] = min(ranks[user] for user in below[unit]) - 1
     lowest = max(ranks.values(), default=-1 + bool(first))
     return dict.fromkeys(first, 0) | ranks | dict.fromkeys(last, lowest + 1)
 

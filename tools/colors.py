@@ -1,0 +1,59 @@
+"""Colours, tables and bars of progress on a terminal; the part of the commands that loads rich."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Iterator
+from typing import TextIO, TypeVar
+
+from rich.console import Console
+from rich.progress import track
+
+from kgraph.tools.terminal import asked_color, verbosity
+
+T = TypeVar("T")
+_STYLES = {"error": "31", "warning": "33", "good": "32", "dim": "2", "bold": "1"}
+
+
+def has_color(stream: TextIO) -> bool:
+    """Whether text for a stream may have colours: `--color`, else `NO_COLOR` and the stream."""
+    asked = asked_color()
+    if asked != "auto":
+        return asked == "always"
+    known = Console(file=stream)  # it reads the variable, and what the terminal is
+    return known.is_terminal and not known.no_color and known.color_system is not None
+
+
+def paint(text: str, style: str) -> str:
+    """The text for stdout in a style: error, warning, good, dim or bold.
+
+    Example:
+        >>> paint("fine", "good")
+        'fine'
+        >>> from kgraph.tools.terminal import Terminal, talking
+        >>> with talking(Terminal(color="always")):
+        ...     paint("fine", "good")
+        '\\x1b[32mfine\\x1b[0m'
+    """
+    return f"\x1b[{_STYLES[style]}m{text}\x1b[0m" if has_color(sys.stdout) else text
+
+
+def console(stream: TextIO | None = None) -> Console:
+    """What prints tables of `rich`, in colours or without."""
+    stream = stream or sys.stdout
+    color = has_color(stream)
+    return Console(file=stream, force_terminal=color or None, no_color=not color)
+
+
+def progress(items: Iterable[T], what: str, total: int | None = None) -> Iterator[T]:
+    """The items, with a bar on stderr while they are gone through, if that is a terminal.
+
+    Args:
+        items: what is gone through.
+        what: says the bar.
+        total: how many there are, if `len` does not say so.
+    """
+    if verbosity() < 0 or not sys.stderr.isatty():
+        return iter(items)
+    shown = console(sys.stderr)
+    return iter(track(items, what, total=total, console=shown, transient=True))
