@@ -41,6 +41,10 @@ keras_home: str = os.environ.get("KERAS_HOME", "~/.keras")
 # the model that they end up in. `kgraph.backend.set_learning_phase` sets it.
 learning_phase: int | None = None
 
+# The C compiler that makes one loop of each large fused update; "" leaves all of it to NumPy, which
+# gives the same bits.
+compiler: str = os.environ.get("KGRAPH_CC", "cc")
+
 # Plans kept per executable and executables kept per traced function.
 plan_cache_size: int = 16
 

@@ -17,6 +17,7 @@ from kgraph.ir.variable import Variable
 from kgraph.ops.linalg import matmul
 from kgraph.runtime.loops import Call, LoopFunction, bound_call
 from kgraph.runtime.memory import ALIGNMENT
+from kgraph.runtime.native import NativeKernel, native_kernel
 from kgraph.runtime.plan import Operand, PlanData, Step
 from kgraph.runtime.source import Line, Listing, Names, call_line, definition, wish
 
@@ -61,8 +62,10 @@ class Plan:
 
     @property
     def source(self) -> str:
-        """The text of the generated functions, those of loops after the others."""
-        return "\n\n".join([self._listing.text, *(loop.listing.text for loop in self._loops)])
+        """The text of the generated functions: Python, that of loops, C."""
+        native = dict.fromkeys(k.text for k, _ in self.calls if isinstance(k, NativeKernel))
+        loops = [loop.listing.text for loop in self._loops]
+        return "\n\n".join([self._listing.text, *loops, *native])
 
     def array(self, operand: Operand) -> np.ndarray:
         """The array that an operand stands for; equal operands give one array."""
@@ -99,8 +102,9 @@ class Plan:
 
     def _call(self, step: Step) -> Call:
         if step.loop is None:
-            operands = (*step.inputs, *step.outputs, *step.scratch)
-            return bound_call(step, [self.array(o) for o in operands])
+            arrays = [self.array(o) for o in (*step.inputs, *step.outputs, *step.scratch)]
+            native = native_kernel(step)
+            return (native, tuple(arrays)) if native else bound_call(step, arrays)
         self._loops.append(LoopFunction(step, self.array))
         return self._loops[-1].run, ()
 
@@ -123,7 +127,8 @@ class Plan:
         for (kernel, arrays), step in zip(
             self.calls[start:stop], self.data.steps[start:stop], strict=True
         ):
-            words = [names.of(kernel, step.op.name)]
+            native = isinstance(kernel, NativeKernel)
+            words = [names.of(kernel, "native" if native else step.op.name)]
             words += [names.of(a, wishes.get(id(a), "view")) for a in arrays]
             used.update(dict.fromkeys(words))
             lines.append(call_line(words, step))

@@ -85,6 +85,11 @@ class Op:
     # array -> a NumPy view that holds the output, or None when a copy is needed.
     view: Callable[..., np.ndarray | None] | None = None
 
+    # The same meaning as an expression of C, where it gives the kernel's very bits: operands are
+    # `{0}`, `{1}`, ..., floats, doubles or bools; `{t}` is the output's type, and `{f}` ends the
+    # names of its math functions. "" where there is none.
+    c: str = ""
+
     def scratch(self, *types: TensorType, **attrs: Any) -> tuple[TensorType, ...]:
         """Buffers that the kernel needs while it runs."""
         return ()

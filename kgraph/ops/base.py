@@ -31,6 +31,7 @@ class Elementwise(Op):
         reuse: operands whose buffer the output may take; default all for a ufunc, none otherwise.
         dtypes: kinds of dtypes accepted, of "b" (bool), "i" (integers), "f" (floats).
         flops: operations per element.
+        c: the same meaning in C, see `Op.c`.
     """
 
     def __init__(
@@ -48,13 +49,14 @@ class Elementwise(Op):
         reuse: tuple[int, ...] | None = None,
         dtypes: str = "bif",
         flops: int = 1,
+        c: str = "",
     ) -> None:
         self.name, self.doc, self.__doc__ = name, doc, doc
         self.function, self.rule = function, vjp
         self.is_ufunc = isinstance(function, np.ufunc)
         self.arity = arity or (function.nin if isinstance(function, np.ufunc) else 1)
         self.floating, self.result, self.domain = floating, result, domain
-        self.dtypes, self.flops = dtypes, flops
+        self.dtypes, self.flops, self.c = dtypes, flops, c
         self.reference = reference
         default = tuple(range(self.arity)) if self.is_ufunc else ()
         self.reuse = default if reuse is None else reuse

@@ -98,10 +98,21 @@ def _floating(name: str, function: Any, vjp: Any, doc: str, **options: Any) -> E
 
 
 # -- arithmetic --------------------------------------------------------------------------------
-add = _row("add", np.add, lambda g, y, a, b: (g, g), "Sum; of bools, their or.")
-subtract = _row("subtract", np.subtract, lambda g, y, a, b: (g, -g), "Difference.", dtypes="if")
+add = _row("add", np.add, lambda g, y, a, b: (g, g), "Sum; of bools, their or.", c="{0} + {1}")
+subtract = _row(
+    "subtract",
+    np.subtract,
+    lambda g, y, a, b: (g, -g),
+    "Difference.",
+    dtypes="if",
+    c="{0} - {1}",
+)
 multiply = _row(
-    "multiply", np.multiply, lambda g, y, a, b: (g * b, g * a), "Product; of bools, their and."
+    "multiply",
+    np.multiply,
+    lambda g, y, a, b: (g * b, g * a),
+    "Product; of bools, their and.",
+    c="{0} * {1}",
 )
 divide = _floating(
     "divide",
@@ -109,6 +120,7 @@ divide = _floating(
     lambda g, y, a, b: (g / b, -(g / b) * y),
     "Quotient; integers give float32.",
     domain=(0.5, 3.0),
+    c="{0} / {1}",
 )
 floor_divide = _row(
     "floor_divide",
@@ -143,16 +155,25 @@ power = _row(
     dtypes="if",
     flops=10,
 )
-negative = _row("negative", np.negative, lambda g, y, x: (-g,), "Negative.", dtypes="if")
-abs = _row("abs", np.absolute, lambda g, y, x: (g * sign(x),), "Absolute value; slope 0 at 0.")
+negative = _row("negative", np.negative, lambda g, y, x: (-g,), "Negative.", dtypes="if", c="-{0}")
+abs = _row(
+    "abs",
+    np.absolute,
+    lambda g, y, x: (g * sign(x),),
+    "Absolute value; slope 0 at 0.",
+    c="fabs{f}({0})",
+)
 sign: Elementwise = _row("sign", np.sign, None, "-1, 0 or 1.", dtypes="if")
-square = _row("square", np.square, lambda g, y, x: (g * (2 * x),), "Square.", dtypes="if")
+square = _row(
+    "square", np.square, lambda g, y, x: (g * (2 * x),), "Square.", dtypes="if", c="{0} * {0}"
+)
 reciprocal = _floating(
     "reciprocal",
     np.reciprocal,
     lambda g, y, x: (-g * (y * y),),
     "One over the operand; integers give float32.",
     domain=(0.5, 3.0),
+    c="1 / {0}",
 )
 
 # -- rounding ----------------------------------------------------------------------------------
@@ -164,7 +185,12 @@ register(round)
 
 # -- powers, exponentials, logarithms ----------------------------------------------------------
 sqrt = _floating(
-    "sqrt", np.sqrt, lambda g, y, x: (g * (0.5 / y),), "Square root.", domain=(0.2, 3.0)
+    "sqrt",
+    np.sqrt,
+    lambda g, y, x: (g * (0.5 / y),),
+    "Square root.",
+    domain=(0.2, 3.0),
+    c="sqrt{f}({0})",
 )
 rsqrt = _floating(
     "rsqrt",
@@ -174,6 +200,7 @@ rsqrt = _floating(
     domain=(0.2, 3.0),
     reuse=(0,),
     flops=2,
+    c="1 / sqrt{f}({0})",
 )
 cbrt = _floating(
     "cbrt",

@@ -111,6 +111,7 @@ class ReluGrad(Specialized, Elementwise):
             reference=lambda g, y: where(greater(y, 0), g, 0),
             reuse=(1,),
             flops=2,
+            c="{1} > 0 ? {0} : 0",
         )
 
     def scratch(self, *types: TensorType, **attrs: Any) -> tuple[TensorType, ...]:

@@ -22,6 +22,7 @@ class Cast(Op):
     """
 
     name = "cast"
+    c = "({t}) {0}"
 
     def __call__(self, x: Any, dtype: Any) -> Any:
         if isinstance(x, Node) and x.dtype == canonical_dtype(dtype):
@@ -70,6 +71,7 @@ class Where(Op):
     """
 
     name = "where"
+    c = "{0} ? {1} : {2}"
 
     def __call__(self, condition: Any, x1: Any = None, x2: Any = None) -> Any:
         if x1 is None or x2 is None:
