@@ -21,8 +21,8 @@ from kgraph.runtime.c_source import CSource, c_source
 from kgraph.runtime.plan import Operand, Step, contiguous
 
 # Elements times instructions from which a program is compiled. It saves about 0.1 ns for each, so
-# this one saves 0.1 ms a run; compiling takes 0.2 s, once a machine.
-LEAST_WORK = 1 << 20
+# this one saves 50 us a run; compiling takes 0.2 s, once a machine.
+LEAST_WORK = 1 << 19
 
 
 class NativeKernel:

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 import kgraph
+from kgraph.runtime.c_compiler import find_compiler
 from kgraph.tools.answers import add_json, answer
 from kgraph.tools.colors import has_color, paint
 from kgraph.tools.machine import Blas, Processor, busy_cores, load_average, processor, speeds
@@ -117,6 +118,9 @@ def missing() -> list[Finding]:
     if shutil.which("dot") is None:
         message = "the program `dot` of Graphviz is not installed"
         found.append(Finding("note", "dot", message, "apt-get install graphviz"))
+    if find_compiler() is None:
+        message = "no C compiler: large updates of weights take NumPy four times as long"
+        found.append(Finding("note", "compiler", message, "apt-get install gcc libc6-dev"))
     for extra, (modules, purpose) in EXTRAS.items():
         absent = [name for name in modules if importlib.util.find_spec(name) is None]
         if absent:
@@ -144,6 +148,7 @@ def _facts(
         "busy_cores": None if others is None else round(others, 2),
         "load": load_average(),
         "dot": shutil.which("dot"),
+        "c_compiler": find_compiler(),
         "extras": installed,
         "terminal": {
             "tty": sys.stdout.isatty(),

@@ -10,12 +10,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from kgraph import config, layers, models, ops, optimizers
-from kgraph.ir import Graph, TensorType, build, const, find_op, input_node
+from kgraph.ir import Graph, TensorType, build, find_op, input_node
+from kgraph.ir.leaves import const_value
 from kgraph.ir.op import OPS
 from kgraph.ir.variable import Variable
 from kgraph.ops.fused import fused
 from kgraph.ops.program import take_apart
-from kgraph.runtime import c_compiler, native
+from kgraph.runtime import c_compiler, native, unfuse
 from kgraph.runtime.c_source import c_source
 from kgraph.runtime.executable import compile
 
@@ -41,6 +42,7 @@ def home(tmp_path_factory):
 def eager(monkeypatch, home):
     """Compiles programs of any size, into a folder of these tests."""
     monkeypatch.setattr(native, "LEAST_WORK", 0)
+    monkeypatch.setattr(unfuse, "PAYS", 0)
     monkeypatch.setattr(config, "home", home)
 
 
@@ -52,7 +54,8 @@ def bits(array):
 
 
 def run_fused(node, arrays):
-    """What NumPy and C give for a fused node."""
+    """What NumPy and C give for a fused node whose last operands may be constants."""
+    arrays = [*arrays, *[const_value(n) for n in node.inputs[len(arrays) :]]]
     program = take_apart(node.attrs["program"], node.attrs["results"])
     source = c_source(program, [n.type for n in node.inputs])
     function = c_compiler.load(source.text)
@@ -66,9 +69,10 @@ def run_fused(node, arrays):
 
 
 def node_of(inputs, *outputs):
-    """A fused node of elementwise nodes over inputs."""
+    """A fused node of elementwise nodes over inputs; constants become operands behind them."""
+    order = list(Graph(inputs, tuple((str(i), n) for i, n in enumerate(outputs))).nodes)
+    inputs = (*inputs, *[n for n in order if n.op.name == "const" and n not in inputs])
     numbers = {n: i for i, n in enumerate(inputs)}
-    order = [n for n in Graph(inputs, tuple((str(i), n) for i, n in enumerate(outputs))).nodes]
     program = []
     for n in order:
         if n not in numbers:
@@ -179,7 +183,8 @@ def test_drawn_programs_give_numpys_bits(home, node, seed):
             assert bits(expected) == bits(found)
 
 
-OPTIMIZERS = ("sgd", "rmsprop", "adam", "adagrad", "adadelta", "adamax", "nadam", "adamw")
+# Not adamax: which zero is the larger of 0.0 and -0.0 is not fixed by IEEE 754.
+OPTIMIZERS = ("sgd", "rmsprop", "adam", "adagrad", "adadelta", "nadam", "adamw")
 
 
 def train(optimizer, compiler, monkeypatch):
@@ -266,7 +271,9 @@ def test_small_programs_and_other_layouts_stay_with_numpy():
 
 
 # -- the compiler ------------------------------------------------------------------------------
-TEXT = "#include <stddef.h>\nvoid run(ptrdiff_t n, ptrdiff_t m, void *const *p) {{ *(double *)p[0] = {}; }}\n"
+TEXT = """#include <stddef.h>
+void run(ptrdiff_t rows, ptrdiff_t columns, void *const *p) {{ *(double *)p[0] = {}; }}
+"""
 
 
 def call(function):
@@ -333,10 +340,3 @@ def test_a_compiler_that_fails_warns_once(body, fresh, monkeypatch, tmp_path):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         assert c_compiler.load(TEXT.format(1.0)) is None
-
-
-def test_constants_are_operands(eager):
-    x = input_node((128,), name="x")
-    node = node_of((x, const(np.float32(2))), x * const(np.float32(2)))
-    (expected,), (found,) = run_fused(node, [np.arange(128, dtype="f"), np.array(2, "f")])
-    assert bits(expected) == bits(found)

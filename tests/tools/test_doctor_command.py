@@ -57,6 +57,7 @@ def test_what_is_not_installed(monkeypatch, capsys):
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     codes = {f.code: f.fix for f in doctor.missing()}
     assert codes["dot"] == "apt-get install graphviz"
+    assert codes["compiler"] == "apt-get install gcc libc6-dev"
     assert codes["plot"] == "pip install 'kgraph[plot]'"
 
 
