@@ -112,8 +112,8 @@ def _write(
         else:
             before.append(f"    const {names[k]} *p{k} = {where};")
             first.append(f"            const {names[k]} v{k} = p{k}[{index}];")
-    for place, k in enumerate(program.results, start=len(places)):
-        before.append(f"    {names[k]} *p{k} = arrays[{place}];")
+    for position, k in enumerate(program.results, start=len(places)):
+        before.append(f"    {names[k]} *p{k} = arrays[{position}];")
         last.append(f"            p{k}[i] = v{k};")
     body = [f"            {_line(step, names)}" for step in program.body]
     return "\n".join([_HEAD, *before, _LOOP, *first, *body, *last, "        }", "    }", "}", ""])
