@@ -6,9 +6,11 @@ import json
 import pathlib
 from typing import Any
 
+from kgraph.ir.files import atomic_write
 from kgraph.ir.graph import Graph
 from kgraph.ir.printer import to_text
 from kgraph.ir.serialize import VERSION, dumps
+from kgraph.ir.verify import verify
 from kgraph.passes.manager import Observer, Pass, Pipeline
 from kgraph.passes.report import CompileReport
 from kgraph.passes.schema import VERSION as REPORT_VERSION
@@ -67,12 +69,35 @@ class Dump(Observer):
             "versions": {"graph": VERSION, "report": REPORT_VERSION},
             "compilations": self.compilations,
         }
-        text = json.dumps(manifest, indent=1) + "\n"
-        (self.folder / "manifest.json").write_text(text, encoding="utf-8")
+        self._whole("manifest.json", json.dumps(manifest, indent=1) + "\n")
 
     def _write(self, name: str, graph: Graph) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)
         stem = f"{self.count:03d}-{name}"
         self._files.append((name, stem))
-        (self.folder / f"{stem}.txt").write_text(to_text(graph) + "\n", encoding="utf-8")
-        (self.folder / f"{stem}.json").write_text(dumps(graph), encoding="utf-8")
+        self._whole(f"{stem}.txt", to_text(graph) + "\n")
+        self._whole(f"{stem}.json", dumps(graph))
+
+    def _whole(self, name: str, text: str) -> None:
+        with atomic_write(self.folder / name) as file:
+            file.write(text.encode("utf-8"))
+
+
+class VerifyPhases(Observer):
+    """Verifies what each pipeline returns, for `config.verify` off: its passes are one phase.
+
+    Example:
+        >>> from kgraph.ir import Graph, input_node
+        >>> from kgraph.passes import observing, optimize
+        >>> x = input_node((2,), name="x")
+        >>> with observing(VerifyPhases()):
+        ...     _ = optimize(Graph((x,), (("y", x * 1),)))
+    """
+
+    def finish(self, report: CompileReport) -> None:
+        """Verifies the last graph.
+
+        Raises:
+            VerifyError: it breaks an invariant of the IR.
+        """
+        verify(report.result)

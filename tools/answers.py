@@ -7,13 +7,13 @@ import json
 import math
 import sys
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from kgraph.ir.files import atomic_write
+from kgraph.ir.printer import show_bytes
 from kgraph.tools.complaints import CommandError
 from kgraph.tools.terminal import note
-
-_UNITS = ("B", "KB", "MB", "GB", "TB")
 
 
 def add_json(parser: argparse.ArgumentParser) -> None:
@@ -62,6 +62,22 @@ def _plain(value: Any) -> Any:
     return value if known else str(value)
 
 
+def add_no_clobber(parser: argparse.ArgumentParser) -> None:
+    """Adds `--no-clobber` to a command that writes files."""
+    parser.add_argument("--no-clobber", action="store_true", help="never replace a file")
+
+
+def refuse_existing(args: argparse.Namespace, *paths: str) -> None:
+    """Ends the command before its work if `--no-clobber` forbids what it would replace.
+
+    Raises:
+        CommandError: a file or folder is there already.
+    """
+    for path in paths:
+        if args.no_clobber and path != "-" and Path(path).exists():
+            raise CommandError("E0101", f"{path} cannot be written: {path} is there already")
+
+
 def write_file(path: str, data: bytes) -> None:
     """Writes a file and says so; `-` is standard output.
 
@@ -79,19 +95,6 @@ def write_file(path: str, data: bytes) -> None:
     except OSError as error:
         raise CommandError("E0101", f"{path} cannot be written: {error}") from error
     note(f"wrote {path} ({show_bytes(len(data))})")
-
-
-def show_bytes(count: float) -> str:
-    """A size in the unit that leaves it short.
-
-    Example:
-        >>> show_bytes(1536)
-        '1.5 KB'
-    """
-    unit = 0
-    while count >= 1024 and unit < len(_UNITS) - 1:
-        count, unit = count / 1024, unit + 1
-    return f"{count:.1f} {_UNITS[unit]}" if unit else f"{count} B"
 
 
 def columns(rows: Sequence[Sequence[str]], left: int = 1) -> str:

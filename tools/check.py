@@ -22,6 +22,7 @@ from kgraph.tools.findings import (
     unused,
 )
 from kgraph.tools.models import add_model, find_model, graph_of
+from kgraph.tools.progress import doing, watching
 
 _MOST_DRAWS = 1000
 _STYLES = {"error": "error", "warning": "warning", "note": "dim"}
@@ -52,7 +53,8 @@ def run(args: argparse.Namespace) -> int:
         raise CommandError("E0101", f"--fuzz takes 0 to {_MOST_DRAWS}")
     found = find_model(args.model, args.weights)
     graph_of(found)  # complains of a model without shapes
-    results = structure(found)
+    with doing("looking at the structure"):
+        results = structure(found)
     if not any(f.level == ERROR for f in results):  # what is invalid cannot be looked into
         results += _deeper(found, args)
     counts = Counter(f.level for f in results)
@@ -62,11 +64,13 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _deeper(found: Any, args: argparse.Namespace) -> list[Finding]:
-    results = [*unused(found), *promotions(found), *instability(found)]
-    if args.gradients:
-        results += gradients(found, args.seed)
-    draws = max(args.fuzz, 2 if args.levels else 0)
-    return [*results, *(levels(found, draws, args.seed) if draws else [])]
+    with watching():
+        results = [*unused(found), *promotions(found), *instability(found)]
+        if args.gradients:
+            with doing("gradients against finite differences"):
+                results += gradients(found, args.seed)
+        draws = max(args.fuzz, 2 if args.levels else 0)
+        return [*results, *(levels(found, draws, args.seed) if draws else [])]
 
 
 def _text(results: list[Finding], counts: Counter[str]) -> str:

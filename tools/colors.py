@@ -1,17 +1,14 @@
-"""Colours, tables and bars of progress on a terminal; the part of the commands that loads rich."""
+"""Colours and tables on a terminal; the part of the commands that loads rich."""
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Iterator
-from typing import TextIO, TypeVar
+from typing import TextIO
 
 from rich.console import Console
-from rich.progress import track
 
-from kgraph.tools.terminal import asked_color, verbosity
+from kgraph.tools.terminal import asked_color
 
-T = TypeVar("T")
 _STYLES = {"error": "31", "warning": "33", "good": "32", "dim": "2", "bold": "1"}
 
 
@@ -43,17 +40,3 @@ def console(stream: TextIO | None = None) -> Console:
     stream = stream or sys.stdout
     color = has_color(stream)
     return Console(file=stream, force_terminal=color or None, no_color=not color)
-
-
-def progress(items: Iterable[T], what: str, total: int | None = None) -> Iterator[T]:
-    """The items, with a bar on stderr while they are gone through, if that is a terminal.
-
-    Args:
-        items: what is gone through.
-        what: says the bar.
-        total: how many there are, if `len` does not say so.
-    """
-    if verbosity() < 0 or not sys.stderr.isatty():
-        return iter(items)
-    shown = console(sys.stderr)
-    return iter(track(items, what, total=total, console=shown, transient=True))

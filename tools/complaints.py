@@ -7,7 +7,7 @@ import re
 import sys
 from typing import Any
 
-from kgraph.tools.terminal import log
+from kgraph.tools.terminal import log, status
 
 OK, NO, USAGE, MISSING, BAD_INPUT, FAILED_RUN, LIMIT, INTERNAL, INTERRUPTED = *range(8), 130
 
@@ -70,6 +70,7 @@ def report(complaint: CommandError, as_json: bool = False) -> int:
         4
     """
     text = _PLACE.sub(r"  at \1", str(complaint))
+    status("")
     print(f"kgraph: error[{complaint.error}]: {text}", file=sys.stderr)
     log("error", code=complaint.exit, **complaint.as_dict())
     if as_json:

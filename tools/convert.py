@@ -15,9 +15,10 @@ from kgraph.errors import KGraphError, explain
 from kgraph.ir.printer import to_text
 from kgraph.ir.serialize import dumps, save
 from kgraph.models import Model
-from kgraph.tools.answers import add_json, answer, write_file
+from kgraph.tools.answers import add_json, add_no_clobber, answer, refuse_existing, write_file
 from kgraph.tools.complaints import CommandError
 from kgraph.tools.models import add_model, as_model, find_model, graph_of, named_states
+from kgraph.tools.progress import doing, watching
 from kgraph.tools.stages import LEVELS, at_stage
 from kgraph.tools.terminal import note
 from kgraph.tools.to_python import to_python
@@ -25,8 +26,9 @@ from kgraph.tools.viz import build_view, to_dot
 from kgraph.tools.viz.mermaid import to_mermaid
 
 _BY_EXTENSION = {".json": "kgraph-json", ".npz": "npz", ".dot": "dot", ".gv": "dot",
-                 ".mmd": "mermaid",
-                 ".txt": "text", ".py": "python", ".h5": "h5", ".hdf5": "h5"}  # fmt: skip
+                 ".mmd": "mermaid", ".txt": "text", ".py": "python",
+                 ".h5": "h5", ".hdf5": "h5",
+                 ".onnx": "onnx"}  # fmt: skip
 
 
 def add_parser(subparsers: Any) -> None:
@@ -38,11 +40,16 @@ def add_parser(subparsers: Any) -> None:
     )
     add_model(parser)
     parser.add_argument("-o", "--output", required=True, metavar="FILE", help="- is stdout")
-    parser.add_argument("--to", choices=tuple(WRITERS), help="default by the extension")
+    parser.add_argument(
+        "--to",
+        choices=(*WRITERS, "onnx"),
+        metavar="FORMAT",
+        help=f"of {', '.join(WRITERS)}; default by the extension",
+    )
     parser.add_argument("--stage", choices=("layers", "core", "fused"), help="default as it is")
     parser.add_argument("--numerics", choices=LEVELS, help="of --stage fused")
     parser.add_argument("--indent", type=int, metavar="N", help="of JSON")
-    parser.add_argument("--no-clobber", action="store_true", help="refuse to replace a file")
+    add_no_clobber(parser)
     add_json(parser)
     parser.set_defaults(run=run)
 
@@ -50,6 +57,9 @@ def add_parser(subparsers: Any) -> None:
 def run(args: argparse.Namespace) -> int:
     """Writes the file; returns 0."""
     kind = args.to or _BY_EXTENSION.get(Path(args.output).suffix.lower())
+    if kind == "onnx":
+        hint = "--to keras-json or h5, which other converters to ONNX read"
+        raise CommandError("E0101", explain("kgraph writes no ONNX files", hint=hint))
     if kind is None:
         expected = f"--to {', '.join(WRITERS)}, or an extension of {', '.join(_BY_EXTENSION)}"
         raise CommandError("E0101", explain(f"{args.output}: no format", expected=expected))
@@ -57,13 +67,14 @@ def run(args: argparse.Namespace) -> int:
         raise CommandError("E0101", f"{kind} is not written to standard output")
     if args.json and args.output == "-":
         raise CommandError("E0101", "--json and -o - both want standard output")
-    if args.no_clobber and Path(args.output).exists():
-        raise CommandError("E0101", f"{args.output} exists: --no-clobber")
+    refuse_existing(args, args.output)
     found = find_model(args.model, args.weights)
     try:
         if args.stage is not None:
-            found = at_stage(graph_of(found), args.stage, args.numerics)
-        WRITERS[kind](found, args)
+            with watching():
+                found = at_stage(graph_of(found), args.stage, args.numerics)
+        with doing(f"writing {args.output}"):
+            WRITERS[kind](found, args)
     except (KGraphError, ValueError) as error:  # a layer may have no configuration
         raise CommandError("E0411", f"{args.model}: {error}") from error
     except BrokenPipeError:

@@ -15,7 +15,7 @@ from kgraph.ir.printer import name_nodes
 from kgraph.ir.variable import Variable
 from kgraph.runtime.executable import compile
 from kgraph.runtime.interp import interpret
-from kgraph.tools.colors import progress
+from kgraph.tools.progress import progress
 
 Arrays = Sequence[np.ndarray]
 

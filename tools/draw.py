@@ -14,6 +14,7 @@ from kgraph.tools.answers import add_json, answer, write_file
 from kgraph.tools.complaints import CommandError
 from kgraph.tools.interactive import interactive_page
 from kgraph.tools.models import add_model, find_model, graph_of
+from kgraph.tools.progress import doing, watching
 from kgraph.tools.terminal import note, warn
 from kgraph.tools.viewed import at_stage, contradiction, training_graph
 from kgraph.tools.viz.looks import SHOWN, THEMES, USUAL, Style
@@ -192,8 +193,9 @@ def _draw(args: argparse.Namespace, outputs: list[tuple[str, str]]) -> int:
     pictures = [(path, format) for path, format in outputs if path not in pages]
     try:
         found = find_model(args.model, args.weights)
-        page = _page(args, found) if pages else ""
-        view = _view(args, found, outputs) if pictures else None
+        with watching(), doing("laying out the views"):
+            page = _page(args, found) if pages else ""
+            view = _view(args, found, outputs) if pictures else None
     except (RenderError, CommandError):
         raise
     except (KGraphError, OSError, ValueError) as error:
@@ -201,7 +203,8 @@ def _draw(args: argparse.Namespace, outputs: list[tuple[str, str]]) -> int:
     for path in pages:
         _write_page(page, path, not args.no_clobber)
     if view is not None:
-        _write_pictures(args, view, pictures)
+        with doing(f"drawing {len(view.boxes):,} boxes"):
+            _write_pictures(args, view, pictures)
     if args.open and outputs[0][0] != "-":
         webbrowser.open(Path(outputs[0][0]).resolve().as_uri())
     files = [{"path": path, "format": format} for path, format in outputs]

@@ -4,22 +4,28 @@ from __future__ import annotations
 
 import argparse
 import fnmatch
+import io
 import time
 from collections.abc import Sequence
 from dataclasses import asdict
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from kgraph.errors import explain
-from kgraph.ir.files import atomic_write
 from kgraph.ir.graph import Graph, Stage
 from kgraph.ir.variable import Variable
 from kgraph.passes.lower import lower
 from kgraph.runtime.executable import Executable, compile
 from kgraph.runtime.interp import interpret
-from kgraph.tools.answers import add_json, answer, columns
+from kgraph.tools.answers import (
+    add_json,
+    add_no_clobber,
+    answer,
+    columns,
+    refuse_existing,
+    write_file,
+)
 from kgraph.tools.colors import paint
 from kgraph.tools.complaints import NO, OK, CommandError
 from kgraph.tools.divergence import (
@@ -30,8 +36,8 @@ from kgraph.tools.divergence import (
 )
 from kgraph.tools.feeding import add_feeds, arrays_for, running
 from kgraph.tools.models import add_model, find_model, graph_of
+from kgraph.tools.progress import progress, watching
 from kgraph.tools.stages import LEVELS, numerics
-from kgraph.tools.terminal import note
 from kgraph.tools.training_step import training_step
 
 _KEYS = ("dtype", "shape", "min", "max", "mean", "nan", "inf")
@@ -46,8 +52,8 @@ def add_parser(subparsers: Any) -> None:
     )
     add_model(parser)
     add_feeds(parser)
-    parser.add_argument("--output", action="append", default=[], metavar="NAME=FILE.npy",
-                        help="write an output")  # fmt: skip
+    parser.add_argument("--output", action="append", default=[], metavar="[NAME=]FILE",
+                        help="write an output as .npy, or one or all as .npz")  # fmt: skip
     parser.add_argument("--numerics", choices=LEVELS, help="which rules may fire")
     parser.add_argument("--repeat", type=int, default=1, metavar="N", help="run N times, and time")
     parser.add_argument("--check", action="store_true",
@@ -60,6 +66,7 @@ def add_parser(subparsers: Any) -> None:
     parser.add_argument("--loss", help="of such a model; default by the op of each output")
     parser.add_argument("--lr", type=float, help="learning rate of the step")
     parser.add_argument("--trace-values", metavar="GLOB", help="describe ops of these layers too")
+    add_no_clobber(parser)
     add_json(parser)
     parser.set_defaults(run=run)
 
@@ -69,14 +76,15 @@ def run(args: argparse.Namespace) -> int:
     if args.repeat < 1:
         raise CommandError("E0101", "--repeat must be at least 1")
     graph = _graph(args)
-    arrays = arrays_for(graph, args)
-    with numerics(args.numerics), running():
+    names = [name for name, _ in graph.outputs]
+    targets, arrays = _targets(args, names), arrays_for(graph, args)
+    with numerics(args.numerics), running(), watching():
         executable = compile(graph)
         outputs, written, times = _ran(executable, graph, arrays, args.repeat)
         wrong = compare_with_interpreter(graph, arrays, args.rtol, args.atol) if args.check else []
         first = first_divergence(graph, arrays, args.rtol, args.atol) if wrong else None
-    names = [name for name, _ in graph.outputs]
-    _write(args.output, dict(zip(names, outputs, strict=True)))
+    for path, wanted in targets:
+        _write(path, {name: outputs[names.index(name)] for name in wanted})
     document = {
         "outputs": [{"name": n, **describe(a)} for n, a in zip(names, outputs, strict=True)],
         "updates": [{"name": v.name, "change": c, **describe(a)} for v, (a, c) in written.items()],
@@ -109,7 +117,7 @@ def _ran(
     kept, times = {v: v.numpy() for v in states}, []
     outputs, new = [], {}
     try:
-        for number in range(repeat):
+        for number in progress(range(repeat), "run"):
             start = time.perf_counter()
             found = executable(*arrays)
             times.append(time.perf_counter() - start)
@@ -127,20 +135,32 @@ def _change(old: np.ndarray, new: np.ndarray) -> float:
     return float(gap.max(initial=0.0))
 
 
-def _write(wanted: Sequence[str], outputs: dict[str, np.ndarray]) -> None:
-    for text in wanted:
+def _targets(args: argparse.Namespace, names: Sequence[str]) -> list[tuple[str, list[str]]]:
+    """The files to write, each with the outputs that go into it."""
+    found = []
+    for text in args.output:
         name, mark, path = text.partition("=")
-        if not mark and len(outputs) == 1:
-            name, path = next(iter(outputs)), text
-        if name not in outputs:
-            expected = ", ".join(outputs)
+        if not mark:  # all outputs in one file
+            name, path = "", text
+        wanted = [name] if name else list(names)
+        if name and name not in names:
+            expected = ", ".join(names)
             raise CommandError("E0431", explain(f"no output {name!r}", expected=expected))
-        try:
-            with atomic_write(Path(path)) as file:
-                np.save(file, outputs[name])
-        except OSError as error:
-            raise CommandError("E0101", f"{path} cannot be written: {error}") from error
-        note(f"wrote {path}")
+        if not path.endswith(".npz") and not (path.endswith(".npy") and len(wanted) == 1):
+            expected = "FILE.npz, or NAME=FILE.npy"
+            raise CommandError("E0101", explain(f"--output {text}", expected=expected))
+        found.append((path, wanted))
+    refuse_existing(args, *(path for path, _ in found))
+    return found
+
+
+def _write(path: str, arrays: dict[str, np.ndarray]) -> None:
+    file = io.BytesIO()
+    if path.endswith(".npz"):
+        np.savez(file, **arrays)  # type: ignore[arg-type]
+    else:
+        np.save(file, *arrays.values())
+    write_file(path, file.getvalue())
 
 
 def _traced(graph: Graph, arrays: Sequence[np.ndarray], glob: str) -> list[dict[str, Any]]:

@@ -23,10 +23,10 @@ from kgraph.runtime.interp import interpret
 from kgraph.testing.failures import CheckError
 from kgraph.testing.feeds import Kind, feed
 from kgraph.testing.gradients import check_gradients
-from kgraph.tools.colors import progress
 from kgraph.tools.divergence import apart, run_kept
 from kgraph.tools.feeding import running
 from kgraph.tools.models import as_model, graph_of
+from kgraph.tools.progress import progress
 from kgraph.tools.stages import LEVELS, numerics
 
 ERROR, WARNING, NOTE = "error", "warning", "note"
@@ -149,7 +149,7 @@ def levels(found: Any, draws: int, seed: int, batch: int = 3) -> list[Finding]:
         batch: rows.
     """
     graph, results = lower(graph_of(found)), []
-    for number in progress(range(draws), "levels and draws"):
+    for number in progress(range(draws), "draw"):
         kind = _KINDS[number % len(_KINDS)]
         arrays = feed(graph, np.random.default_rng([seed, number]), batch=batch, kind=kind)
         with running():

@@ -28,6 +28,7 @@ from kgraph.layers.node import keras_shape
 from kgraph.models import Model, model_from_config
 from kgraph.models.connect import replay
 from kgraph.tools.complaints import CommandError
+from kgraph.tools.progress import doing
 
 HELP = (
     "Keras model JSON, kgraph JSON (- is standard input), a Keras .h5 file, or "
@@ -62,9 +63,10 @@ def find_model(text: str, weights: str | None = None) -> Any:
     Raises:
         CommandError: it is none of these, or the weights do not fit.
     """
-    found = _import(text) if text.startswith(_PREFIX) else _read(text)
-    if weights is not None:
-        load_values(found, weights)
+    with doing(f"reading {text}"):
+        found = _import(text) if text.startswith(_PREFIX) else _read(text)
+        if weights is not None:
+            load_values(found, weights)
     return found
 
 

@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import inspect
-import os
 from collections.abc import Iterator
-from textwrap import dedent, indent
 from typing import Any
 
 from kgraph import config
@@ -17,22 +14,31 @@ from kgraph.ir.serialize import save
 from kgraph.passes.blame import describe
 from kgraph.passes.lower import lower
 from kgraph.passes.manager import CompileReport, Pipeline, observing
-from kgraph.passes.observers import Dump
+from kgraph.passes.observers import Dump, VerifyPhases
 from kgraph.passes.options import unknown
 from kgraph.passes.pipeline import default_pipeline
-from kgraph.passes.report import PassRecord, show_step, show_table
+from kgraph.passes.report import show_step, show_table
 from kgraph.passes.rewrite import Rewrite
-from kgraph.passes.rules import ADMITTED, PatternRule
+from kgraph.passes.rules import ADMITTED
 from kgraph.passes.statistics import RuleStatistics
 from kgraph.runtime.executable import compile
-from kgraph.tools.answers import answer
+from kgraph.tools.answers import add_json, add_no_clobber, answer, refuse_existing
 from kgraph.tools.bisection import bisect, load_check
-from kgraph.tools.complaints import BAD_INPUT, USAGE, complain
+from kgraph.tools.complaints import BAD_INPUT, NO, USAGE, CommandError, complain
+from kgraph.tools.explaining import did_data, did_text, rule_text, statistics_of
 from kgraph.tools.models import add_model, find_model, graph_of
-from kgraph.tools.passes_listing import all_rules, chosen, firing_line, list_text, listed, trace
+from kgraph.tools.passes_listing import (
+    all_rules,
+    chosen,
+    firings,
+    list_text,
+    listed,
+    passes_table,
+    peaks,
+    trace_text,
+)  # fmt: skip
+from kgraph.tools.progress import doing, watching
 from kgraph.tools.training_step import training_step
-
-_SHOWN = 8  # places that `--explain` lists
 
 
 def add_parser(subparsers: Any) -> None:
@@ -55,7 +61,11 @@ def add_parser(subparsers: Any) -> None:
     )
     parser.add_argument("--only", metavar="A,B", help="only these passes")
     parser.add_argument("--skip", metavar="A,B", help="all but these passes, and rule:NAME")
-    parser.add_argument("--verify", choices=("off", "every"), help="the graph after every pass")
+    parser.add_argument(
+        "--verify",
+        choices=("off", "phase", "every"),
+        help="no graph, what each pipeline returns, or what each pass does",
+    )
     parser.add_argument("--limit", type=int, metavar="N", help="stop after N firings")
     parser.add_argument("--numerics", choices=tuple(ADMITTED), help="which rules may fire")
     kind = parser.add_mutually_exclusive_group()
@@ -68,7 +78,8 @@ def add_parser(subparsers: Any) -> None:
     kind.add_argument("--list", action="store_true", help="the passes and their rules; no MODEL")
     kind.add_argument("--bisect", metavar="CHECK.py", help="find the firing that breaks a check")
     parser.add_argument("--dump", metavar="DIR", help="write the graph after every pass")
-    parser.add_argument("--json", action="store_true", help="the report as JSON")
+    add_no_clobber(parser)
+    add_json(parser)
     parser.add_argument(
         "-o", "--output", default="reproduction.json", help="what --bisect writes; %(default)s"
     )
@@ -76,25 +87,23 @@ def add_parser(subparsers: Any) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Runs the passes; returns 0, 2 for wrong options, 4 for a model or a check that fails."""
+    """Runs the passes; returns 0, or 1 if --bisect finds nothing."""
     complaint = _contradiction(args)
     if complaint:
         return complain(complaint, USAGE)
     try:
-        with _switches(args):
+        with _switches(args), watching():
             return _show(args)
     except _UsageError as error:
         return complain(str(error), USAGE)
-    except BrokenPipeError:
-        raise  # nobody reads any more: no fault of the model
+    except (BrokenPipeError, CommandError):
+        raise  # nobody reads any more, or it has its words
     except (KGraphError, OSError, ValueError) as error:
         return complain(f"{args.model}: {error}", BAD_INPUT)
 
 
 def _contradiction(args: argparse.Namespace) -> str:
     """What is wrong with the options together, or nothing."""
-    if args.json and (args.explain or args.bisect or args.trace is not None):
-        return "--json goes with the table and --list only"
     if sum(option is not None for option in (args.pipeline, args.only, args.skip)) > 1:
         return "--pipeline, --only and --skip exclude one another"
     if args.limit is not None and (args.limit < 0 or args.bisect):
@@ -116,24 +125,26 @@ def _show(args: argparse.Namespace) -> int:
         raise _UsageError(error) from error
     if args.list:
         return answer(args, {"passes": listed(pipeline)}, list_text(pipeline))
+    refuse_existing(args, *filter(None, (args.dump, args.output if args.bisect else None)))
     graph = _source(args, found)
     if graph.stage is Stage.FUSED:
         raise StageError("the graph is optimized already")
     if args.bisect:
         return _bisect(args, graph, pipeline)
-    watchers = (Dump(args.dump),) if args.dump else ()
+    watchers = [Dump(args.dump)] if args.dump else []
+    watchers += [VerifyPhases()] if args.verify == "phase" else []
     with observing(*watchers):
         report = compile(graph, pipeline=pipeline).report
     assert report is not None
     if args.trace and args.trace not in all_rules(report, pipeline):
         raise _UsageError(unknown("no rule", args.trace, all_rules(report, pipeline)))
     if args.explain:
-        return _explain(args.explain, report, pipeline)
-    if args.json:
-        return answer(args, report.as_dict(), "")
-    print(trace(report, args.trace or None) if args.trace is not None
-          else _table(report, args.stats))  # fmt: skip
-    return 0
+        return _explain(args, report, pipeline)
+    if args.trace is not None:
+        rows = firings(report, args.trace or None)
+        return answer(args, {"firings": rows}, trace_text(rows))
+    document = {**report.as_dict(), "peaks": [peaks(record) for record in report.passes]}
+    return answer(args, document, "" if args.json else _table(report, args.stats))
 
 
 @contextlib.contextmanager
@@ -164,8 +175,7 @@ def _source(args: argparse.Namespace, found: Any) -> Graph:
 
 
 def _table(report: CompileReport, stats: bool) -> str:
-    text = str(report).split("\nheld back:")[0]
-    lines = [f"pipeline: {report.pipeline}", text]
+    lines = [f"pipeline: {report.pipeline}", passes_table(report)]
     if stats:
         rows: list[tuple[str, ...]] = [
             ("rule", "kind", "looked", "matched", "fired", "ms", "nodes", "flops", "refused")
@@ -184,69 +194,39 @@ def _rule_row(s: RuleStatistics) -> tuple[str, ...]:
             refused)  # fmt: skip
 
 
-def _explain(name: str, report: CompileReport, pipeline: Pipeline) -> int:
+def _explain(args: argparse.Namespace, report: CompileReport, pipeline: Pipeline) -> int:
     """What a rule says, and what it did to this model."""
-    passes = pipeline.passes
+    name, passes = args.explain, pipeline.passes
     rules = {r.name: (r, p.name) for p in passes if isinstance(p, Rewrite) for r in p.rules}
     known = all_rules(report, pipeline)
     if name not in known:
         raise _UsageError(unknown("no rule", name, known))
     owners = [p.name for p in passes if name in (p.name, *p.rule_names)]
     owner = ", ".join(dict.fromkeys(owners))
-    print(_says(*rules[name]) if name in rules else f"{name}\n  pass: {owner}")
-    done = [text for text in (_did(name, record) for record in report.passes) if text]
-    print("\n".join(done) or "no node of this model has the ops that the rule looks at")
-    return 0
-
-
-def _says(rule: Any, pass_name: str) -> str:
-    equation = f": {rule.pattern}" if isinstance(rule, PatternRule) else ""
-    levels = [level for level, kinds in ADMITTED.items() if rule.kind in kinds]
-    lines = [f"{rule.name}{equation}", f"  pass: {pass_name}",
-             f"  kind: {rule.kind}, fires at numerics {', '.join(levels)}"]  # fmt: skip
-    if rule.users is not None:
-        lines.append(f"  condition: no inner node has more than {rule.users} user")
-    function = rule.right if isinstance(rule, PatternRule) else getattr(rule, "find", None)
-    if function is not None:
-        lines += _written(function)
-    return "\n".join(lines)
-
-
-def _written(function: Any) -> list[str]:
-    """Where a rule stands in the source, and how it reads there."""
-    code = function.__code__
-    place = f"  written in: {os.path.basename(code.co_filename)}:{code.co_firstlineno}"
-    try:
-        source = inspect.getsource(function).rstrip().splitlines()
-    except OSError:  # made in a session that kept no source
-        source = []
-    return [place, *indent(dedent("\n".join(source[:_SHOWN])), "    ").splitlines()]
-
-
-def _did(name: str, record: PassRecord) -> str:
-    stats = next((s for s in record.statistics if s.rule == name), None)
-    if stats is None:
-        return ""
-    tried = f"tried at {stats.looked} nodes, fitted at {stats.matched}, " if stats.looked else ""
-    lines = [f"in {record.name}: {tried}fired at {stats.fired}"]
-    firings = [f for f in record.firings if f.rule == name]
-    for firing in firings[:_SHOWN]:
-        lines.append(f"  {firing_line(firing)}")
-    if len(firings) > _SHOWN:
-        lines.append(f"  ... and {len(firings) - _SHOWN} more")
-    lines += [f"  held back: {m}" for m in record.near_misses if m.rule == name]
-    return "\n".join(lines)
+    says = rule_text(*rules[name]) if name in rules else f"{name}\n  pass: {owner}"
+    found = [did_data(name, r) for r in report.passes if statistics_of(name, r) is not None]
+    nothing = "no node of this model has the ops that the rule looks at"
+    done = [did_text(each) for each in found] or [nothing]
+    document = {"rule": name, "pass": owner, "text": says, "passes": found}
+    return answer(args, document, "\n".join([says, *done]))
 
 
 def _bisect(args: argparse.Namespace, graph: Graph, pipeline: Pipeline) -> int:
-    found = bisect(graph, load_check(args.bisect), pipeline)
+    with doing("looking for the guilty firing"):
+        found = bisect(graph, load_check(args.bisect), pipeline)
     if found is None:
-        print("the check passes with all passes: there is nothing to find")
-        return 0
+        text = "the check passes with all passes: there is nothing to find"
+        return answer(args, {"found": False}, text, NO)
     save(found.reproduction, args.output)
     reason = found.failure.strip().splitlines()[0]
-    print(f"the check fails from firing {found.number} of {found.firings} on: {reason}")
-    print(f"pass {found.step}, {describe(found.firing, found.reproduction.stage)}")
+    guilty = describe(found.firing, found.reproduction.stage)
     verdict = "differ" if found.differs else "agree in every bit"
-    print(f"the two sides {verdict} on drawn inputs; wrote {args.output}")
-    return 0
+    text = (
+        f"the check fails from firing {found.number} of {found.firings} on: {reason}\n"
+        f"pass {found.step}, {guilty}\n"
+        f"the two sides {verdict} on drawn inputs; wrote {args.output}"
+    )
+    document = {"found": True, "number": found.number, "firings": found.firings,
+                "failure": reason, "pass": found.step, "rule": found.firing.rule, "text": guilty,
+                "differs": found.differs, "output": args.output}  # fmt: skip
+    return answer(args, document, text)

@@ -10,11 +10,12 @@ from typing import Any
 import numpy as np
 
 from kgraph.errors import explain
+from kgraph.ir.printer import show_bytes
 from kgraph.passes.lower import lower
 from kgraph.runtime.emit import Plan
 from kgraph.runtime.executable import compile
 from kgraph.runtime.profile import Profile, profile
-from kgraph.tools.answers import add_json, answer, columns, show_bytes, write_file
+from kgraph.tools.answers import add_json, answer, columns, write_file
 from kgraph.tools.complaints import CommandError
 from kgraph.tools.feeding import add_feeds, arrays_for, running, sizes_of
 from kgraph.tools.models import add_model, find_model, graph_of
@@ -26,6 +27,7 @@ from kgraph.tools.profile_report import (
     chrome_trace,
     memory_timeline,
 )
+from kgraph.tools.progress import doing, progress, watching
 from kgraph.tools.stages import LEVELS, numerics
 from kgraph.tools.training_step import training_step
 
@@ -65,7 +67,7 @@ def run(args: argparse.Namespace) -> int:
         if not path.endswith(".json") and path != "-":
             expected = "FILE.json, or FILE.trace.json"
             raise CommandError("E0101", explain(f"-o {path}", expected=expected))
-    with numerics(args.numerics):
+    with numerics(args.numerics), watching():
         plan, compilation = _compiled(args)
     with running():
         measured = _measured(plan, args)
@@ -91,7 +93,8 @@ def _compiled(args: argparse.Namespace) -> tuple[Plan, Compilation]:
     start = time.perf_counter()
     executable = compile(graph)
     optimized = time.perf_counter()
-    plan = executable.bind(sizes_of(executable.graph, args, arrays))
+    with doing("planning memory"):
+        plan = executable.bind(sizes_of(executable.graph, args, arrays))
     made = time.perf_counter()
     for buffer, array in zip(plan.inputs, arrays, strict=True):
         buffer[...] = array
@@ -103,9 +106,10 @@ def _measured(plan: Plan, args: argparse.Namespace) -> Profile:
     kept = {v: v.numpy() for v in plan.data.graph.states}
     try:
         with np.errstate(all="ignore"):
-            for _ in range(args.warmup):
+            for _ in progress(range(args.warmup), "warming up: run"):
                 plan.run()
-        return profile(plan, args.runs)
+        with doing(f"timing {len(plan.data.steps):,} steps, {args.runs} times each"):
+            return profile(plan, args.runs)
     finally:
         for variable, value in kept.items():
             variable.assign(value)

@@ -6,20 +6,23 @@ import argparse
 import csv
 import dataclasses
 import io
+import re
 import shutil
 import sys
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from kgraph.errors import explain
+from kgraph.errors import did_you_mean, explain
 from kgraph.ir.graph import Graph, Stage
+from kgraph.ir.printer import show_bytes
 from kgraph.ir.variable import Variable
 from kgraph.models import Model
 from kgraph.passes.cost import SIZE_HINT
 from kgraph.runtime.executable import compile
-from kgraph.tools.answers import answer, show_bytes
+from kgraph.tools.answers import answer
 from kgraph.tools.complaints import CommandError
 from kgraph.tools.models import add_model, as_model, find_model
+from kgraph.tools.progress import watching
 from kgraph.tools.summary_rows import Row, Work, layer_rows, op_rows, with_work
 
 _NARROWEST = 4  # characters of a column
@@ -35,7 +38,10 @@ def add_parser(subparsers: Any) -> None:
     parser.add_argument("--expand-nested", action="store_true", help="the layers of models inside")
     parser.add_argument("--show-trainable", action="store_true", help="Y or N for each layer")
     parser.add_argument(
-        "--layer-range", nargs=2, metavar=("A", "B"), help="from layer A to layer B"
+        "--layer-range",
+        nargs=2,
+        metavar=("A", "B"),
+        help="from layer A to layer B, names or regular expressions",
     )
     parser.add_argument(
         "--line-length", type=int, metavar="N", help="width; default the terminal's"
@@ -101,7 +107,8 @@ def _with_costs(found: Any, rows: Sequence[Row], batch: int) -> tuple[list[Row],
     if graph is None:
         hint = "give its first layer an input_shape"
         raise CommandError("E0411", explain("a model without shapes has no costs", hint=hint))
-    executable = compile(graph)
+    with watching():
+        executable = compile(graph)
     memory = executable.memory(dict.fromkeys(executable.graph.symbols, batch))
     priced, whole = with_work(rows, graph, batch)
     peak = memory.planned + memory.outside
@@ -109,16 +116,28 @@ def _with_costs(found: Any, rows: Sequence[Row], batch: int) -> tuple[list[Row],
 
 
 def _in_range(rows: Sequence[Row], limits: Sequence[str] | None) -> list[Row]:
-    """From the first row called A to the last one called B; expressions as Keras allows them."""
+    """From the first row that A fits to the last one that B fits, in either order as in Keras."""
     if limits is None:
         return list(rows)
     names = [row.name for row in rows]
-    for limit in limits:
-        if limit not in names:
-            known = ", ".join(names[:24])
-            raise CommandError("E0431", explain(f"no layer {limit!r}", expected=known))
-    first, last = names.index(limits[0]), len(names) - 1 - names[::-1].index(limits[1])
-    return list(rows[min(first, last) : max(first, last) + 1])
+    starts, ends = (_fitting(limit, names) for limit in limits)
+    if starts[0] > ends[-1]:
+        starts, ends = ends, starts
+    return list(rows[starts[0] : ends[-1] + 1])
+
+
+def _fitting(text: str, names: Sequence[str]) -> list[int]:
+    """The places of a name; without any, of the names that begin as a regular expression says."""
+    try:
+        pattern = re.compile(text)
+    except re.error as error:
+        raise CommandError("E0101", f"--layer-range {text!r}: {error}") from error
+    exact = [i for i, name in enumerate(names) if name == text]
+    found = exact or [i for i, name in enumerate(names) if pattern.match(name)]
+    if not found:
+        known, hint = ", ".join(names[:24]), did_you_mean(text, names)
+        raise CommandError("E0431", explain(f"no layer {text!r}", expected=known, hint=hint))
+    return found
 
 
 def _as_dict(row: Row) -> dict[str, Any]:

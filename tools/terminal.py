@@ -5,11 +5,14 @@ from __future__ import annotations
 import contextlib
 import contextvars
 import json
+import shutil
 import sys
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
+
+_ERASE = "\r\x1b[2K"
 
 
 @dataclass(frozen=True)
@@ -55,12 +58,25 @@ def note(text: str) -> None:
     """Tells the user something on stderr, unless `-q` is given."""
     log("note", text=text)
     if verbosity() >= 0:
+        status("")
         print(text, file=sys.stderr)
 
 
 def warn(text: str) -> None:
     """A warning on stderr, unless `-q` is given."""
     note(f"kgraph: warning: {text}")
+
+
+def has_status() -> bool:
+    """Whether there is a terminal that wants to know how far things are."""
+    return verbosity() >= 0 and sys.stderr.isatty()
+
+
+def status(text: str) -> None:
+    """Shows a line on the terminal that the next one replaces; "" takes it away."""
+    if has_status():
+        print(f"{_ERASE}{text[: shutil.get_terminal_size().columns - 1]}", end="", file=sys.stderr)
+        sys.stderr.flush()
 
 
 def log(event: str, **fields: Any) -> None:

@@ -44,6 +44,7 @@ if TYPE_CHECKING:
 # Constants of at most this many elements are written out unless the caller wants all.
 ELIDE = 16
 _NO_BODIES: Mapping[Body, str] = {}
+_UNITS = ("B", "KB", "MB", "GB", "TB")
 _PLAIN_NAME = re.compile(r"[\w./:-]+")
 
 
@@ -162,6 +163,19 @@ def show_value(
     if isinstance(value, Body) and value in bodies:
         return bodies[value]
     return f"<{_describe(value)}>"
+
+
+def show_bytes(count: float) -> str:
+    """A number of bytes in the unit that leaves it short.
+
+    Example:
+        >>> show_bytes(640), show_bytes(1536)
+        ('640 B', '1.5 KB')
+    """
+    unit = 0
+    while count >= 1024 and unit < len(_UNITS) - 1:
+        count, unit = count / 1024, unit + 1
+    return f"{count:.1f} {_UNITS[unit]}" if unit else f"{count:.0f} B"
 
 
 def _body_lines(body: Body, bodies: Mapping[Body, str], elide: int | None) -> list[str]:

@@ -118,9 +118,11 @@ def test_frozen_models_stay_frozen():
     [
         (["m.json", "-o", "x.bmp"], 2, "no format"),
         (["m.json", "-o", "-"], 2, "no format"),
+        (["m.json", "-o", "m.onnx"], 2, "kgraph writes no ONNX"),
+        (["m.json", "-o", "-", "--to", "onnx"], 2, "kgraph writes no ONNX"),
         (["m.json", "-o", "-", "--to", "h5"], 2, "standard output"),
         (["m.json", "-o", "-", "--to", "text", "--json"], 2, "both want"),
-        (["m.json", "-o", "m.json", "--no-clobber"], 2, "exists"),
+        (["m.json", "-o", "m.json", "--no-clobber"], 2, "there already"),
         (["m.json", "-o", "no/where.txt"], 2, "cannot be written"),
         (["m.json", "-o", "no/where.json"], 2, "cannot be written"),
         (["core.json", "-o", "x.py"], 4, "no layers"),

@@ -69,6 +69,10 @@ def test_files_say_the_sizes(capsys):
         assert (y["shape"], y["max"]) == ([2, 3], 15.0)
     assert main(["eval", "g.json", "--input", "x=x.npy", "--output", "y=out.npy"]) == 0
     np.testing.assert_array_equal(np.load("out.npy"), 3 * x)
+    assert main(["eval", "g.json", "--input", "x=x.npy", "--output", "out.npz"]) == 0
+    with np.load("out.npz") as file:
+        assert set(file) == {"y", "total"}
+        np.testing.assert_array_equal(file["y"], 3 * x)
 
 
 def test_ids_that_come_as_floats_are_valid(capsys):
@@ -143,6 +147,8 @@ def test_values_on_the_way(capsys):
         (["m.json", "--dim", "bacth=3"], 4, "did you mean 'batch'?"),
         (["m.json", "--output", "z=z.npy"], 4, "error[E0431]: no output 'z'"),
         (["m.json", "--output", "probs=no/where.npy"], 2, "cannot be written"),
+        (["m.json", "--output", "probs=p.txt"], 2, "FILE.npz"),
+        (["m.json", "--output", "ids.npy", "--no-clobber"], 2, "ids.npy is there already"),
         (["m.json", "--trace-values", "prob"], 4, "no op fits"),
         (["m.json", "--repeat", "0"], 2, "--repeat"),
         (["g.json", "--train-step"], 4, "no training step"),

@@ -40,6 +40,12 @@ class Swap(Pass):
     def run(self, graph):
         return graph.rewrite(lambda n: ops.sin(*n.inputs) if n.op is ops.tanh else n)
 
+@dataclass(frozen=True)
+class Lose(Pass):
+    def run(self, graph):
+        other = input_node(graph.outputs[0][1].shape, name="other")
+        return Graph(graph.inputs, (("y", graph.outputs[0][1] + other),))
+
 def graph():
     a = input_node((Dim.symbol("batch"), 3), name="a")
     return Graph((a,), (("y", ops.sum(ops.exp(ops.tanh(a * 1)) * 1 / 1)),))
@@ -84,14 +90,15 @@ def out(capsys, *arguments: str, code: int = 0) -> str:
     """What the command prints."""
     assert main(["passes", *arguments]) == code
     streams = capsys.readouterr()
-    return streams.out if code == 0 else streams.err
+    return streams.out if code in (0, 1) else streams.err
 
 
 @pytest.mark.parametrize("source", ["keras.json", "core.json", "py:theirs:graph"])
 def test_a_line_a_pass(source, capsys):
     lines = out(capsys, source).splitlines()
     assert lines[0] == f"pipeline: {Pipeline(CORE)}"
-    assert lines[1].split() == ["pass", "ms", "nodes", "flops", "bytes", "rules", "fired"]
+    titles = ["pass", "ms", "nodes", "flops", "bytes", "peak", "fired", "held", "back", "rules"]
+    assert lines[1].split() == titles
     assert [line.split()[0] for line in lines[2 : 2 + len(CORE)]] == [p.name for p in CORE]
 
 
@@ -123,6 +130,40 @@ def test_the_report_as_json(capsys):
     assert data["version"] == 2
     assert data["options"]["numerics"] == "fast"
     assert len(data["passes"]) == len(CORE)
+
+
+def test_what_it_says_as_json(capsys):
+    def data(*options: str) -> dict:
+        return json.loads(out(capsys, "py:theirs:graph", *options, "--json"))
+
+    assert len(data()["peaks"]) == len(CORE)
+    fired = data("--trace", "mul-one")["firings"]
+    assert [f["rule"] for f in fired] == ["mul-one", "mul-one"]
+    told = data("--explain", "mul-one")
+    assert (told["pass"], told["passes"][0]["fired"]) == ("simplify", 2)
+    assert len(told["passes"][0]["firings"]) == 2
+    found = data("--pipeline", HARM, "--bisect", "check.py")
+    assert (found["found"], found["number"], found["rule"]) == (True, 4, "exp-tanh")
+    nothing = json.loads(out(capsys, "py:theirs:graph", "--bisect", "check.py", "--json", code=1))
+    assert (nothing["ok"], nothing["found"]) == (False, False)
+
+
+def test_what_is_held_back_is_counted(capsys):
+    x = input_node((2,), name="x")
+    save(Graph((x,), (("y", ops.sqrt(x) + 0),)), "zero.json")
+    rows = [line.split() for line in out(capsys, "zero.json").splitlines()[2:]]
+    assert [row[-2:] for row in rows if row[0] in ("simplify", "stabilize")] == [
+        ["0", "2"], ["0", "0"], ["0", "0"]
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("when", "code", "words"),
+    [("off", 0, ""), ("phase", 4, "declared"), ("every", 4, "pass lose failed")],
+)
+def test_when_graphs_are_verified(when, code, words, capsys):
+    arguments = ["py:theirs:graph", "--pipeline", "lose,finish", "--verify", when]
+    assert words in out(capsys, *arguments, code=code)
 
 
 def test_pipelines_given_as_text(capsys):
@@ -212,7 +253,7 @@ def test_bisection_finds_the_wrong_rule(capsys):
 
 
 def test_bisection_with_nothing_to_find(capsys):
-    text = out(capsys, "py:theirs:graph", "--bisect", "check.py")
+    text = out(capsys, "py:theirs:graph", "--bisect", "check.py", code=1)
     assert "nothing to find" in text
     assert not Path("reproduction.json").exists()
 
@@ -228,7 +269,7 @@ def test_bisection_of_a_training_step_restores_variables(capsys):
         "    found.append(before)\n"
         "    return all(np.array_equal(a, b) for a, b in zip(found[0], before))\n"
     )
-    text = out(capsys, "py:theirs:network", "--training", "--bisect", "steps.py")
+    text = out(capsys, "py:theirs:network", "--training", "--bisect", "steps.py", code=1)
     assert "nothing to find" in text
 
 
@@ -256,7 +297,7 @@ def test_checks_that_are_no_use(capsys):
         ([], 2, "MODEL"),
         (["keras.json", "--numerics", "loose"], 2, "invalid choice"),
         (["keras.json", "--stats", "--explain", "mul-one"], 2, "not allowed"),
-        (["keras.json", "--json", "--explain", "mul-one"], 2, "--json"),
+        (["keras.json", "--dump", ".", "--no-clobber"], 2, "there already"),
         (["keras.json", "--pipeline", "fuze"], 2, "no pass 'fuze'"),
         (["keras.json", "--pipeline", "simplify{a=1}"], 2, "no option 'a'"),
         (["keras.json", "--pipeline=-rule:mul-won"], 2, "did you mean 'mul-one'"),

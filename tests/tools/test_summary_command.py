@@ -105,7 +105,16 @@ def test_a_range_of_layers(capsys):
     rows = answer_of(capsys, "m.json", "--layer-range", "tower", "norm")["layers"]
     assert [row["name"] for row in rows] == ["tower", "join", "norm"]
     assert main(["summary", "m.json", "--layer-range", "tower", "nrom"]) == 4
-    assert "error[E0431]: no layer 'nrom'" in capsys.readouterr().err
+    error = capsys.readouterr().err
+    assert "error[E0431]: no layer 'nrom'" in error
+    assert "did you mean 'norm'" in error
+
+
+def test_a_range_by_regular_expressions(capsys):
+    rows = answer_of(capsys, "m.json", "--layer-range", "n.rm", "tow")["layers"]
+    assert [row["name"] for row in rows] == ["tower", "join", "norm"]
+    assert main(["summary", "m.json", "--layer-range", "(", "norm"]) == 2
+    assert "unterminated" in capsys.readouterr().err
 
 
 def test_models_without_shapes_and_graphs_without_layers(capsys):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import itertools
 import json
 import os
 import statistics
@@ -11,6 +12,9 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
+
+from kgraph.tools.progress import doing, progress
+from kgraph.tools.terminal import note, warn
 
 Rows = list[dict[str, Any]]
 HERE = Path(__file__).parent
@@ -30,14 +34,14 @@ def measure(names: Sequence[str], peers: Mapping[str, str], rounds: int) -> Rows
         for each run goes to stderr as it comes.
     """
     samples: dict[tuple[str, str], Rows] = {}
-    for name in names:
-        for _ in range(rounds):
-            for framework in ("kgraph", *peers):
-                own = framework == "kgraph"
-                row = time_kgraph(name) if own else time_peer(framework, peers[framework], name)
-                if row is not None:
-                    samples.setdefault((name, row["framework"]), []).append(row)
-                    print(f"{name} {row['framework']}: {row['step_us']} us", file=sys.stderr)
+    turns = list(itertools.product(names, range(rounds), ("kgraph", *peers)))
+    for name, _, framework in progress(turns, "process"):
+        own = framework == "kgraph"
+        with doing(f"{name} {framework}"):
+            row = time_kgraph(name) if own else time_peer(framework, peers[framework], name)
+        if row is not None:
+            samples.setdefault((name, row["framework"]), []).append(row)
+            note(f"{name} {row['framework']}: {row['step_us']} us")
     rows = [_median_row(group) for group in samples.values()]
     for name in names:
         mine = [r for r in rows if r["workload"] == name]
@@ -77,7 +81,7 @@ def _last_line(command: list[str], variables: Mapping[str, str]) -> dict[str, An
     if done.returncode:
         reason = done.stderr.strip().splitlines()[-1:] or ["no message"]
         what = " ".join(command[-2:])
-        print(f"kgraph: warning: {what} did not run: {reason[0]}", file=sys.stderr)
+        warn(f"{what} did not run: {reason[0]}")
         return None
     return dict(json.loads(done.stdout.strip().splitlines()[-1]))
 

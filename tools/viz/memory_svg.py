@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from xml.sax.saxutils import escape
 
+from kgraph.ir.printer import show_bytes
 from kgraph.tools.viz.looks import THEMES, Style
 from kgraph.tools.viz.model import GraphView, Rectangle
 from kgraph.tools.viz.svg import document
@@ -40,7 +41,7 @@ def memory_svg(view: GraphView, style: Style | None = None) -> str:
     parts = []
     for tick in range(_TICKS + 1):
         y = _HIGH * (1 - tick / _TICKS)
-        size = bytes_text(round(memory.arena * tick / _TICKS))
+        size = show_bytes(round(memory.arena * tick / _TICKS))
         parts.append(
             f'<path d="M{_LEFT} {y:.1f}h{_WIDE}" stroke="{theme.frame_border}" fill="none"/>'
             f'<text x="{_LEFT - 8}" y="{y + 4:.1f}" text-anchor="end">{size}</text>\n'
@@ -53,8 +54,8 @@ def memory_svg(view: GraphView, style: Style | None = None) -> str:
     parts.append(
         f'<path d="M{_LEFT} {least:.1f}h{_WIDE}" stroke="{theme.ink}" stroke-dasharray="6 4" '
         f'fill="none"/><text x="{_LEFT + _WIDE}" y="{_HIGH + 20}" text-anchor="end">'
-        f"step 0 to {memory.steps - 1} · arena {bytes_text(memory.arena)} · "
-        f"lower bound {bytes_text(memory.lower_bound)} (dashed)</text>\n"
+        f"step 0 to {memory.steps - 1} · arena {show_bytes(memory.arena)} · "
+        f"lower bound {show_bytes(memory.lower_bound)} (dashed)</text>\n"
     )
     return document(parts, view.title, _LEFT + _WIDE, _HIGH + 28, style)
 
@@ -75,15 +76,3 @@ def _rectangle(
         f'width="{w:.1f}" height="{h:.1f}" fill="{color}" stroke="#fff" stroke-width="0.4"/>'
         f"{text}</g>\n"
     )
-
-
-def bytes_text(count: int) -> str:
-    """A number of bytes for people.
-
-    Example:
-        >>> bytes_text(1536)
-        '1.5 KB'
-    """
-    if count < 1024:
-        return f"{count} B"
-    return f"{count / 1024:.1f} KB" if count < 1 << 20 else f"{count / (1 << 20):.1f} MB"

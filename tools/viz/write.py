@@ -11,9 +11,10 @@ from pathlib import Path
 
 from kgraph.errors import RenderError, explain
 from kgraph.ir.files import atomic_write
+from kgraph.ir.printer import show_bytes
 from kgraph.tools.viz.json_view import to_json
 from kgraph.tools.viz.looks import Style
-from kgraph.tools.viz.memory_svg import bytes_text, memory_svg
+from kgraph.tools.viz.memory_svg import memory_svg
 from kgraph.tools.viz.mermaid import to_mermaid
 from kgraph.tools.viz.model import GraphView
 from kgraph.tools.viz.opening import visible
@@ -182,7 +183,7 @@ def save_picture(
         file.write(made.data)
     seen = visible(view)
     hidden = len(view.boxes) - sum(not b.hidden for b in seen.boxes)
-    facts = [f"{len(seen.boxes)} nodes", f"{len(seen.edges)} edges", bytes_text(len(made.data)),
+    facts = [f"{len(seen.boxes)} nodes", f"{len(seen.edges)} edges", show_bytes(len(made.data)),
              f"{made.engine} engine", f"{time.perf_counter() - start:.2f} s"]  # fmt: skip
     if hidden:
         facts.insert(2, f"{hidden} more in closed clusters")
