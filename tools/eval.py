@@ -159,7 +159,7 @@ def _write(path: str, arrays: dict[str, np.ndarray]) -> None:
     if path.endswith(".npz"):
         np.savez(file, **arrays)  # type: ignore[arg-type]
     else:
-        np.save(file, *arrays.values())
+        np.save(file, next(iter(arrays.values())))
     write_file(path, file.getvalue())
 
 

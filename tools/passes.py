@@ -13,7 +13,7 @@ from kgraph.ir.graph import Graph, Stage
 from kgraph.ir.serialize import save
 from kgraph.passes.blame import describe
 from kgraph.passes.lower import lower
-from kgraph.passes.manager import CompileReport, Pipeline, observing
+from kgraph.passes.manager import CompileReport, Observer, Pipeline, observing
 from kgraph.passes.observers import Dump, VerifyPhases
 from kgraph.passes.options import unknown
 from kgraph.passes.pipeline import default_pipeline
@@ -131,7 +131,7 @@ def _show(args: argparse.Namespace) -> int:
         raise StageError("the graph is optimized already")
     if args.bisect:
         return _bisect(args, graph, pipeline)
-    watchers = [Dump(args.dump)] if args.dump else []
+    watchers: list[Observer] = [Dump(args.dump)] if args.dump else []
     watchers += [VerifyPhases()] if args.verify == "phase" else []
     with observing(*watchers):
         report = compile(graph, pipeline=pipeline).report
