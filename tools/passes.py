@@ -68,6 +68,18 @@ def add_parser(subparsers: Any) -> None:
     )
     parser.add_argument("--limit", type=int, metavar="N", help="stop after N firings")
     parser.add_argument("--numerics", choices=tuple(ADMITTED), help="which rules may fire")
+    _add_questions(parser)
+    parser.add_argument("--dump", metavar="DIR", help="write the graph after every pass")
+    add_no_clobber(parser)
+    add_json(parser)
+    parser.add_argument(
+        "-o", "--output", default="reproduction.json", help="what --bisect writes; %(default)s"
+    )
+    parser.set_defaults(run=run)
+
+
+def _add_questions(parser: argparse.ArgumentParser) -> None:
+    """What may be asked for instead of the table."""
     kind = parser.add_mutually_exclusive_group()
     kind.add_argument("--stats", action="store_true", help="a line a rule as well")
     kind.add_argument(
@@ -77,13 +89,6 @@ def add_parser(subparsers: Any) -> None:
                       help="every firing in its order, or those of one rule")  # fmt: skip
     kind.add_argument("--list", action="store_true", help="the passes and their rules; no MODEL")
     kind.add_argument("--bisect", metavar="CHECK.py", help="find the firing that breaks a check")
-    parser.add_argument("--dump", metavar="DIR", help="write the graph after every pass")
-    add_no_clobber(parser)
-    add_json(parser)
-    parser.add_argument(
-        "-o", "--output", default="reproduction.json", help="what --bisect writes; %(default)s"
-    )
-    parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:
