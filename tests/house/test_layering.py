@@ -110,7 +110,7 @@ def test_the_table_catches_a_wrong_arrow():
 def test_only_config_reads_the_environment():
     readers = [m for m, path in modules() if "environ" in path.read_text()]
     bench = "kgraph.tools.bench"
-    assert readers == ["kgraph.config", f"{bench}.peers.__main__", f"{bench}.turns"]
+    assert readers == ["kgraph.config", f"{bench}.peers.__main__", f"{bench}.timed"]
 
 
 def test_every_package_is_listed_for_installation():

@@ -1,49 +1,112 @@
 """`kgraph bench` measures what it says and computes ratios the right way round."""
 
+import itertools
 import json
+import sys
 
 import pytest
 
-from kgraph.tools.bench import bench_command, own, turns
+from kgraph.tools.bench import bench_command, own, timed, turns
 from kgraph.tools.bench.bench_command import interpreters
-from kgraph.tools.bench.peers.timing import Measured, as_row
 from kgraph.tools.bench.peers.workloads import WORKLOADS
 from kgraph.tools.cli import main
 
 
-def row(framework, workload, step, memory=1000):
+class Fake:
+    """A framework whose bursts take what a test says, turn by turn."""
+
+    def __init__(self, framework, name, steps):
+        self.row = {"framework": framework, "workload": name, "memory_bytes": 1000}
+        self.steps = itertools.cycle(steps)
+        self.closed = False
+
+    def ask(self, what):
+        return [next(self.steps) * 1e-6] if what == "step" else [20e-6]
+
+    def close(self):
+        self.closed = True
+
+
+def row(framework, workload, step):
     """A measured row with one number for all times."""
-    return as_row(framework, workload, Measured((step * 1e-6,) * 2, (step * 1e-6,) * 2, memory))
+    fake = Fake(framework, workload, [step])
+    return turns.summarize([fake.row], {what: [[step * 1e-6]] for what in turns.WHAT})[0]
 
 
 @pytest.fixture
 def steps(monkeypatch):
-    """Microseconds of a step by framework; whoever is missing does not run."""
+    """Microseconds of a step by framework and turn; whoever is missing does not run."""
     known = {}
 
-    def found(framework, name):
-        return row(framework, name, known[framework]) if framework in known else None
+    def start(framework, python, name):
+        return Fake(framework, name, known[framework]) if framework in known else None
 
-    monkeypatch.setattr(turns, "time_kgraph", lambda name: found("kgraph", name))
-    monkeypatch.setattr(turns, "time_peer", lambda peer, python, name: found(peer, name))
+    monkeypatch.setattr(turns, "start", start)
     monkeypatch.setattr(turns, "describe_kgraph", lambda name: {"steps": 40})
     return known
 
 
 def test_ratio_is_fastest_peer_over_own(steps):
-    steps.update(kgraph=50.0, jax=100.0, torch=400.0)
+    steps.update(kgraph=[50.0], jax=[100.0], torch=[400.0])
     found = turns.measure(["mlp_binary"], {"jax": "python", "torch": "python"}, 2)
     rows = {r["framework"]: r for r in found}
     assert rows["kgraph"]["ratio"] == 2.0
     assert rows["jax"]["ratio"] == 1.0
     assert rows["torch"]["ratio"] == 0.25
     assert rows["kgraph"]["step_us"] == 50.0
+    assert rows["kgraph"]["predict_ratio"] == 1.0
     assert rows["kgraph"]["memory_bytes"] == 1000
     assert rows["kgraph"]["plan"] == {"steps": 40}
 
 
+def test_ratios_are_those_of_the_turns(steps):
+    """The machine is slow in the second turn, and kgraph loses one of three."""
+    steps.update(kgraph=[50.0, 500.0, 60.0], jax=[75.0, 1000.0, 30.0], torch=[90.0, 900.0, 80.0])
+    found = turns.measure(["mlp_binary"], {"jax": "python", "torch": "python"}, 3)
+    rows = {r["framework"]: r for r in found}
+    assert [rows[name]["ratio"] for name in ("kgraph", "jax", "torch")] == [1.5, 1.0, 0.83]
+    assert [rows[name]["step_us"] for name in ("kgraph", "jax")] == [60.0, 75.0]
+    assert rows["jax"]["step_min_us"] == 30.0
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("print('hello'); print('{}', flush=True); input(); print('[1, 2]', flush=True)", None),
+        ("import nothing_of_this_name", "nothing_of_this_name"),
+        ("raise SystemExit", "no message"),
+    ],
+)
+def test_a_process_is_asked(text, reason):
+    command = [sys.executable, "-c", text]
+    if reason:
+        with pytest.raises(RuntimeError, match=reason):
+            timed.Timed(command, {})
+        return
+    asked = timed.Timed(command, {})
+    assert asked.row == {}
+    assert asked.ask("step") == [1, 2]
+    with pytest.raises(RuntimeError, match="no message"):
+        asked.ask("step")
+
+
+def test_a_framework_that_ends_in_the_middle_is_named(steps, monkeypatch, capsys):
+    def end(self, what):
+        raise RuntimeError("out of memory")
+
+    steps.update(kgraph=[50.0])
+    monkeypatch.setattr(Fake, "ask", end)
+    assert main(["bench", "mlp_binary"]) == 5
+    assert "ended in the middle: out of memory" in capsys.readouterr().err
+
+
+def test_a_peer_that_does_not_run_is_named(capsys):
+    assert timed.start("jax", "/no/such/python", "mlp_binary") is None
+    assert "jax mlp_binary did not run" in capsys.readouterr().err
+
+
 def test_missing_peers_are_left_out(steps, capsys):
-    steps.update(kgraph=50.0)
+    steps.update(kgraph=[50.0])
     assert main(["bench", "mlp_binary", "--rounds", "1", "--json"]) == 0
     (only,) = json.loads(capsys.readouterr().out)["rows"]
     assert only["framework"] == "kgraph"
@@ -51,7 +114,7 @@ def test_missing_peers_are_left_out(steps, capsys):
 
 
 def test_tables_say_what_was_measured(steps, capsys):
-    steps.update(kgraph=50.0, jax=125.0)
+    steps.update(kgraph=[50.0], jax=[125.0])
     assert main(["bench", "mlp_binary", "--rounds", "1"]) == 0
     printed = capsys.readouterr().out
     assert "2.50" in printed
@@ -108,10 +171,9 @@ def test_products_in_loops_count_in_each_turn(name):
 @pytest.mark.parametrize("name", WORKLOADS)
 def test_kgraph_runs_the_workload(monkeypatch, name):
     monkeypatch.setitem(WORKLOADS, name, WORKLOADS[name]._replace(steps=1, batch=2))
-    measured = own.time_kgraph(name)
-    assert measured["framework"] == "kgraph"
-    assert measured["step_us"] > 0
-    assert measured["predict_us"] > 0
+    subject = own.subject(name)
+    assert subject.step()[0] > 0
+    assert subject.predict()[0] > 0
 
 
 def test_baseline_is_compared_by_ratio_and_counts(monkeypatch, tmp_path, capsys):

@@ -14,23 +14,13 @@ import numpy as np
 import pytest
 
 import kgraph
-from kgraph.tools.bench import turns
+from kgraph.tools.bench import timed, turns
 from kgraph.tools.bench.peers import __main__ as peers_main
 from kgraph.tools.bench.peers.builders import build
-from kgraph.tools.bench.peers.timing import (
-    Measured,
-    time_calls,
-)
+from kgraph.tools.bench.peers.timing import Subject, bursts_of, converse
 from kgraph.tools.bench.peers.workloads import FRAMEWORKS, WORKLOADS, batch_of
 
 PEERS = "kgraph.tools.bench.peers"
-
-
-def run_alone(*argv):
-    """A process that knows the peers' folder and nothing of kgraph."""
-    env = {**os.environ, "PYTHONPATH": str(turns.HERE), "PYTHONSAFEPATH": "1"}
-    command = [sys.executable, "-m", "peers", *argv]
-    return subprocess.run(command, capture_output=True, text=True, env=env, check=False)
 
 
 @pytest.mark.parametrize("argv", [(), ("torch",), ("theano", "mlp_mnist"), ("jax", "mlp_nothing")])
@@ -40,17 +30,19 @@ def test_wrong_arguments_are_named(argv):
 
 
 def test_it_runs_without_kgraph():
-    done = run_alone("jax", "mlp_binary")
-    assert done.returncode == 0, done.stderr
-    row = json.loads(done.stdout)
-    assert (row["framework"], row["workload"]) == ("jax", "mlp_binary")
-    assert row["step_us"] >= row["step_min_us"] > 0
+    """The process knows the peers' folder and nothing of kgraph."""
+    asked = timed.start("jax", sys.executable, "mlp_binary")
+    assert (asked.row["framework"], asked.row["workload"]) == ("jax", "mlp_binary")
+    count = WORKLOADS["mlp_binary"].steps // 4
+    assert [len([t for t in asked.ask(what) if t > 0]) for what in turns.WHAT] == [count, count]
+    asked.close()
 
 
 def test_keras_is_named_with_its_backend(monkeypatch, capsys):
     monkeypatch.setenv("KERAS_BACKEND", "jax")
-    fake = types.SimpleNamespace(run=lambda name: Measured((1e-6, 1e-6), (1e-6, 1e-6)))
+    fake = types.SimpleNamespace(run=lambda name: Subject(lambda: [1e-6], lambda: [1e-6]))
     monkeypatch.setitem(sys.modules, f"{PEERS}.with_keras", fake)
+    monkeypatch.setattr(sys, "stdin", [])
     for asked, backend in (("keras", "jax"), ("keras-tensorflow", "tensorflow")):
         peers_main.main([asked, "two_head"])
         assert json.loads(capsys.readouterr().out)["framework"] == f"keras-{backend}"
@@ -59,7 +51,7 @@ def test_keras_is_named_with_its_backend(monkeypatch, capsys):
 
 def test_no_file_hides_a_module():
     """The folder is first in the path of interpreters that import the standard library and more."""
-    mine = {p.stem for p in turns.HERE.iterdir()} - {"__init__", "__pycache__"}
+    mine = {p.stem for p in timed.HERE.iterdir()} - {"__init__", "__pycache__"}
     assert not mine & set(sys.stdlib_module_names)
     others = {
         name: who
@@ -106,16 +98,23 @@ def test_keras_takes_the_same_builder():
 
 def test_every_framework_has_every_workload():
     for framework in FRAMEWORKS:
-        assert (turns.HERE / "peers" / f"with_{framework}.py").exists()
-    text = (turns.HERE / "peers" / "with_torch.py").read_text()
+        assert (timed.HERE / "peers" / f"with_{framework}.py").exists()
+    text = (timed.HERE / "peers" / "with_torch.py").read_text()
     assert all(f'"{name}":' in text for name in WORKLOADS)
 
 
 def test_calls_are_timed():
     seen = []
-    median, least = time_calls(lambda: seen.append(0), 5)
-    assert len(seen) == 8
-    assert 0 <= least <= median
+    seconds = bursts_of(lambda: seen.append(0), 5)()
+    assert len(seen) == len(seconds) == 5
+    assert min(seconds) >= 0
+
+
+def test_each_line_is_answered(capsys):
+    converse("torch", "mlp_wide", Subject(lambda: [0.5], lambda: [0.25, 0.5], 7), ["predict\n"])
+    told, times = map(json.loads, capsys.readouterr().out.splitlines())
+    assert told == {"framework": "torch", "workload": "mlp_wide", "memory_bytes": 7}
+    assert times == [0.25, 0.5]
 
 
 # The process of the tests is large, and the system may take pages from it meanwhile.

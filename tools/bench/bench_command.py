@@ -15,7 +15,7 @@ from kgraph.tools.bench.bench_tables import plan_table, time_table
 from kgraph.tools.bench.peers.workloads import FRAMEWORKS, WORKLOADS
 from kgraph.tools.bench.turns import measure
 from kgraph.tools.colors import console
-from kgraph.tools.complaints import BAD_INPUT, NO, OK, USAGE, CommandError, complain
+from kgraph.tools.complaints import BAD_INPUT, FAILED_RUN, NO, OK, USAGE, CommandError, complain
 from kgraph.tools.machine import load_average, processor
 from kgraph.tools.terminal import note, warn
 
@@ -29,7 +29,9 @@ def add_parser(subparsers: Any) -> None:
         metavar="WORKLOAD",
         help=f"default all: {', '.join(WORKLOADS)}",
     )
-    parser.add_argument("--rounds", type=int, default=3, help="rounds in turn (default 3)")
+    parser.add_argument(
+        "--rounds", type=int, default=15, help="turns of each framework (default 15)"
+    )
     parser.add_argument(
         "--peers",
         default="torch,jax,keras",
@@ -77,7 +79,10 @@ def run(args: argparse.Namespace) -> int:
         baseline = load_baseline(args.baseline) if args.baseline else []
     except (OSError, ValueError) as error:
         return complain(f"cannot read --baseline: {error}", BAD_INPUT)
-    rows = measure(names, interpreters(peers, args.python), args.rounds)
+    try:
+        rows = measure(names, interpreters(peers, args.python), args.rounds)
+    except RuntimeError as error:
+        return complain(f"a framework ended in the middle: {error}", FAILED_RUN)
     compared = compare(rows, baseline)
     worse = [] if limit is None else regressions(rows, baseline, limit)
     if args.json:

@@ -10,10 +10,11 @@ from kgraph.tools.bench.turns import Rows
 def time_table(rows: Rows) -> Table:
     """Times, memory and ratios."""
     table = Table(
-        title="microseconds a training step and a predicted batch: median (minimum);\n"
-        "MB: memory that building and training took; ratio: fastest peer's step / this"
+        title="microseconds a training step and a predicted batch: median (minimum) of the turns;\n"
+        "x: the fastest peer's time / this one's, median of the turns' ratios;\n"
+        "MB: memory that building and training took"
     )
-    for column in ("workload", "framework", "step", "predict", "MB", "ratio"):
+    for column in ("workload", "framework", "step", "x", "predict", "x", "MB"):
         table.add_column(column, justify="left" if column in ("workload", "framework") else "right")
     for r in rows:
         memory = r.get("memory_bytes")
@@ -21,11 +22,16 @@ def time_table(rows: Rows) -> Table:
             r["workload"],
             r["framework"],
             f"{r['step_us']} ({r['step_min_us']})",
+            _ratio(r["ratio"]),
             f"{r['predict_us']} ({r['predict_min_us']})",
+            _ratio(r["predict_ratio"]),
             "" if memory is None else f"{memory / 1e6:.0f}",
-            "" if r["ratio"] is None else f"{r['ratio']:.2f}",
         )
     return table
+
+
+def _ratio(ratio: float | None) -> str:
+    return "" if ratio is None else f"{ratio:.2f}"
 
 
 def plan_table(rows: Rows) -> Table:

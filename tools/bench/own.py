@@ -13,18 +13,22 @@ import kgraph
 from kgraph.runtime.emit import Plan
 from kgraph.tools.bench.counting import count_all
 from kgraph.tools.bench.peers.builders import build
-from kgraph.tools.bench.peers.timing import as_row, time_fit
+from kgraph.tools.bench.peers.timing import Subject, by_fit, converse
 from kgraph.tools.bench.peers.workloads import batch_of
 
 
 def main(argv: Sequence[str]) -> None:
-    """Prints one line of JSON.
+    """Prints a line of JSON.
 
     Args:
-        argv: `time` or `plan`, and the workload.
+        argv: `plan` for what the step consists of, or `time` for answers to the lines of standard
+            input; and the workload.
     """
     what, name = argv
-    print(json.dumps({"time": time_kgraph, "plan": describe_step}[what](name)))
+    if what == "time":
+        converse("kgraph", name, subject(name), sys.stdin)
+    else:
+        print(json.dumps(describe_step(name)))
 
 
 def build_own(name: str) -> Any:
@@ -32,9 +36,9 @@ def build_own(name: str) -> Any:
     return build(kgraph, name)
 
 
-def time_kgraph(name: str) -> dict[str, Any]:
-    """Times kgraph on one workload."""
-    return as_row("kgraph", name, time_fit(lambda: build_own(name), name))
+def subject(name: str) -> Subject:
+    """kgraph's model of a workload, ready to be timed."""
+    return by_fit(lambda: build_own(name), name)
 
 
 def describe_step(name: str) -> dict[str, Any]:

@@ -1,17 +1,16 @@
-"""Runs one framework on one workload and prints what it measured."""
+"""Runs one framework on one workload and times it whenever a line asks for it."""
 
 import importlib
-import json
 import os
 import sys
 from collections.abc import Sequence
 
-from .timing import as_row
+from .timing import converse
 from .workloads import FRAMEWORKS, WORKLOADS
 
 
 def main(argv: Sequence[str]) -> None:
-    """Prints a line of JSON.
+    """Answers the lines of standard input.
 
     Args:
         argv: the framework, for Keras with a backend (`keras-jax`) if it is not to be the one in
@@ -32,7 +31,7 @@ def main(argv: Sequence[str]) -> None:
         argv = (f"keras-{os.environ['KERAS_BACKEND']}", argv[1])
     # Each framework is imported by the one file that uses it, and only if it is asked for.
     run = importlib.import_module(f".with_{framework}", __package__).run
-    print(json.dumps(as_row(argv[0], argv[1], run(argv[1]))))
+    converse(argv[0], argv[1], run(argv[1]), sys.stdin)
 
 
 if __name__ == "__main__":

@@ -1,11 +1,12 @@
-"""Seconds of calls, the peak of this process's memory, and a measurement as a row."""
+"""What a process that times one framework offers: bursts of steps and of predictions, on demand."""
 
 from __future__ import annotations
 
 import contextlib
+import json
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -13,39 +14,41 @@ import numpy as np
 
 from .workloads import WORKLOADS, batch_of
 
-Times = tuple[float, float]  # median, minimum
+Burst = Callable[[], list[float]]
 
 
-class Measured(NamedTuple):
-    """Seconds of a training step and of predicting a batch; bytes that building and training took.
+class Subject(NamedTuple):
+    """A framework with a workload's model, warmed up.
 
-    `memory` is how far the peak of resident memory rose over what there was before the model, with
-    the framework imported and the data there: weights, the optimizer's slots, what compiling took
-    and all that a step keeps. None where the system does not say.
+    `step` and `predict` run a burst of training steps or of predicted batches, and give the seconds
+    of each. `memory` is how far the peak of resident memory rose over what there was before the
+    model, with the framework imported and the data there: weights, the optimizer's slots, what
+    compiling took and all that a step keeps. None where the system does not say.
     """
 
-    step: Times
-    predict: Times
+    step: Burst
+    predict: Burst
     memory: int | None = None
 
 
-def time_calls(call: Callable[[], object], count: int) -> Times:
-    """Median and minimum seconds of a call, after three to warm up."""
-    for _ in range(3):
-        call()
-    seconds = []
-    for _ in range(count):
-        start = time.perf_counter()
-        call()
-        seconds.append(time.perf_counter() - start)
-    seconds.sort()
-    return seconds[len(seconds) // 2], seconds[0]
+def bursts_of(call: Callable[[], object], count: int, batches: int = 1) -> Burst:
+    """Bursts of `count` calls, each of which handles `batches` batches."""
+
+    def burst() -> list[float]:
+        seconds = []
+        for _ in range(count):
+            start = time.perf_counter()
+            call()
+            seconds.append((time.perf_counter() - start) / batches)
+        return seconds
+
+    return burst
 
 
-def time_loop(
+def in_a_loop(
     name: str, step: Callable[[], object], predict: Callable[[], object], before: int | None
-) -> Measured:
-    """Times a bare step and a bare forward pass.
+) -> Subject:
+    """A framework whose users write the loop: a bare step and a bare forward pass.
 
     Args:
         name: of the workload.
@@ -53,14 +56,16 @@ def time_loop(
         predict: computes the outputs of the batch.
         before: what `forget_peak` said before the model was built.
     """
-    steps = WORKLOADS[name].steps
-    trained = time_calls(step, steps)
+    count = max(3, WORKLOADS[name].steps // 4)
+    train = bursts_of(step, count)
+    train()
     memory = growth(before)
-    return Measured(trained, time_calls(predict, steps), memory)
+    predict()
+    return Subject(train, bursts_of(predict, count), memory)
 
 
-def time_fit(build: Callable[[], Any], name: str) -> Measured:
-    """Times a step of `fit` and a batch of `predict` of a Keras-like model, as users run it.
+def by_fit(build: Callable[[], Any], name: str) -> Subject:
+    """A Keras-like model: a step of `fit` and a batch of `predict`, as users run them.
 
     Args:
         build: makes the compiled model.
@@ -71,10 +76,26 @@ def time_fit(build: Callable[[], Any], name: str) -> Measured:
     x, y = (arrays if len(arrays) > 1 else arrays[0] for arrays in whole)
     before = forget_peak()
     model = build()
-    fit = time_calls(lambda: model.fit(x, y, batch_size=size, epochs=1, verbose=0), 5)
+    fit = bursts_of(lambda: model.fit(x, y, batch_size=size, epochs=1, verbose=0), 1, steps)
+    fit()
     memory = growth(before)
-    guess = time_calls(lambda: model.predict(x, batch_size=size, verbose=0), 5)
-    return Measured((fit[0] / steps, fit[1] / steps), (guess[0] / steps, guess[1] / steps), memory)
+    guess = bursts_of(lambda: model.predict(x, batch_size=size, verbose=0), 1, steps)
+    guess()
+    return Subject(fit, guess, memory)
+
+
+def converse(framework: str, name: str, subject: Subject, lines: Iterable[str]) -> None:
+    """Says what there is in a line of JSON, then a list of seconds for each line that asks.
+
+    Args:
+        framework, name: of the workload.
+        subject: what is timed.
+        lines: each is `step` or `predict`.
+    """
+    row = {"framework": framework, "workload": name, "memory_bytes": subject.memory}
+    print(json.dumps(row), flush=True)
+    for line in lines:
+        print(json.dumps(getattr(subject, line.strip())()), flush=True)
 
 
 def forget_peak() -> int | None:
@@ -105,12 +126,3 @@ def peak_bytes() -> int | None:
         return None
     found = re.search(r"^VmHWM:\s+(\d+) kB", status, re.MULTILINE)
     return int(found[1]) * 1024 if found else None
-
-
-def as_row(framework: str, name: str, measured: Measured) -> dict[str, Any]:
-    """What a run prints: microseconds, rounded, and bytes."""
-    keys = ("step_us", "step_min_us", "predict_us", "predict_min_us")
-    seconds = (*measured.step, *measured.predict)
-    numbers = {key: round(t * 1e6, 1) for key, t in zip(keys, seconds, strict=True)}
-    row = {"framework": framework, "workload": name, **numbers}
-    return {**row, "memory_bytes": measured.memory}

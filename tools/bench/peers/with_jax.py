@@ -15,14 +15,14 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
-from .timing import Measured, forget_peak, time_loop
+from .timing import Subject, forget_peak, in_a_loop
 from .workloads import HEAD, HEAD_STATE, STATE, TOPICS, WORDS, WORKLOADS, Workload, batch_of
 
 SLOTS = {"sgd": 0, "rmsprop": 1, "adam": 2}  # arrays that an optimizer keeps for each weight
 
 
-def run(name: str) -> Measured:
-    """Times a workload."""
+def run(name: str) -> Subject:
+    """The model of a workload, ready to be timed."""
     work = WORKLOADS[name]
     xs, ys = ([jnp.asarray(a) for a in arrays] for arrays in batch_of(name))
     before = forget_peak()
@@ -36,7 +36,7 @@ def run(name: str) -> Measured:
         *state[:], loss = train(*state, xs, ys)
         return float(loss)
 
-    return time_loop(name, step, lambda: jax.block_until_ready(infer(state[0], *xs)), before)
+    return in_a_loop(name, step, lambda: jax.block_until_ready(infer(state[0], *xs)), before)
 
 
 def training_step(work: Workload, forward: Callable[..., Any]) -> Callable[..., Any]:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import keras
 
 from .builders import build
-from .timing import Measured, time_fit
+from .timing import Subject, by_fit
 
 
-def run(name: str) -> Measured:
-    """Times a workload."""
-    return time_fit(lambda: build(keras, name), name)
+def run(name: str) -> Subject:
+    """The model of a workload, ready to be timed."""
+    return by_fit(lambda: build(keras, name), name)

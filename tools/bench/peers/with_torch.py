@@ -8,14 +8,14 @@ from typing import Any
 import torch
 from torch import nn
 
-from .timing import Measured, forget_peak, time_loop
+from .timing import Subject, forget_peak, in_a_loop
 from .workloads import HEAD, HEAD_STATE, STATE, TOPICS, WORDS, WORKLOADS, Workload, batch_of
 
 THREADS = 2
 
 
-def run(name: str) -> Measured:
-    """Times a workload."""
+def run(name: str) -> Subject:
+    """The model of a workload, ready to be timed."""
     torch.set_num_threads(THREADS)
     work = WORKLOADS[name]
     xs, ys = ([torch.from_numpy(a) for a in arrays] for arrays in batch_of(name))
@@ -35,7 +35,7 @@ def run(name: str) -> Measured:
         with torch.inference_mode():
             return model(*xs)
 
-    return time_loop(name, step, predict, before)
+    return in_a_loop(name, step, predict, before)
 
 
 def optimizer_of(work: Workload, model: nn.Module) -> Any:
