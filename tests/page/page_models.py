@@ -30,9 +30,15 @@ def two_headed_model() -> Model:
     return Model([words, numbers], [main, Dense(1, activation="sigmoid", name="aux")(read)])
 
 
-def page_of(model: Model, title: str) -> str:
+def small_model() -> Model:
+    """A model in a model."""
+    inner = Sequential([Dense(3, activation="relu", input_dim=4)], name="inner")
+    return Sequential([inner, Dense(1, name="top")], name="small")
+
+
+def page_of(model: Model, title: str, **options: str) -> str:
     """A page with all tabs."""
-    return interactive_page(model, title, training=True, passes=True, runs=2)
+    return interactive_page(model, title, training=True, passes=True, runs=2, **options)
 
 
 def large_page(clusters: int = 100, size: int = 100) -> str:
@@ -61,6 +67,8 @@ def large_page(clusters: int = 100, size: int = 100) -> str:
 
 PAGES = {
     "nested": lambda: page_of(nested_model(), f"nested {EVIL}"),
+    "small": lambda: page_of(small_model(), "small", optimizer="sgd"),
+    "untrained": lambda: interactive_page(small_model(), "untrained"),
     "two_headed": lambda: page_of(two_headed_model(), "two heads"),
     "large": large_page,
 }

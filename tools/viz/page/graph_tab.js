@@ -24,8 +24,9 @@ export class GraphTab {
   /**
    * @param view a view of the page's data.
    * @param hooks say(text) for messages, changed() when what a link should restore has changed.
+   * @param which tells the tab's parts from those of another that is seen with it.
    */
-  constructor(view, hooks) {
+  constructor(view, hooks, which = "") {
     this.graph = new ViewGraph(view);
     this.graph.closeTo(FIRST);
     this.hooks = hooks;
@@ -39,15 +40,15 @@ export class GraphTab {
       select: (id) => this.select(id),
       toggle: (id, deep) => this.toggle(id, deep),
     };
-    this.viewport = new Viewport(`Picture of ${view.title ?? "the graph"}`);
+    this.viewport = new Viewport(`Picture of ${view.title ?? "the graph"}${which}`);
     this.tree = new Tree(this.graph, actions);
-    this.panel = html("aside", { class: "facts", "aria-label": "Selected box", tabindex: 0 });
+    this.panel = html("aside", { class: "facts", "aria-label": `Selected box${which}`, tabindex: 0 });
     this.results = html("ul", { class: "results", "aria-label": "Found" });
     this.legend = html("span", { class: "legend" });
     this.element = html(
       "div",
       { class: "graph-tab" },
-      html("nav", { "aria-label": "Boxes", class: "side" }, this.#searchBox(), this.results,
+      html("nav", { "aria-label": `Boxes${which}`, class: "side" }, this.#searchBox(), this.results,
         this.tree.element),
       html("div", { class: "picture" }, this.#toolbar(), this.viewport.element),
       this.panel,

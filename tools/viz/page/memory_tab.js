@@ -45,7 +45,7 @@ export class MemoryTab {
     const rows = memory.items.toSorted((a, b) => b.size - a.size).slice(0, 50);
     this.element = html(
       "div",
-      { class: "memory-tab" },
+      { class: "memory-tab", role: "group", "aria-label": "Memory", tabindex: 0 },
       html("p", {}, `Arena ${number(memory.arena)} bytes; no plan needs less than ` +
         `${number(memory.lower_bound)} (the line).`),
       picture,

@@ -74,7 +74,7 @@ export class PassesTab {
   }
 
   #pane(name, view, ids, sign) {
-    const tab = new GraphTab(view, { say: this.hooks.say, changed: () => {} });
+    const tab = new GraphTab(view, { say: this.hooks.say, changed: () => {} }, ` ${name}`);
     tab.signs = new Map(ids.map((id) => [id, sign]));
     let at = -1;
     const go = (by) => {
