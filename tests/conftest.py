@@ -6,6 +6,7 @@ import sys
 import tracemalloc
 
 import pytest
+from quick_xla import set_flags
 
 from kgraph import compat
 
@@ -14,6 +15,7 @@ from kgraph import compat
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 # Real Keras, where it is the oracle, runs on JAX.
 os.environ.setdefault("KERAS_BACKEND", "jax")
+set_flags()
 
 
 @pytest.fixture
