@@ -20,7 +20,7 @@ C_TYPES = {"float32": "float", "float64": "double", "bool": "bool"}
 # How the element of row j and column k is found in memory, by whether the operand has the rows and
 # whether it has the columns.
 _INDEX = {(True, True): "i", (False, True): "k", (True, False): "j"}
-_LEAST_COLUMNS = 16  # shorter inner loops leave vector registers empty
+LEAST_COLUMNS = 16  # shorter inner loops leave vector registers empty
 
 _HEAD = """\
 #include <math.h>
@@ -83,7 +83,7 @@ def c_source(program: Program, inputs: Sequence[TensorType]) -> CSource | None:
     for axis in range(len(shape) + 1):
         columns = math.prod(shape[axis:])
         places = [_place(t, shape, axis) for t in inputs]
-        if columns >= _LEAST_COLUMNS and None not in places:
+        if columns >= LEAST_COLUMNS and None not in places:
             text = _write(program, types, [place or (False, False) for place in places])
             return CSource(text, math.prod(shape[:axis]), columns)
     return None

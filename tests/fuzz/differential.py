@@ -51,6 +51,7 @@ TURNS: tuple[tuple[oracles.Oracle, ...], ...] = (
     (oracles.one_pass, oracles.disguised_call),
     (oracles.one_pass, oracles.poisoned_plan),
     (oracles.documents,),
+    (oracles.native_plan,),
     (oracles.one_pass, oracles.blocked_plan),
     (oracles.one_pass, oracles.prepared_plan),
 )

@@ -17,7 +17,7 @@ from kgraph.passes import CORE, Pass, Pipeline
 from kgraph.passes.fuse import Fuse
 from kgraph.passes.pipeline import Finish
 from kgraph.passes.simplify import DropMarkers
-from kgraph.runtime import unfuse
+from kgraph.runtime import c_source, native, unfuse
 from kgraph.runtime.autodiff import grad
 from kgraph.runtime.executable import Executable, compile
 
@@ -141,6 +141,23 @@ def tiny_blocks() -> Iterator[None]:
 def blocked_plan(case: Case) -> None:
     """The plan of fused ops that run in several blocks."""
     with tiny_blocks():
+        poisoned_plan(case, FUSING)
+
+
+@contextlib.contextmanager
+def all_in_c() -> Iterator[None]:
+    """Makes every fused op pay, and compiles those that C can say, whatever their size."""
+    before = unfuse.PAYS, native.LEAST_WORK, c_source.LEAST_COLUMNS
+    unfuse.PAYS = native.LEAST_WORK = c_source.LEAST_COLUMNS = 0
+    try:
+        yield
+    finally:
+        unfuse.PAYS, native.LEAST_WORK, c_source.LEAST_COLUMNS = before
+
+
+def native_plan(case: Case) -> None:
+    """The plan of fused ops that run as compiled C."""
+    with all_in_c():
         poisoned_plan(case, FUSING)
 
 

@@ -28,7 +28,8 @@ ROOT = TESTS.parent
 SECONDS = 180
 MEMORY = 12 << 30  # bytes of address space; JAX takes some for nothing
 FAULTS = (
-    "rule_faults", "graph_faults", "plan_faults", "pass_faults", "window_faults", "loop_faults"
+    "rule_faults", "graph_faults", "plan_faults", "pass_faults", "window_faults", "loop_faults",
+    "native_faults",
 )  # fmt: skip
 KILLED, SURVIVED, BROKEN = "killed", "SURVIVED", "BROKEN"
 

@@ -53,6 +53,17 @@ def bits(array):
     return np.where(np.isnan(array), array.dtype.type(np.nan), array).tobytes()
 
 
+def test_a_kernel_follows_its_arrays(eager):
+    x = input_node((64,), name="x")
+    node = node_of((x,), ops.square(x))
+    source = c_source(take_apart(**node.attrs), [x.type])
+    kernel = native.NativeKernel(source, c_compiler.load(source.text), 2)
+    for seed in (1, 2):
+        given, found = np.full(64, seed, "f"), np.zeros(64, "f")
+        kernel(given, found)
+        np.testing.assert_array_equal(found, given * given)
+
+
 def run_fused(node, arrays):
     """What NumPy and C give for a fused node whose last operands may be constants."""
     arrays = [*arrays, *[const_value(n) for n in node.inputs[len(arrays) :]]]

@@ -1,0 +1,55 @@
+"""Mutants of native kernels: C that is nearly what NumPy computes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from mutants import mutant
+
+from kgraph import ops
+from kgraph.runtime import c_compiler, c_source, native
+
+TESTS = ("runtime/test_native.py",)
+
+
+@mutant("products-and-sums-are-contracted", *TESTS)
+def products_and_sums_are_contracted() -> None:
+    """`a * b + c` rounds once."""
+    options = [o for o in c_compiler.OPTIONS if not o.startswith("-ffp-contract")]
+    c_compiler.OPTIONS = (*options, "-ffp-contract=fast")
+
+
+@mutant("c-does-not-honour-nan", *TESTS)
+def c_does_not_honour_nan() -> None:
+    """The compiler may take every number for finite."""
+    c_compiler.OPTIONS = (*c_compiler.OPTIONS, "-ffinite-math-only")
+
+
+@mutant("a-column-is-read-as-a-row", *TESTS)
+def a_column_is_read_as_a_row() -> None:
+    """What broadcasts along the columns is indexed by them."""
+    c_source._INDEX[True, False] = "k"
+
+
+@mutant("relu-grad-passes-at-zero", *TESTS)
+def relu_grad_passes_at_zero() -> None:
+    """The slope of relu at 0 is 1."""
+    ops.relu_grad.c = "{1} >= 0 ? {0} : 0"
+
+
+@mutant("absolute-value-keeps-minus-zero", *TESTS)
+def absolute_value_keeps_minus_zero() -> None:
+    """-0.0 is not below 0."""
+    ops.abs.c = "{0} < 0 ? -{0} : {0}"
+
+
+@mutant("addresses-of-other-arrays-are-kept", *TESTS)
+def addresses_of_other_arrays_are_kept() -> None:
+    """A kernel writes where it wrote the first time."""
+    original = native.NativeKernel.__call__
+
+    def call(self: Any, *arrays: Any) -> None:
+        self.first = getattr(self, "first", arrays)
+        original(self, *self.first)
+
+    native.NativeKernel.__call__ = call  # type: ignore[method-assign]
