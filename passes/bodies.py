@@ -16,14 +16,14 @@ from kgraph.ir.walk import toposort
 
 
 def through_bodies(
-    roots: Sequence[Node], run: Callable[[Graph], Graph], order: Sequence[Node] | None = None
+    roots: Sequence[Node], run: Callable[[Graph], Graph], bodies: Sequence[Body] | None = None
 ) -> tuple[Node, ...]:
     """Optimizes the bodies that the nodes below some roots hold, and those inside bodies.
 
     Args:
         roots: the nodes that are needed.
         run: what is done to a body; it need not look into bodies itself.
-        order: the nodes below the roots, operands first, if the caller has them.
+        bodies: those of the nodes below the roots, inner ones first, if the caller has them.
 
     Returns:
         The roots over the new bodies; the same nodes where no body changed.
@@ -38,7 +38,8 @@ def through_bodies(
         >>> [n.op.name for n in total.attrs["body"].nodes]
         ['arg', 'arg', 'add']
     """
-    bodies = all_bodies(toposort(roots) if order is None else order)
+    if bodies is None:
+        bodies = all_bodies(toposort(roots))
     changed: dict[Body, Body] = {}
     for body in bodies:
         outputs = _replaced(body.outputs, changed)

@@ -64,11 +64,13 @@ class Rewrite(Pass):
 
     def run(self, graph: Graph) -> Graph:
         """The graph with all rules applied, first inside of loops."""
-        inside = through_bodies(graph.roots, self.run_level, graph.nodes)
+        inside = through_bodies(graph.roots, self.run_level, graph.bodies)
         return self.run_level(graph.with_roots(inside))
 
     def run_level(self, graph: Graph) -> Graph:
         """The graph with all rules applied to its own nodes, none inside the bodies they hold."""
+        if not self._table.looks_at(graph.kinds):
+            return graph
         roots = apply_rules(graph.roots, self._table, self.name, self.numerics, graph.nodes)
         return graph.with_roots(roots)
 
@@ -115,6 +117,10 @@ class RuleTable:
             found = tuple([r for r in self.rules if r.may_match(key[0], key[1:])])
             self._candidates[key] = found
         return found
+
+    def looks_at(self, kinds: Iterable[tuple[Op, ...]]) -> bool:
+        """Whether some rule is worth a look at some node of these kinds; see `Graph.kinds`."""
+        return any(map(self.candidates, kinds))
 
     def without(self, names: frozenset[str]) -> RuleTable:
         """The table less the rules of these names; itself if it has none of them."""

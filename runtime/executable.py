@@ -230,9 +230,9 @@ def compile(
 
 def count_runs(graph: Graph, counter: Variable | None) -> Graph:
     """Gives random ops a counter variable that grows by one with every run."""
-    leaf = build(RNG_STEP)
-    if leaf not in graph.nodes:
+    if (RNG_STEP,) not in graph.kinds:
         return graph
+    leaf = build(RNG_STEP)
     counter = counter if counter is not None else Variable(0, "rng_step", "int64", trainable=False)
     roots = substitute(graph.roots, {leaf: counter})
     graph = graph.with_roots(roots)

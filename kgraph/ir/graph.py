@@ -10,8 +10,10 @@ from functools import cached_property
 from typing import Any
 
 from kgraph.ir.attributes import map_attribute
+from kgraph.ir.body import Body, all_bodies
 from kgraph.ir.dim import Dim
 from kgraph.ir.node import Node
+from kgraph.ir.op import Op
 from kgraph.ir.printer import to_text
 from kgraph.ir.variable import Variable
 from kgraph.ir.walk import substitute, toposort, transform
@@ -40,6 +42,9 @@ class Graph:
     Attributes:
         nodes: everything that outputs and updates need, operands first.
         states: the variables among them, in order of first use, updated ones included.
+        users: node -> the nodes that read it.
+        kinds: what ops there are on what ops.
+        bodies: the bodies that nodes hold.
 
     Example:
         >>> from kgraph import ops
@@ -83,6 +88,16 @@ class Graph:
             for operand in node.inputs:
                 table[operand].append(node)
         return {n: tuple(u) for n, u in table.items()}
+
+    @cached_property
+    def kinds(self) -> frozenset[tuple[Op, ...]]:
+        """For each node its op and those of its operands: what rules look at first."""
+        return frozenset([(n.op, *[i.op for i in n.inputs]) for n in self.nodes])
+
+    @cached_property
+    def bodies(self) -> tuple[Body, ...]:
+        """The bodies that the nodes hold, also those inside bodies: inner ones first."""
+        return all_bodies(self.nodes)
 
     @cached_property
     def symbols(self) -> tuple[str, ...]:

@@ -105,7 +105,7 @@ def _check_types(graph: Graph, node: Node, holder: Node, inferred: Inferred) -> 
 def _check_bodies(graph: Graph, checked: set[Node], inferred: Inferred) -> None:
     """Bodies are closed, of their parameters' types, and hold only ops of the graph's stage."""
     seen: set[Body] = set()
-    for holder in graph.nodes:
+    for holder in graph.nodes if graph.bodies else ():
         if not bodies_of(holder):
             continue
         for body in all_bodies([holder]):
