@@ -22,7 +22,7 @@ from kgraph.ir.graph import Graph, Stage
 from kgraph.ir.leaves import arg
 from kgraph.ir.node import Node
 from kgraph.ir.op import Op
-from kgraph.ir.types import TensorType
+from kgraph.ir.types import TensorType, canonical_dtype
 from kgraph.ir.variable import Variable
 from kgraph.ops.scan import scan
 from kgraph.passes.prepared import prepared_nodes
@@ -55,7 +55,7 @@ class Operand:
     @property
     def type(self) -> TensorType:
         """Shape and dtype of the window."""
-        return TensorType(self.shape, self.dtype)
+        return _type_of(self.shape, self.dtype)
 
 
 @dataclass(frozen=True, slots=True)
@@ -449,6 +449,10 @@ def contiguous(base: Any, type_: TensorType) -> Operand:
     return Operand(base, 0, *_in_c_order(type_), type_.dtype)
 
 
+# A plan asks for the types of all operands of all steps, and most of these are alike.
+_type_of = functools.lru_cache(maxsize=1024)(TensorType)
+
+
 @functools.lru_cache(maxsize=1024)
 def _in_c_order(type_: TensorType) -> tuple[tuple[int, ...], tuple[int, ...]]:
     strides, step = [], type_.itemsize
@@ -468,4 +472,4 @@ def view_operand(operand: Operand, op: Op, attrs: Mapping[str, Any]) -> Operand 
         return None
     moved = viewed.__array_interface__["data"][0] - template.__array_interface__["data"][0]
     offset = operand.offset + (moved if viewed.size else 0)
-    return Operand(operand.base, offset, viewed.shape, viewed.strides, viewed.dtype.name)
+    return Operand(operand.base, offset, viewed.shape, viewed.strides, canonical_dtype(viewed.dtype))

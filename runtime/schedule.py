@@ -70,43 +70,62 @@ def schedule(graph: Graph, binding: Mapping[str, int]) -> list[Node]:
     start = _Start(graph, binding)
     greedy, other = _Scheduler(start, greedy=True), _Scheduler(start, greedy=False)
     order, plain = greedy.run(), other.run()
-    return plain if other.peak < GAIN * greedy.peak else order
+    chosen = plain if other.peak < GAIN * greedy.peak else order
+    return [graph.nodes[i] for i in chosen]
 
 
 class _Start:
-    """What every order of a graph starts from; no scheduler changes it."""
+    """What every order of a graph starts from; no scheduler changes it.
+
+    A node is its place in `graph.nodes` here, and a storage the place of the node that writes it.
+    """
 
     def __init__(self, graph: Graph, binding: Mapping[str, int]) -> None:
-        self.nodes = [n for n in graph.nodes if not is_leaf(n)]
-        self.index = {n: i for i, n in enumerate(self.nodes)}
-        self.users = graph.users
-        self.root: dict[Node, Node] = {}
-        for node in graph.nodes:
-            self.root[node] = self.root[node.inputs[0]] if shares_storage(node) else node
-        # Node that computes something -> the storages that it reads; names of storage read none.
-        self.reads: dict[Node, frozenset[Node]] = {
-            n: frozenset([self.root[i] for i in n.inputs]) for n in self.nodes if self.root[n] is n
-        }
-        self.binding = binding
+        self.nodes, self.binding = graph.nodes, binding
+        self.place = {n: i for i, n in enumerate(graph.nodes)}
+        self.work = [i for i, n in enumerate(graph.nodes) if not is_leaf(n)]
+        computed = set(self.work)
         self.bytes: dict[TensorType, int] = {}
+        self.users: list[list[int]] = [[] for _ in graph.nodes]
+        self.root = list(range(len(graph.nodes)))
+        # The storages that a node reads which computes something; None where it names one only.
+        self.reads: list[frozenset[int] | None] = [None] * len(graph.nodes)
+        self.waits = [0] * len(graph.nodes)
+        for i in self.work:
+            node = graph.nodes[i]
+            operands = {self.place[n] for n in node.inputs}
+            for operand in operands:
+                self.users[operand].append(i)
+            self.waits[i] = len(operands & computed)
+            if shares_storage(node):
+                self.root[i] = self.root[self.place[node.inputs[0]]]
+            else:
+                self.reads[i] = frozenset([self.root[operand] for operand in operands])
+        self.size = self._find_sizes(graph)
+        self.in_place = [
+            self.reads[i] is not None and bool(n.op.reuses(0, n.attrs))
+            for i, n in enumerate(graph.nodes)
+        ]
+        self.readers = self._count_readers(graph)
+        self.blocks = self._order_updates(graph)
+        self.held = [0] * len(graph.nodes)
+        for blocked in self.blocks.values():
+            for i in blocked:
+                self.held[i] += 1
+
+    def _find_sizes(self, graph: Graph) -> list[int]:
+        """The bytes of memory of its own that each node takes."""
         # What updates a state is written into the state, a piece of a join into the join.
         in_place = {written_by(value) for _, value in graph.updates}
-        for node in self.nodes:
+        for node in graph.nodes:
             if node.op.name == "concatenate" and joins_in_place(node, self._shape(node.type)):
                 in_place.update(map(storage_of, node.inputs))
-        self.size = {
-            n: sum([self._bytes(t) for i, t in enumerate(n.types) if (n, i) not in in_place])
-            if n in self.reads
-            else 0
-            for n in self.nodes
-        }
-        self.readers = self._count_readers(graph)
-        self.waits = {n: sum(not is_leaf(i) for i in set(n.inputs)) for n in self.nodes}
-        self.blocks = self._order_updates(graph)
-        self.held: dict[Node, int] = {}
-        for blocked in self.blocks.values():
-            for node in blocked:
-                self.held[node] = self.held.get(node, 0) + 1
+        return [
+            0
+            if self.reads[i] is None
+            else sum([self._bytes(t) for k, t in enumerate(n.types) if (n, k) not in in_place])
+            for i, n in enumerate(graph.nodes)
+        ]
 
     def _shape(self, type_: TensorType) -> list[int]:
         return [evaluate(d, self.binding) for d in type_.shape]
@@ -116,41 +135,42 @@ class _Start:
             self.bytes[type_] = type_.itemsize * math.prod(self._shape(type_))
         return self.bytes[type_]
 
-    def _count_readers(self, graph: Graph) -> dict[Node, int]:
-        """Storage -> nodes that still have to read it; outputs are never freed."""
-        readers: dict[Node, int] = {}
-        for roots in self.reads.values():
-            for root in roots:
-                readers[root] = readers.get(root, 0) + 1
+    def _count_readers(self, graph: Graph) -> list[int]:
+        """How many nodes still have to read each storage; outputs are never freed."""
+        readers = [0] * len(graph.nodes)
+        for roots in self.reads:
+            for root in roots or ():
+                readers[root] += 1
         for _, node in graph.outputs:
-            root = self.root[node]
-            readers[root] = readers.get(root, 0) + 1
+            readers[self.root[self.place[node]]] += 1
         return readers
 
-    def _order_updates(self, graph: Graph) -> dict[Node, list[Node]]:
+    def _order_updates(self, graph: Graph) -> dict[int, list[int]]:
         """Reader of an old state -> the final nodes that must wait for it."""
-        blocks: dict[Node, list[Node]] = {}
+        blocks: dict[int, list[int]] = {}
         for state, value in graph.updates:
-            writer = written_by(value)[0]
-            if is_leaf(value) or state not in self.users or self._is_used(writer, value):
+            if is_leaf(value) or state not in self.place:
+                continue
+            writer = self.place[written_by(value)[0]]
+            if self._is_used(writer, self.place[value]):
                 continue  # a value that others use cannot wait without risking a circle
-            stack, seen = list(self.users[state]), set()
+            stack, seen = list(self.users[self.place[state]]), set[int]()
             while stack:
                 reader = stack.pop()
-                if reader in seen or reader is writer:
+                if reader in seen or reader == writer:
                     continue
                 seen.add(reader)
-                if shares_storage(reader):
+                if self.reads[reader] is None:
                     stack.extend(self.users[reader])
                 else:
                     blocks.setdefault(reader, []).append(writer)
         return blocks
 
-    def _is_used(self, writer: Node, value: Node) -> bool:
+    def _is_used(self, writer: int, value: int) -> bool:
         """Whether a node that computes a state's new value has users in the graph."""
         if self.users[value]:
             return True
-        return value is not writer and any(self.users[item] for item in self.users[writer])
+        return value != writer and any(self.users[item] for item in self.users[writer])
 
 
 class _Scheduler:
@@ -161,76 +181,78 @@ class _Scheduler:
     """
 
     def __init__(self, start: _Start, greedy: bool) -> None:
-        self.greedy = greedy
+        self.start, self.greedy = start, greedy
         self.live = self.peak = 0
-        self.nodes, self.index, self.users = start.nodes, start.index, start.users
-        self.reads, self.size, self.blocks = start.reads, start.size, start.blocks
-        self.readers, self.waits = dict(start.readers), dict(start.waits)
-        self.held = dict(start.held)
-        self.ready: list[tuple[int, int, Node]] = []
-        self.done: set[Node] = set()
+        self.users, self.reads, self.size = start.users, start.reads, start.size
+        self.blocks = start.blocks
+        self.readers, self.waits = list(start.readers), list(start.waits)
+        self.held, self.done = list(start.held), [False] * len(start.nodes)
+        self.ready: list[tuple[int, int]] = []
 
-    def run(self) -> list[Node]:
-        order: list[Node] = []
-        for node in self.nodes:
+    def run(self) -> list[int]:
+        work, ready, done = self.start.work, self.ready, self.done
+        order: list[int] = []
+        for node in work:
             self._offer(node)
-        while len(order) < len(self.nodes):
-            if not self.ready:
+        while len(order) < len(work):
+            if not ready:
                 self._give_up_one_wait()
-            score, _, node = heapq.heappop(self.ready)
-            if node in self.done:
+            score, node = heapq.heappop(ready)
+            if done[node]:
                 continue
             current = self._score(node)
             if current > score:  # what it frees has changed since it was offered
-                heapq.heappush(self.ready, (current, self.index[node], node))
+                heapq.heappush(ready, (current, node))
                 continue
-            self.done.add(node)
+            done[node] = True
             order.append(node)
             self._release(node)
         return order
 
-    def _offer(self, node: Node) -> None:
-        if not self.waits[node] and not self.held.get(node) and node not in self.done:
-            heapq.heappush(self.ready, (self._score(node), self.index[node], node))
+    def _offer(self, node: int) -> None:
+        if not (self.waits[node] or self.held[node] or self.done[node]):
+            heapq.heappush(self.ready, (self._score(node), node))
 
-    def _score(self, node: Node) -> int:
+    def _score(self, node: int) -> int:
         """Bytes allocated less bytes freed; the smallest goes first."""
-        if node not in self.reads:
+        reads = self.reads[node]
+        if reads is None:
             return -(1 << 62)
-        return self.size[node] - self._freed(node) if self.greedy else 0
+        return self.size[node] - self._freed(reads) if self.greedy else 0
 
-    def _freed(self, node: Node) -> int:
+    def _freed(self, reads: frozenset[int]) -> int:
         """Bytes of the storages that nobody else has still to read."""
-        size, readers = self.size, self.readers
-        return sum([size.get(r, 0) for r in self.reads[node] if readers[r] == 1])
+        freed, readers = 0, self.readers
+        for root in reads:
+            if readers[root] == 1:
+                freed += self.size[root]
+        return freed
 
-    def _release(self, node: Node) -> None:
-        if node in self.reads:
-            self._count(node)
-            for root in self.reads[node]:
-                self.readers[root] -= 1
-                if self.readers[root] == 1 and self.greedy:
+    def _release(self, node: int) -> None:
+        reads, readers, waits = self.reads[node], self.readers, self.waits
+        if reads is not None:
+            self._count(node, self._freed(reads))
+            for root in reads:
+                readers[root] -= 1
+                if readers[root] == 1 and self.greedy:
                     for user in self.users[root]:
                         self._offer(user)
-        for user in dict.fromkeys(self.users[node]):
-            self.waits[user] -= 1
-            self._offer(user)
+        for user in self.users[node]:
+            waits[user] -= 1
+            if not waits[user]:
+                self._offer(user)
         for value in self.blocks.get(node, ()):
             self.held[value] -= 1
             self._offer(value)
 
-    def _count(self, node: Node) -> None:
+    def _count(self, node: int, freed: int) -> None:
         """Keeps the balance of living bytes; an op that works in place takes no new ones."""
-        freed = self._freed(node)
         self.live += self.size[node] - freed
-        in_place = node.op.reuses(0, node.attrs)
-        self.peak = max(self.peak, self.live if in_place else self.live + freed)
+        most = self.live if self.start.in_place[node] else self.live + freed
+        self.peak = max(self.peak, most)
 
     def _give_up_one_wait(self) -> None:
-        node = min(
-            (n for n, count in self.held.items() if count and not self.waits[n]),
-            key=self.index.__getitem__,
-        )
+        node = next(n for n, count in enumerate(self.held) if count and not self.waits[n])
         self.held[node] = 0
-        self.blocks = {r: [v for v in vs if v is not node] for r, vs in self.blocks.items()}
+        self.blocks = {r: [v for v in vs if v != node] for r, vs in self.blocks.items()}
         self._offer(node)

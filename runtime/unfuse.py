@@ -15,6 +15,7 @@ from kgraph.ir.graph import Graph
 from kgraph.ir.leaves import ITEM
 from kgraph.ir.node import Node, rebuild
 from kgraph.ir.origin import making
+from kgraph.ir.types import TensorType
 from kgraph.ops.fused import expand, fused
 from kgraph.ops.program import take_apart
 
@@ -44,7 +45,8 @@ def unfuse(graph: Graph, binding: Mapping[str, int]) -> Graph:
         >>> unfuse(Fuse().run(graph), {}).outputs == graph.outputs
         True
     """
-    return _expand(graph, {n for n in _fused(graph) if touched_bytes(n, binding) < PAYS})
+    known: dict[TensorType, int] = {}
+    return _expand(graph, {n for n in _fused(graph) if touched_bytes(n, binding, known) < PAYS})
 
 
 def unfuse_all(graph: Graph) -> Graph:
@@ -96,9 +98,15 @@ def _expand(graph: Graph, chosen: Collection[Node]) -> Graph:
     return graph.with_roots([done[root] for root in graph.roots])
 
 
-def touched_bytes(node: Node, binding: Mapping[str, int]) -> int:
-    """Bytes that the blocks of a fused op read and write."""
+def touched_bytes(
+    node: Node, binding: Mapping[str, int], known: dict[TensorType, int] | None = None
+) -> int:
+    """Bytes that the blocks of a fused op read and write; `known` keeps those of each type."""
+    known = {} if known is None else known
     program = take_apart(node.attrs["program"], node.attrs["results"])
     read = {k for step in program.body for k in step.operands if k < program.operands}
     types = (*(node.inputs[k].type for k in read), *node.types)
-    return sum(evaluate(t.nbytes, binding) for t in types)
+    for type_ in types:
+        if type_ not in known:
+            known[type_] = evaluate(type_.nbytes, binding)
+    return sum([known[t] for t in types])

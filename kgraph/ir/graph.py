@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
-from kgraph.ir.attributes import map_attribute
+from kgraph.ir.attributes import Nested, map_attribute
 from kgraph.ir.body import Body, all_bodies
 from kgraph.ir.dim import Dim
 from kgraph.ir.node import Node
@@ -109,12 +109,16 @@ class Graph:
                 found.update(dict.fromkeys(sorted(leaf.symbols)))
             return leaf
 
+        seen: set[int] = set()  # ids of attributes, which nodes that are alike share
         for node in (*self.inputs, *self.nodes):
             for type_ in node.types:
                 for size in type_.shape:
-                    note(size)
+                    if type(size) is not int:
+                        note(size)
             for value in node.attrs.values():
-                map_attribute(value, note)
+                if isinstance(value, (tuple, Dim, Nested)) and id(value) not in seen:
+                    seen.add(id(value))
+                    map_attribute(value, note)
         return tuple(found)
 
     def with_roots(self, roots: Sequence[Node], stage: Stage | None = None) -> Graph:

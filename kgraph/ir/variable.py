@@ -16,7 +16,7 @@ from kgraph.ir.attributes import freeze_attributes
 from kgraph.ir.leaves import Leaf, fresh_uid
 from kgraph.ir.node import Node, fill
 from kgraph.ir.op import as_array, register
-from kgraph.ir.types import TensorType
+from kgraph.ir.types import TensorType, canonical_dtype
 
 
 class StateOp(Leaf):
@@ -67,7 +67,7 @@ class Variable(Node):
         array = as_array(value, dtype)
         self.value = np.array(array, dtype=dtype or array.dtype, order="C", copy=True)
         self.trainable, self.regularizer, self.constraint = trainable, regularizer, constraint
-        type_ = TensorType(self.value.shape, self.value.dtype.name)
+        type_ = TensorType(self.value.shape, canonical_dtype(self.value.dtype))
         attrs = freeze_attributes({"name": name, "type": type_, "uid": fresh_uid()})
         fill(self, STATE, (), attrs, (type_,), None)
 

@@ -26,6 +26,8 @@ _RECORDS = (
     "_own_weights", "_inbound_nodes", "_added_losses", "_added_updates", "_added_metrics",
     "_eager", "_given_arguments", "_built_for", "batch_input_shape",
 )  # fmt: skip
+# Types of most attributes, which hold nothing.
+_PLAIN = frozenset([type(None), bool, int, float, str])
 
 
 class WeightOwner:
@@ -131,6 +133,8 @@ class WeightOwner:
     def _held(self, kind: type) -> Iterator[Any]:
         """What the attributes hold of a kind, also in lists, tuples and dictionaries."""
         for name, value in list(vars(self).items()):
+            if type(value) in _PLAIN:
+                continue
             if isinstance(value, kind):
                 yield value
             elif isinstance(value, (list, tuple, dict)) and value and name not in _RECORDS:
@@ -217,7 +221,8 @@ class WeightOwner:
     @property
     def weights(self) -> list[Variable]:
         """All weights, trainable ones first."""
-        return [*self.trainable_weights, *self.non_trainable_weights]
+        trained, others = self._split_weights(set())
+        return [*dict.fromkeys(trained), *dict.fromkeys(others)]
 
     def get_weights(self) -> list[np.ndarray]:
         """Copies of the weights, in the order of `weights`.

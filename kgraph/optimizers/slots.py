@@ -82,11 +82,15 @@ def make_groups(
         joining: whether the formula is elementwise, with slots of the weights' shapes.
     """
     small: dict[str, list[list[Variable]]] = {}
+    filled: dict[str, int] = {}  # dtype -> elements of the last group
     for weight, own in shapes.items():
-        if joining and own and weight.value.size <= SMALL:
+        size = weight.value.size
+        if joining and own and size <= SMALL:
             groups = small.setdefault(weight.dtype, [[]])
-            if sum(w.value.size for w in (*groups[-1], weight)) > JOINED:
+            filled[weight.dtype] = filled.get(weight.dtype, 0) + size
+            if filled[weight.dtype] > JOINED:
                 groups.append([])
+                filled[weight.dtype] = size
             groups[-1].append(weight)
     joined = [tuple(group) for groups in small.values() for group in groups if len(group) > 1]
     inside = {weight for group in joined for weight in group}
