@@ -225,6 +225,7 @@ class _Walk:
     def run(self, roots: Sequence[Node], order: Sequence[Node]) -> tuple[Node, ...]:
         """The normal forms of the roots; `order` holds the nodes below them, operands first."""
         done, counts_users, settled = self.done, self.counts_users, self.settled
+        candidates = self.candidates
         if counts_users:
             self.users = _count_users(roots, order)
         moved: set[Node] = set()  # those whose normal form is another node
@@ -236,7 +237,8 @@ class _Walk:
             new = node if same else rebuild(node, tuple([done[i] for i in node.inputs]))
             found = done.get(new)
             if found is None:
-                if new not in settled and self.rules_for(new):
+                rules = candidates.get((new.op, *[i.op for i in new.inputs]))
+                if new not in settled and (self.rules_for(new) if rules is None else rules):
                     found = self.settle(new)
                 else:
                     found = done[new] = new

@@ -29,7 +29,7 @@ Given = Mapping[str, np.ndarray]
 LENT = 1 << 15
 
 _NOTHING: Given = {}
-_CHUNK = 4000  # lines a function; Python compiles several short functions faster than a huge one
+_CHUNK = 1000  # lines a function; Python compiles several short functions faster than a huge one
 
 
 class Plan:
@@ -140,13 +140,13 @@ class Plan:
         Only products read such an input, and read all of it; nothing holds a window on it, and no
         state is written, which could be what the other array shows. Nor is it a small one.
         """
+        if self.data.graph.updates or len(self._running) != 1:
+            return (None,) * len(self.inputs)
         data, whole = self.data, {id(array) for array in self.inputs if array.nbytes >= LENT}
         kept = {o.base for o in data.outputs}
         for step, (_, arrays) in zip(data.steps, self.calls, strict=True):
             given = whole.intersection(map(id, arrays)) if step.op is matmul else ()
             kept.update([o.base for o in step.inputs if id(self.array(o)) not in given])
-        if data.graph.updates or len(self._running) != 1:
-            return (None,) * len(self.inputs)
         code = self._running[0].__code__  # type: ignore[attr-defined]
         words = [names.of(array, "input") for array in self.inputs]
         return tuple(

@@ -17,6 +17,8 @@ import numpy as np
 from kgraph.ir.dim import Dim, evaluate
 
 _LARGE = 1024
+# Types of most attributes, which are immutable and hold nothing -> their names.
+_PLAIN = {kind: kind.__name__ for kind in (int, bool, str, type(None))}
 _NONE: Mapping[str, Any] = MappingProxyType({})
 
 
@@ -64,6 +66,8 @@ class Nested:
 
 def freeze(value: Any) -> Any:
     """Makes an attribute immutable: lists become tuples, NumPy scalars Python ones."""
+    if type(value) in _PLAIN:
+        return value
     if isinstance(value, (list, tuple)):
         return tuple([freeze(v) for v in value])
     if isinstance(value, np.ndarray):
@@ -79,13 +83,15 @@ def attribute_key(value: Any) -> Hashable:
     It stands for the value only as long as somebody keeps the value: what is compared by identity,
     such as a layer's call, goes in as its number, so that a table of keys keeps no layer alive.
     """
+    kind = type(value)
+    if kind in _PLAIN:
+        return _PLAIN[kind], value
     if isinstance(value, float):
         return "float", struct.pack("<d", value)
     if isinstance(value, tuple):
-        return "tuple", tuple(attribute_key(v) for v in value)
+        return "tuple", tuple([attribute_key(v) for v in value])
     if isinstance(value, Nested):
         return value.key()
-    kind = type(value)
     return kind.__name__, id(value) if kind.__eq__ is object.__eq__ else value
 
 
@@ -100,7 +106,7 @@ def freeze_attributes(attrs: Mapping[str, Any]) -> Mapping[str, Any]:
 def map_attribute(value: Any, function: Callable[[Any], Any]) -> Any:
     """Applies `function` to every leaf of a nested attribute, of a body to its symbolic sizes."""
     if isinstance(value, tuple):
-        return tuple(map_attribute(v, function) for v in value)
+        return tuple([map_attribute(v, function) for v in value])
     return value.map(function) if isinstance(value, Nested) else function(value)
 
 
@@ -110,4 +116,6 @@ def bind_attributes(attrs: Mapping[str, Any], binding: Mapping[str, int]) -> dic
     def bind(leaf: Any) -> Any:
         return evaluate(leaf, binding) if isinstance(leaf, Dim) else leaf
 
+    if not attrs:
+        return {}
     return {name: map_attribute(value, bind) for name, value in attrs.items()}

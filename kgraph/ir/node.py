@@ -79,7 +79,8 @@ class Node:
     @property
     def shape(self) -> Shape:
         """Sizes, symbolic ones as `Dim`."""
-        return self.type.shape
+        types = self.types
+        return types[0].shape if len(types) == 1 else self.type.shape
 
     @property
     def dtype(self) -> str:
@@ -90,7 +91,7 @@ class Node:
     @property
     def ndim(self) -> int:
         """Number of axes."""
-        return self.type.ndim
+        return len(self.shape)
 
     @property
     def size(self) -> int | Dim:

@@ -60,6 +60,8 @@ def pack(template: Any, leaves: Sequence[Any]) -> Any:
 
 def leaves_of(tree: Any, is_leaf: Callable[[Any], bool]) -> tuple[Any, ...]:
     """The chosen leaves of a structure, in order."""
+    if isinstance(tree, Node):
+        return (tree,) if is_leaf(tree) else ()
     return flatten(tree, is_leaf)[0]
 
 

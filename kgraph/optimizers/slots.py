@@ -122,8 +122,10 @@ def _make_group(
             if several:
                 own[name] = _zeros((), weight.dtype, f"{prefix}/{weight.name}/{name}")
                 own[name].value = slot.value[start:stop].reshape(weight.value.shape)
-            begin = start_of(name, weight, own[name].value.shape, starts)
-            own[name].assign(known[weight][name].value if weight in known else begin)
+            if weight in known:
+                own[name].assign(known[weight][name].value)
+            elif name in starts:
+                own[name].assign(start_of(name, weight, own[name].value.shape, starts))
         start = stop
     return Group(weights, slots, windows)
 
