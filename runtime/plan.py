@@ -22,7 +22,7 @@ from kgraph.ir.graph import Graph, Stage
 from kgraph.ir.leaves import arg
 from kgraph.ir.node import Node
 from kgraph.ir.op import Op
-from kgraph.ir.types import TensorType, canonical_dtype
+from kgraph.ir.types import TensorType
 from kgraph.ir.variable import Variable
 from kgraph.ops.scan import scan
 from kgraph.passes.prepared import prepared_nodes
@@ -472,4 +472,4 @@ def view_operand(operand: Operand, op: Op, attrs: Mapping[str, Any]) -> Operand 
         return None
     moved = viewed.__array_interface__["data"][0] - template.__array_interface__["data"][0]
     offset = operand.offset + (moved if viewed.size else 0)
-    return Operand(operand.base, offset, viewed.shape, viewed.strides, canonical_dtype(viewed.dtype))
+    return Operand(operand.base, offset, viewed.shape, viewed.strides, viewed.dtype.name)
