@@ -61,6 +61,11 @@ class Plan:
         return self._listing.filename
 
     @property
+    def arena(self) -> np.ndarray:
+        """Bytes (arena_bytes,) that hold the plan's buffers, for those who look into them."""
+        return self._arena
+
+    @property
     def source(self) -> str:
         """The text of the generated functions: Python, that of loops, C."""
         native = dict.fromkeys(k.text for k, _ in self.calls if isinstance(k, NativeKernel))

@@ -62,7 +62,8 @@ class Operand:
 class Step:
     """One kernel call: `op` with `attrs` reads `inputs`, writes `outputs`, may use `scratch`.
 
-    A loop's `loop` is the plan of one of its steps, whose arena is the scratch.
+    A loop's `loop` is the plan of one of its steps, whose arena is the scratch. `moment` is when it
+    runs, as the lifetimes of buffers count time.
     """
 
     op: Op
@@ -72,6 +73,7 @@ class Step:
     scratch: tuple[Operand, ...]
     node: Node
     loop: PlanData | None = None
+    moment: int = 0
 
 
 @dataclass
@@ -337,7 +339,8 @@ class _Planner:
         for state, value in self.graph.updates:
             source, whole = self._operand(value), contiguous(state, state.type)
             if source != whole:
-                data.steps.append(Step(COPY, {}, (source,), (whole,), (), value))
+                end = len(self.order)
+                data.steps.append(Step(COPY, {}, (source,), (whole,), (), value, moment=end))
         data.inputs = tuple(self._operand(n) for n in self.graph.inputs)
         data.arena_bytes = assign_offsets(data.buffers)
         data.lower_bound = lower_bound(data.buffers)
@@ -358,7 +361,7 @@ class _Planner:
         inputs = tuple(self._operand(i) for i in node.inputs)
         self._settle(index, node, inputs)
         if (node, 0) in self.joined:
-            self._join_rest(node, inputs)
+            self._join_rest(index, node, inputs)
             return
         outputs = tuple(self._operand(node, i) for i in range(len(node.types)))
         attrs, loop = self.attrs[node], None
@@ -368,16 +371,17 @@ class _Planner:
             self.data.known.update(loop.known)
             work = (TensorType((loop.arena_bytes,), "uint8"),)
         scratch = tuple(contiguous(self._buffer(t, index, index), t) for t in work)
-        self.data.steps.append(Step(node.op, attrs, inputs, outputs, scratch, node, loop))
+        self.data.steps.append(Step(node.op, attrs, inputs, outputs, scratch, node, loop, index))
 
-    def _join_rest(self, node: Node, inputs: tuple[Operand, ...]) -> None:
+    def _join_rest(self, index: int, node: Node, inputs: tuple[Operand, ...]) -> None:
         """Copies those operands of a join that could not be computed in their places."""
         result, offset = self._operand(node), 0
         for operand, source in zip(node.inputs, inputs, strict=True):
             place = contiguous(result.base, source.type)
             place = replace(place, offset=result.offset + offset)
             if source != place:
-                self.data.steps.append(Step(COPY, {}, (source,), (place,), (), operand))
+                copy = Step(COPY, {}, (source,), (place,), (), operand, moment=index)
+                self.data.steps.append(copy)
             offset += int(source.type.nbytes)
 
     def _settle(self, index: int, node: Node, inputs: tuple[Operand, ...]) -> None:

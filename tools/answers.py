@@ -43,11 +43,16 @@ def answer(args: argparse.Namespace, document: Mapping[str, Any], text: str, cod
         1
     """
     if args.json:
-        whole = {"ok": code == 0, "code": code, **document}
-        print(json.dumps(_plain(whole), indent=1, allow_nan=False))
+        print(as_json(document, code))
     elif text:
         print(text)
     return code
+
+
+def as_json(document: Mapping[str, Any], code: int = 0) -> str:
+    """The answer as text of JSON, with `ok` and `code`."""
+    whole = {"ok": code == 0, "code": code, **document}
+    return json.dumps(_plain(whole), indent=1, allow_nan=False)
 
 
 def _plain(value: Any) -> Any:

@@ -17,6 +17,7 @@ from kgraph.tools.findings import (
     gradients,
     instability,
     levels,
+    poison,
     promotions,
     structure,
     unused,
@@ -42,6 +43,8 @@ def add_parser(subparsers: Any) -> None:
                         help="every level of numerics against the interpreter")  # fmt: skip
     parser.add_argument("--fuzz", type=int, default=0, metavar="N",
                         help=f"the same on N draws, at most {_MOST_DRAWS}")  # fmt: skip
+    parser.add_argument("--poison", action="store_true",
+                        help="run where memory is NaN unless something lives in it")  # fmt: skip
     parser.add_argument("--seed", type=int, default=0, help="of what is drawn")
     add_json(parser)
     parser.set_defaults(run=run)
@@ -69,6 +72,8 @@ def _deeper(found: Any, args: argparse.Namespace) -> list[Finding]:
         if args.gradients:
             with doing("gradients against finite differences"):
                 results += gradients(found, args.seed)
+        if args.poison:
+            results += poison(found, max(args.fuzz, 2), args.seed)
         draws = max(args.fuzz, 2 if args.levels else 0)
         return [*results, *(levels(found, draws, args.seed) if draws else [])]
 

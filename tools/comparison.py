@@ -32,6 +32,7 @@ IGNORABLE = {"names": ("name",), "provenance": ("scope",)}
 _COMMENT = re.compile(r"  # .*$", re.MULTILINE)
 _OF_ANY_CLASS = ("class", "name", "type", "operands")
 _ROUNDS = 4
+_SHOWN = 120  # characters of a value
 
 
 @dataclass(frozen=True)
@@ -42,11 +43,13 @@ class Change:
         old: how the first graph calls the node.
         new: how the second one does.
         fields: what differs -> its text before and after.
+        at: numbers of the two nodes, as kgraph JSON counts them.
     """
 
     old: str
     new: str
     fields: Mapping[str, tuple[str, str]]
+    at: tuple[int, int]
 
 
 @dataclass(frozen=True)
@@ -59,6 +62,7 @@ class Comparison:
         added: nodes of the second one alone.
         changed: nodes that correspond and differ.
         signature: what differs between inputs, outputs, updates and stages.
+        pairs: numbers of the nodes that correspond, as kgraph JSON counts them.
     """
 
     matched: int
@@ -66,6 +70,7 @@ class Comparison:
     added: tuple[str, ...]
     changed: tuple[Change, ...]
     signature: tuple[str, ...]
+    pairs: tuple[tuple[int, int], ...] = ()
 
     @property
     def identical(self) -> bool:
@@ -74,7 +79,11 @@ class Comparison:
 
 
 def compare_graphs(
-    old: Graph, new: Graph, ignored: Collection[str] = (), values: bool = False
+    old: Graph,
+    new: Graph,
+    ignored: Collection[str] = (),
+    values: bool = False,
+    first: str = "",
 ) -> Comparison:
     """Compares two graphs of any stage.
 
@@ -83,6 +92,7 @@ def compare_graphs(
         new: the second one.
         ignored: keys of `IGNORABLE`: names of nodes, or the layers that they come from.
         values: whether variables must have equal values.
+        first: "structure" to look at nothing else, "name" for names before structure.
 
     Returns:
         What differs; two graphs that are written the same way do not differ.
@@ -100,10 +110,13 @@ def compare_graphs(
     """
     sides = _Side(old, ignored, values), _Side(new, ignored, values)
     pairs = _Pairs(*sides)
+    if first == "name":
+        pairs.by_key(*(side.names() for side in sides))
     for bare in (False, True):
         pairs.by_key(*_structures(sides, bare))
-    pairs.by_key(*(side.names() for side in sides))
-    pairs.by_place()
+    if first != "structure":
+        pairs.by_key(*(side.names() for side in sides))
+        pairs.by_place()
     left, right = sides
     changes = [pairs.change(node) for node in left.nodes if node in pairs.table]
     matched = set(pairs.table.values())
@@ -113,6 +126,7 @@ def compare_graphs(
         tuple(right.describe(n) for n in right.nodes if n not in matched),
         tuple(change for change in changes if change is not None),
         tuple(_signature(pairs)),
+        tuple((left.numbers[a], right.numbers[b]) for a, b in pairs.table.items()),
     )
 
 
@@ -121,6 +135,7 @@ class _Side:
 
     def __init__(self, graph: Graph, ignored: Collection[str], values: bool) -> None:
         self.graph, self.nodes, self.labels = graph, ordered(graph), name_nodes(graph)
+        self.numbers = {node: number for number, node in enumerate(self.nodes)}
         left_out = [fact for key in ignored for fact in IGNORABLE[key]]
         layers: dict[Any, Facts] = {}  # a shared layer has one configuration
         self.facts: dict[Node, Facts] = {}
@@ -196,6 +211,17 @@ def _value_text(value: Any) -> str:
         outputs = tuple((str(i), n) for i, n in enumerate(value.outputs))
         return _COMMENT.sub("", to_text(Graph((), outputs), None))
     return str(value) if isinstance(value, str) else show_value(value, None)
+
+
+def short_value(text: str) -> str:
+    """The text of a fact as one line that is not too long.
+
+    Example:
+        >>> len(short_value("line\\n" * 99))
+        120
+    """
+    text = text.replace("\n", "; ")
+    return text if len(text) <= _SHOWN else f"{text[: _SHOWN - 3]}..."
 
 
 def _dump(value: Any) -> str:
@@ -297,7 +323,8 @@ class _Pairs:
             fields = {k: v for k, v in fields.items() if k in _OF_ANY_CLASS}
         if not fields:
             return None
-        return Change(self.left.describe(node), self.right.describe(other), fields)
+        at = self.left.numbers[node], self.right.numbers[other]
+        return Change(self.left.describe(node), self.right.describe(other), fields, at)
 
 
 def _signature(pairs: _Pairs) -> list[str]:

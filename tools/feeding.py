@@ -18,7 +18,7 @@ from kgraph.tools.complaints import CommandError
 _KINDS = "FILE.npy, FILE.npz, zeros, ones, randn, randn:SEED or const:VALUE"
 
 
-def add_feeds(parser: argparse.ArgumentParser) -> None:
+def add_feeds(parser: argparse._ActionsContainer) -> None:
     """Adds `--input`, `--batch`, `--dim` and `--seed` to a command."""
     parser.add_argument("--input", action="append", default=[], metavar="[NAME=]WHAT",
                         help=f"what to feed: {_KINDS}; default random numbers")  # fmt: skip

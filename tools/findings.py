@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import functools
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,12 +15,16 @@ from kgraph.ir.leaves import is_const
 from kgraph.ir.node import Node
 from kgraph.ir.printer import name_nodes
 from kgraph.ir.serialize import dumps, loads
+from kgraph.ir.variable import Variable
 from kgraph.ir.verify import verify
 from kgraph.passes.lower import lower
 from kgraph.passes.pipeline import optimize
 from kgraph.passes.simplify import DropMarkers, Simplify
 from kgraph.passes.stabilize import Stabilize
+from kgraph.runtime.emit import Plan
+from kgraph.runtime.executable import compile
 from kgraph.runtime.interp import interpret
+from kgraph.runtime.poison import run_poisoned
 from kgraph.testing.failures import CheckError
 from kgraph.testing.feeds import Kind, feed
 from kgraph.testing.gradients import check_gradients
@@ -161,6 +166,52 @@ def levels(found: Any, draws: int, seed: int, batch: int = 3) -> list[Finding]:
                 outputs = run_kept(graph, arrays)[0]
             results += _apart(graph, expected, outputs, level, f"{kind} numbers, draw {number}")
     return list(dict.fromkeys(results))
+
+
+def poison(found: Any, draws: int, seed: int, batch: int = 3) -> list[Finding]:
+    """Plans against themselves over memory in which what is not alive is NaN.
+
+    Args:
+        found: a model or graph.
+        draws: how many feeds to try.
+        seed: of them.
+        batch: rows.
+    """
+    graph = lower(graph_of(found))
+    plan = compile(graph).bind(dict.fromkeys(graph.symbols, batch))
+    kept, results = {v: v.numpy() for v in plan.data.graph.states}, []
+    try:
+        for number in progress(range(draws), "poisoned draw"):
+            arrays = feed(graph, np.random.default_rng([seed, number]), batch=batch)
+            pair = []
+            for run in (plan.run, functools.partial(run_poisoned, plan)):
+                _assign(kept)
+                for buffer, array in zip(plan.inputs, arrays, strict=True):
+                    buffer[...] = array
+                with running(), np.errstate(all="ignore"):
+                    run()
+                pair.append(_bits(plan))
+            results += [
+                Finding(ERROR, "poison", name, "memory is read in which nothing lives")
+                for name, bits in pair[0].items()
+                if bits != pair[1][name]
+            ]
+    finally:
+        _assign(kept)
+    return list(dict.fromkeys(results))
+
+
+def _assign(values: Mapping[Variable, np.ndarray]) -> None:
+    for variable, value in values.items():
+        variable.assign(value)
+
+
+def _bits(plan: Plan) -> dict[str, bytes]:
+    """The bits of outputs and states after a run, and of inputs that should be as they were."""
+    graph = plan.data.graph
+    outputs = {name: a.tobytes() for (name, _), a in zip(graph.outputs, plan.outputs, strict=True)}
+    inputs = {n.name: a.tobytes() for n, a in zip(graph.inputs, plan.inputs, strict=True)}
+    return inputs | {v.name: v.value.tobytes() for v in graph.states} | outputs
 
 
 def _apart(

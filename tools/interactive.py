@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -12,7 +12,7 @@ from kgraph.ir.printer import ordered
 from kgraph.passes.cost import SIZE_HINT
 from kgraph.runtime.emit import Plan
 from kgraph.runtime.executable import Executable, compile
-from kgraph.runtime.profile import profile
+from kgraph.runtime.profile import Profile, profile
 from kgraph.testing.feeds import feed
 from kgraph.tools.models import graph_of
 from kgraph.tools.training_step import training_step
@@ -77,6 +77,28 @@ def interactive_page(
         tabs.append(passes_tab(report, title, **options))
     if runs:
         tabs.append(_times(executable, options.get("dims"), runs, fused))
+    return make_page(title, tabs, "\n".join(texts(tabs)))
+
+
+def profile_page(
+    plan: Plan, measured: Profile, runs: int, title: str, notes: Sequence[str] = ()
+) -> str:
+    """A measured plan as one file that a browser opens: times, the graph that ran, memory.
+
+    Args:
+        plan: what ran.
+        measured: its profile.
+        runs: how often each step was run.
+        title: of the page.
+        notes: lines above the times.
+
+    Returns:
+        HTML that asks for nothing else.
+    """
+    graph, dims = plan.data.graph, dict(plan.data.binding)
+    picture = graph_tab("fused", graph, title, dims=dims)
+    times = profile_tab(measured, runs, _boxes(plan, graph), picture, notes)
+    tabs = [times, picture, memory_tab(graph, dims=dims)]
     return make_page(title, tabs, "\n".join(texts(tabs)))
 
 

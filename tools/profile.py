@@ -15,14 +15,23 @@ from kgraph.passes.lower import lower
 from kgraph.runtime.emit import Plan
 from kgraph.runtime.executable import compile
 from kgraph.runtime.profile import Profile, profile
-from kgraph.tools.answers import add_json, answer, columns, write_file
+from kgraph.tools.answers import (
+    add_json,
+    add_no_clobber,
+    answer,
+    columns,
+    refuse_existing,
+    write_file,
+)
 from kgraph.tools.complaints import CommandError
 from kgraph.tools.feeding import add_feeds, arrays_for, running, sizes_of
+from kgraph.tools.interactive import profile_page
 from kgraph.tools.models import add_model, find_model, graph_of
 from kgraph.tools.profile_report import (
     SORTS,
     Compilation,
     as_rows,
+    by_layer,
     by_node,
     chrome_trace,
     memory_timeline,
@@ -50,11 +59,17 @@ def add_parser(subparsers: Any) -> None:
     parser.add_argument("--optimizer", default="adam", help="of a model that is not compiled")
     parser.add_argument("--loss", help="of such a model; default by the op of each output")
     parser.add_argument("--numerics", choices=LEVELS, help="which rules may fire")
-    parser.add_argument("--sort", choices=tuple(SORTS), default="self", help="time by default")
+    parser.add_argument(
+        "--sort",
+        choices=tuple(SORTS),
+        default="self",
+        help="a layer's own time by default; total is with all inside it",
+    )
     parser.add_argument("--top", type=int, default=20, help="rows of each table")
     parser.add_argument("--memory", action="store_true", help="memory over time as well")
-    parser.add_argument("-o", "--output", action="append", default=[], metavar="FILE.json",
-                        help="write it; a Chrome trace if it ends in trace.json")  # fmt: skip
+    parser.add_argument("-o", "--output", action="append", default=[], metavar="FILE",
+                        help="a page .html, a Chrome trace .trace.json, or .json")  # fmt: skip
+    add_no_clobber(parser)
     add_json(parser)
     parser.set_defaults(run=run)
 
@@ -64,15 +79,23 @@ def run(args: argparse.Namespace) -> int:
     if args.runs < 1 or args.warmup < 0 or args.top < 1:
         raise CommandError("E0101", "--runs and --top must be at least 1, --warmup at least 0")
     for path in args.output:
-        if not path.endswith(".json") and path != "-":
-            expected = "FILE.json, or FILE.trace.json"
+        if not path.endswith((".json", ".html")) and path != "-":
+            expected = "FILE.json, FILE.trace.json or FILE.html"
             raise CommandError("E0101", explain(f"-o {path}", expected=expected))
+    if args.json and "-" in args.output:
+        raise CommandError("E0101", "--json and -o - both want standard output")
+    refuse_existing(args, *args.output)
     with numerics(args.numerics), watching():
         plan, compilation = _compiled(args)
     with running():
         measured = _measured(plan, args)
     document = _document(plan, measured, compilation, args)
     for path in args.output:
+        if path.endswith(".html"):
+            with doing(f"drawing {len(plan.data.graph):,} nodes"):
+                page = profile_page(plan, measured, args.runs, args.model, _head(document))
+            write_file(path, page.encode("utf-8", "backslashreplace"))
+            continue
         trace = path.endswith("trace.json")
         data = chrome_trace(measured, plan.data, compilation) if trace else document
         write_file(path, (json.dumps(data, indent=1) + "\n").encode())
@@ -128,7 +151,7 @@ def _document(
         "run_us": measured.total * 1e6,
         "steps_us": inside * 1e6,
         "overhead_us": (measured.total - inside) * 1e6,
-        "layers": as_rows(measured.by_layer(), args.sort),
+        "layers": as_rows(by_layer(measured, args.sort == "total"), args.sort, inside),
         "ops": as_rows(measured.by_op(), args.sort),
         "nodes": as_rows(by_node(measured, nodes), args.sort),
         "memory": {
@@ -139,21 +162,26 @@ def _document(
     }
 
 
-def _text(document: dict[str, Any], args: argparse.Namespace) -> str:
+def _head(document: dict[str, Any]) -> list[str]:
+    """The lines above the tables."""
     made = document["compile_ms"]
     run_us, inside = document["run_us"], document["steps_us"]
-    lines = [
+    return [
         f"compiling: passes {made['passes']:.1f} ms, plan {made['plan']:.1f} ms",
         f"a run: {run_us:.1f} us; its {len(document['nodes'])} steps one by one: {inside:.1f} us",
         f"memory: arena {show_bytes(document['memory']['arena'])}, "
         f"no plan below {show_bytes(document['memory']['lower_bound'])}",
     ]
+
+
+def _text(document: dict[str, Any], args: argparse.Namespace) -> str:
+    lines, nameless = _head(document), "(all)" if args.sort == "total" else "(no layer)"
     for title in ("layers", "ops", "nodes"):
         rows = document[title]
         cells = [("by " + title[:-1], "steps", "us", "share", "MFLOP", "MB", "GFLOP/s", "GB/s")]
         for row in rows[: args.top]:
             cells.append(
-                (row["name"] or "(no layer)", str(row["calls"]), f"{row['us']:.1f}",
+                (row["name"] or nameless, str(row["calls"]), f"{row['us']:.1f}",
                  f"{row['share']:.1%}", f"{row['flops'] / 1e6:.2f}", f"{row['bytes'] / 1e6:.2f}",
                  f"{row['gflops']:.1f}", f"{row['gbs']:.1f}")
             )  # fmt: skip

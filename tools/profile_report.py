@@ -9,9 +9,10 @@ from typing import Any
 from kgraph.ir.node import Node
 from kgraph.runtime.plan import PlanData
 from kgraph.runtime.profile import Profile, Row
+from kgraph.tools.summary_rows import prefixes
 
-SORTS = {"self": lambda r: r.seconds, "calls": lambda r: r.calls, "bytes": lambda r: r.bytes,
-         "flops": lambda r: r.flops}  # fmt: skip
+SORTS = {"self": lambda r: r.seconds, "total": lambda r: r.seconds, "calls": lambda r: r.calls,
+         "bytes": lambda r: r.bytes, "flops": lambda r: r.flops}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -27,15 +28,18 @@ class Compilation:
     plan: float
 
 
-def as_rows(rows: Sequence[Row], sort: str = "self") -> list[dict[str, Any]]:
+def as_rows(
+    rows: Sequence[Row], sort: str = "self", whole: float | None = None
+) -> list[dict[str, Any]]:
     """Rows of a profile with their rates, the largest first.
 
     Args:
         rows: of a `Profile`.
         sort: a key of `SORTS`.
+        whole: seconds that the shares are of; default the sum of the rows.
     """
     ordered = sorted(rows, key=SORTS[sort], reverse=True)
-    whole = sum(row.seconds for row in rows) or 1.0
+    whole = whole or sum(row.seconds for row in rows) or 1.0
     return [
         {
             "name": row.name,
@@ -62,22 +66,8 @@ def memory_timeline(data: PlanData) -> list[int]:
         >>> max(memory_timeline(make_plan(Graph((x,), (("y", ops.exp(ops.tanh(x)) + x),)), {})))
         1024
     """
-    moments = _moments(data)
-    return [sum(b.size for b in data.buffers if b.start <= moment <= b.end) for moment in moments]
-
-
-def _moments(data: PlanData) -> list[int]:
-    """The moment of each step, as lifetimes count it: when what it writes begins to live."""
-    moments, last = [], 0
-    for step in data.steps:
-        starts = [
-            data.buffers[o.base].start
-            for o in (*step.outputs, *step.scratch)
-            if isinstance(o.base, int)
-        ]
-        last = max([last, *starts])
-        moments.append(last)
-    return moments
+    times = [step.moment for step in data.steps]
+    return [sum(b.size for b in data.buffers if b.start <= time <= b.end) for time in times]
 
 
 def chrome_trace(profile: Profile, data: PlanData, compilation: Compilation) -> dict[str, Any]:
@@ -102,6 +92,24 @@ def chrome_trace(profile: Profile, data: PlanData, compilation: Compilation) -> 
 def _event(name: str, category: str, start: float, seconds: float, args: Any) -> dict[str, Any]:
     return {"name": name, "cat": category, "ph": "X", "ts": start, "dur": seconds * 1e6,
             "pid": 1, "tid": 1, "args": args}  # fmt: skip
+
+
+def by_layer(profile: Profile, total: bool = False) -> list[Row]:
+    """A row a layer.
+
+    Args:
+        profile: the measured steps.
+        total: whether a layer counts what the layers inside it take; "" is the whole run then.
+    """
+    if not total:
+        return profile.by_layer()
+    sums: dict[str, Row] = {}
+    for row in profile.by_layer():
+        for path in prefixes(row.name):
+            old = sums.get(path, Row(path, 0, 0.0, 0, 0))
+            sums[path] = Row(path, old.calls + row.calls, old.seconds + row.seconds,
+                             old.flops + row.flops, old.bytes + row.bytes)  # fmt: skip
+    return list(sums.values())
 
 
 def by_node(profile: Profile, nodes: Sequence[Node]) -> list[Row]:

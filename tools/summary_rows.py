@@ -156,7 +156,7 @@ def with_work(rows: Sequence[Row], graph: Graph, batch: int = SIZE_HINT) -> tupl
     found: dict[str, Work] = {}
     for node in graph.nodes:
         work = _work(node, binding)
-        for scope in _prefixes(node.origin.scope) if node.inputs else ():
+        for scope in prefixes(node.origin.scope) if node.inputs else ():
             found[scope] = found.get(scope, Work()) + work
     ops = tuple(("y", row.node) for row in rows if row.node is not None and row.node.inputs)
     binding |= dict.fromkeys(Graph((), ops).symbols, batch)
@@ -179,7 +179,7 @@ def _work(node: Node, binding: Mapping[str, int]) -> Work:
     return Work(macs, flops, made)
 
 
-def _prefixes(scope: str) -> Sequence[str]:
+def prefixes(scope: str) -> Sequence[str]:
     """A path and all that it starts with, the empty one included."""
     parts = scope.split("/") if scope else []
     return ["/".join(parts[:n]) for n in range(len(parts) + 1)]

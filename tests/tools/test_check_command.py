@@ -15,6 +15,7 @@ from kgraph.layers import Dense, Dropout, Input
 from kgraph.models import Model
 from kgraph.ops import sin
 from kgraph.passes import P, register, rule, unknowns, unregister
+from kgraph.runtime.executable import compile
 from kgraph.tools.cli import main
 
 
@@ -101,6 +102,20 @@ def test_a_wrong_rule_is_found(capsys):
         unregister(wrong)
     assert set(found) == {("error", "levels", "y")}
     assert findings(capsys, "g.json", "--levels") == []
+
+
+def test_a_plan_that_reads_what_is_dead_is_found(capsys, monkeypatch):
+    assert findings(capsys, "m.json", "--poison") == []
+
+    def hasty(graph, *args, **options):
+        executable = compile(graph, *args, **options)
+        for buffer in executable.bind({"batch": 3}).data.buffers:
+            buffer.end = buffer.start  # so that a value dies before it is read
+        return executable
+
+    monkeypatch.setattr("kgraph.tools.findings.compile", hasty)
+    found = findings(capsys, "m.json", "--poison", code=1)
+    assert [each[:2] for each in found] == [("error", "poison")]
 
 
 def test_a_wrong_gradient_is_found(capsys, monkeypatch):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -110,6 +111,12 @@ def test_stages_of_one_model(capsys):
         (["a.json@fused:wild", "a.json"], 2, "no stage"),
         (["a.json", "a.json", "--ignore", "colours"], 2, "names, provenance"),
         (["-", "-"], 2, "one of the two"),
+        (["a.json", "a.json", "-o", "d.svg"], 2, ".txt, .html, .json"),
+        (["a.json", "a.json", "-o", "d.txt", "--format", "html"], 2, "FILE.html"),
+        (["a.json", "a.json", "--format", "html", "--json"], 2, "both want"),
+        (["a.json", "a.json", "-o", "-", "--json"], 2, "both want"),
+        (["a.json", "a.json", "-o", "a.json", "--no-clobber"], 2, "there already"),
+        (["a.json", "a.json", "--structural", "--by-name"], 2, "not allowed"),
         (["none.json", "a.json"], 4, "none.json"),
         (["core.json@layers", "a.json"], 4, "past layers"),
     ],
@@ -118,6 +125,59 @@ def test_what_is_refused(words, code, text, capsys):
     save(lower(model().graph), "core.json")
     assert main(["diff", *words]) == code
     assert text in capsys.readouterr().err
+
+
+def test_a_page_of_both_graphs(capsys):
+    Path("b.json").write_text(model(extra=True, activation="tanh").to_json())
+    assert main(["diff", "a.json", "b.json", "-o", "d.html"]) == 1
+    streams = capsys.readouterr()
+    assert streams.out == ""
+    assert streams.err.startswith("wrote d.html (")
+    tab = page_data(Path("d.html").read_text(), "data-diff")
+    kinds = {item["kind"]: item for item in tab["diff"]["items"]}
+    labels = [{node["id"]: node["label"] for node in view["nodes"]} for view in tab["views"]]
+    [drop] = kinds["added"]["boxes"][1]
+    assert labels[1][drop] == "drop"
+    assert kinds["added"]["boxes"][0] == []
+    hidden = next(i for i in tab["diff"]["items"] if "hidden" in i["text"])
+    assert [side[boxes[0]] for side, boxes in zip(labels, hidden["boxes"], strict=True)] == [
+        "hidden", "hidden"
+    ]  # fmt: skip
+    assert hidden["fields"] == [{"name": "activation", "before": '"relu"', "after": '"tanh"'}]
+    assert main(["diff", "a.json", "a.json", "--format", "html"]) == 0
+    assert page_data(capsys.readouterr().out, "data-diff")["diff"]["items"] == []
+
+
+def page_data(page: str, name: str) -> dict:
+    return json.loads(re.search(f'id="{name}">(.*?)</script>', page)[1])
+
+
+def test_files_of_other_formats(capsys):
+    Path("b.json").write_text(model(units=5).to_json())
+    assert main(["diff", "a.json", "b.json", "-o", "d.txt"]) == 1
+    assert "2 changed" in Path("d.txt").read_text()
+    assert main(["diff", "a.json", "b.json", "-o", "d.json", "--json"]) == 1
+    printed = json.loads(capsys.readouterr().out)
+    assert json.loads(Path("d.json").read_text()) == printed
+    assert main(["diff", "a.json", "b.json", "--format", "json"]) == 1
+    assert json.loads(capsys.readouterr().out) == printed
+    assert [0, 0] in printed["pairs"]
+    assert all(change["at"] in printed["pairs"] for change in printed["changed"])
+
+
+def test_what_corresponds_may_be_chosen(capsys):
+    Path("b.json").write_text(model(activation="tanh").to_json())
+    found = difference(capsys, "a.json", "b.json", "--structural")
+    assert (found["matched"], found["changed"]) == (1, [])
+    # Two layers whose names are exchanged: what they are counts, or what they are called.
+    x = Input((4,), name="x")
+    for file, names in (("c.json", "ab"), ("d.json", "ba")):
+        y = Dense(4, activation="tanh", name=names[1])(Dense(4, name=names[0])(x))
+        Path(file).write_text(Model(x, y, name="m").to_json())
+    fields = [c["fields"] for c in difference(capsys, "c.json", "d.json")["changed"]]
+    assert fields == [{"name": ["a", "b"]}, {"name": ["b", "a"]}]
+    fields = [c["fields"] for c in difference(capsys, "c.json", "d.json", "--by-name")["changed"]]
+    assert {"activation", "operands"} <= set(fields[0])
 
 
 def test_order_of_inputs_and_updates_count():

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from kgraph.layers import Dense, Embedding, Input
-from kgraph.models import Model
+from kgraph.models import Model, Sequential
 from kgraph.tools.cli import main
 
 
@@ -73,6 +74,38 @@ def test_files(capsys):
     assert json.loads(capsys.readouterr().out)["mode"] == "forward"
 
 
+def test_a_page(capsys):
+    assert main(["profile", "m.json", "--runs", "1", "--mode", "step", "-o", "p.html"]) == 0
+    streams = capsys.readouterr()
+    assert streams.err.startswith("wrote p.html (")
+    page = Path("p.html").read_text()
+    profile, fused, memory = (
+        json.loads(re.search(f'id="data-{name}">(.*?)</script>', page)[1])
+        for name in ("profile", "fused", "memory")
+    )
+    boxes = {node["id"] for node in fused["view"]["nodes"]}
+    rows = profile["profile"]["rows"]
+    assert {row["id"] for row in rows if "id" in row} <= boxes
+    assert sum("id" in row for row in rows) > len(rows) / 2
+    assert profile["profile"]["notes"] == streams.out.splitlines()[:3]
+    assert memory["memory"]["items"]
+
+
+def test_layers_with_what_is_inside_them(capsys):
+    x = Input((4,), name="x")
+    inner = Sequential(
+        [Dense(3, "relu", name="a", input_dim=4), Dense(3, "relu", name="b")], name="inner"
+    )
+    Path("n.json").write_text(Model(x, Dense(2, name="top")(inner(x))).to_json())
+    assert main(["-q", "profile", "n.json", "--runs", "2", "--sort", "total", "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    layers = {row["name"]: row for row in found["layers"]}
+    assert set(layers) == {"", "inner", "inner/a", "inner/b", "top"}
+    assert layers[""]["us"] == pytest.approx(found["steps_us"])
+    assert layers["inner"]["us"] == pytest.approx(layers["inner/a"]["us"] + layers["inner/b"]["us"])
+    assert layers["top"]["share"] + layers["inner"]["share"] == pytest.approx(1)
+
+
 def test_a_kernel_that_fails_is_no_fault_of_kgraph(capsys):
     ids = Input((3,), dtype="int32", name="ids")
     Path("e.json").write_text(Model(ids, Embedding(5, 2, name="table")(ids)).to_json())
@@ -86,7 +119,9 @@ def test_a_kernel_that_fails_is_no_fault_of_kgraph(capsys):
 @pytest.mark.parametrize(
     ("words", "text"),
     [
-        (["-o", "p.html"], "FILE.json"),
+        (["-o", "p.svg"], "FILE.json"),
+        (["-o", "m.json", "--no-clobber"], "there already"),
+        (["-o", "-", "--json"], "both want"),
         (["--runs", "0"], "--runs"),
         (["--sort", "colour"], "invalid choice"),
         (["-o", "no/p.json"], "cannot be written"),

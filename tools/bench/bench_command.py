@@ -12,6 +12,7 @@ from kgraph.tools import overheads
 from kgraph.tools.answers import answer
 from kgraph.tools.bench.baselines import compare, load_baseline, regressions
 from kgraph.tools.bench.bench_tables import plan_table, time_table
+from kgraph.tools.bench.levels import add_levels, bench_model, levels_table, names_model
 from kgraph.tools.bench.peers.workloads import FRAMEWORKS, WORKLOADS
 from kgraph.tools.bench.turns import measure
 from kgraph.tools.colors import console
@@ -27,7 +28,7 @@ def add_parser(subparsers: Any) -> None:
         "workloads",
         nargs="*",
         metavar="WORKLOAD",
-        help=f"default all: {', '.join(WORKLOADS)}",
+        help=f"default all: {', '.join(WORKLOADS)}; or one MODEL, which is timed at several levels",
     )
     parser.add_argument(
         "--rounds", type=int, default=15, help="turns of each framework (default 15)"
@@ -59,6 +60,7 @@ def add_parser(subparsers: Any) -> None:
         metavar="PERCENT",
         help="end with 1 if kgraph became slower than the baseline by more, such as 5%%",
     )
+    add_levels(parser)
     parser.set_defaults(run=run)
 
 
@@ -68,9 +70,12 @@ def run(args: argparse.Namespace) -> int:
         found = overheads.measure()
         lines = [f"{_time(seconds)}  {name}" for name, seconds in found.items()]
         return answer(args, found, "\n".join(lines))
+    models = [word for word in args.workloads if names_model(word)]
+    if models and len(args.workloads) > 1:
+        return complain("one MODEL at a time, and no workload beside it", USAGE)
     names = args.workloads or list(WORKLOADS)
     peers = [p for p in args.peers.split(",") if p]
-    complaint = _complaint(names, peers, args.rounds)
+    complaint = "" if models else _complaint(names, peers, args.rounds)
     if complaint:
         return complain(complaint, USAGE)
     limit = _limit(args)
@@ -80,7 +85,8 @@ def run(args: argparse.Namespace) -> int:
     except (OSError, ValueError) as error:
         return complain(f"cannot read --baseline: {error}", BAD_INPUT)
     try:
-        rows = measure(names, interpreters(peers, args.python), args.rounds)
+        rows = (bench_model(args, models[0]) if models
+                else measure(names, interpreters(peers, args.python), args.rounds))  # fmt: skip
     except RuntimeError as error:
         return complain(f"a framework ended in the middle: {error}", FAILED_RUN)
     compared = compare(rows, baseline)
@@ -90,8 +96,8 @@ def run(args: argparse.Namespace) -> int:
             note(line)
         document = {"rows": rows, "compared": compared, "regressions": worse}
         return answer(args, document, "", NO if worse else OK)
-    console().print(time_table(rows))
-    console().print(plan_table(rows))
+    console().print(levels_table(rows) if models else time_table(rows))
+    console().print(plan_table(rows, "a run" if models else "the compiled training step"))
     print("\n".join([*compared, *worse]))
     return NO if worse else OK
 

@@ -34,10 +34,10 @@ def _ratio(ratio: float | None) -> str:
     return "" if ratio is None else f"{ratio:.2f}"
 
 
-def plan_table(rows: Rows) -> Table:
+def plan_table(rows: Rows, title: str) -> Table:
     """What kgraph's compiled steps consist of, a column a workload."""
     mine = [r for r in rows if r.get("plan")]
-    table = Table(title="the compiled training step")
+    table = Table(title=title)
     table.add_column("")
     for row in mine:
         table.add_column(row["workload"], justify="right")

@@ -80,7 +80,9 @@ def passes_tab(report: CompileReport, title: str, **options: Any) -> Tab:
     return {"id": "passes", "label": "Passes", "kind": "passes", "passes": rows, "views": views}
 
 
-def profile_tab(profile: Profile, runs: int, ids: Sequence[str], picture: Tab) -> Tab:
+def profile_tab(
+    profile: Profile, runs: int, ids: Sequence[str], picture: Tab, notes: Sequence[str] = ()
+) -> Tab:
     """A tab with what each step of a plan took; the times are written into a picture as well.
 
     Args:
@@ -88,6 +90,7 @@ def profile_tab(profile: Profile, runs: int, ids: Sequence[str], picture: Tab) -
         runs: how often each was run.
         ids: the box of each step.
         picture: the tab that has these boxes; those of folded blocks are not in it.
+        notes: lines above the table.
     """
     boxes = {node["id"]: node for node in picture["view"]["nodes"]}
     rows = []
@@ -100,7 +103,7 @@ def profile_tab(profile: Profile, runs: int, ids: Sequence[str], picture: Tab) -
             cost["ms"] = cost.get("ms", 0) + ms
             line["id"] = id
         rows.append(line)
-    data = {"runs": runs, "rows": rows}
+    data = {"runs": runs, "rows": rows, "notes": list(notes)}
     return {"id": "profile", "label": "Profile", "kind": "profile", "of": picture["id"],
             "profile": data}  # fmt: skip
 

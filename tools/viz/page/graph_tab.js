@@ -208,7 +208,7 @@ export class GraphTab {
       for (const name of ["before", "after"]) {
         box.classList.toggle(name, this.marked.get(id) === name);
       }
-      for (const name of ["added", "removed"]) {
+      for (const name of ["added", "removed", "changed"]) {
         box.classList.toggle(name, signs.get(id) === name);
       }
     }

@@ -1,5 +1,6 @@
 /** The page: reads the data, makes the tabs, keeps the address in step with what is shown. */
 
+import { DiffTab } from "./diff_tab.js";
 import { html, svg } from "./dom.js";
 import { GraphTab } from "./graph_tab.js";
 import { MemoryTab } from "./memory_tab.js";
@@ -18,6 +19,7 @@ function make(name) {
   const tab = read(`data-${name}`);
   if (tab.kind === "memory") return new MemoryTab(tab.memory);
   if (tab.kind === "profile") return new ProfileTab(tab.profile, (node) => goTo(tab.of, node));
+  if (tab.kind === "diff") return new DiffTab(tab.diff, tab.views, hooks);
   if (tab.kind === "passes") return new PassesTab(tab.passes, tab.views, hooks);
   return new GraphTab(tab.view, hooks);
 }

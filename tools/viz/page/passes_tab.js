@@ -1,7 +1,7 @@
 /** What each pass did: the graph before and after it, side by side, with what changed marked. */
 
 import { html, number } from "./dom.js";
-import { GraphTab } from "./graph_tab.js";
+import { makePane } from "./pane.js";
 
 function line(text) {
   return html("p", {}, text);
@@ -56,8 +56,9 @@ export class PassesTab {
     const [old, fresh] = [before, after].map(({ nodes }) => new Set(nodes.map((node) => node.id)));
     const removed = [...old].filter((id) => !fresh.has(id));
     const added = [...fresh].filter((id) => !old.has(id));
-    const left = this.#pane("before", before, removed, "removed");
-    const right = this.#pane("after", after, added, "added");
+    const marks = (ids, sign) => new Map(ids.map((id) => [id, sign]));
+    const left = makePane("before", before, marks(removed, "removed"), this.hooks);
+    const right = makePane("after", after, marks(added, "added"), this.hooks);
     this.panes.replaceChildren(left.element, right.element);
     left.show();
     right.show();
@@ -71,27 +72,6 @@ export class PassesTab {
     const fired = pass.rules.reduce((sum, rule) => sum + rule.count, 0);
     const change = `${pass.before.nodes} → ${pass.after.nodes} nodes`;
     return html("li", {}, html("button", act, `${pass.pass}: ${change}${fired ? `, ${fired} fired` : ""}`));
-  }
-
-  #pane(name, view, ids, sign) {
-    const tab = new GraphTab(view, { say: this.hooks.say, changed: () => {} }, ` ${name}`);
-    tab.signs = new Map(ids.map((id) => [id, sign]));
-    let at = -1;
-    const go = (by) => {
-      at = (at + by + ids.length) % ids.length;
-      tab.go(ids[at]);
-      this.hooks.say(`${sign} ${at + 1} of ${ids.length}: ${tab.graph.label(ids[at])}`);
-    };
-    const step = (text, by) => html("button", { type: "button", onclick: () => go(by),
-      "aria-label": `${by > 0 ? "next" : "previous"} ${sign} box` }, text);
-    const head = html("h3", {}, `${name}: ${view.nodes.length} boxes, ${ids.length} ${sign} `,
-      ...(ids.length ? [step("<", -1), step(">", 1)] : []));
-    const element = html("section", { class: "pane", "aria-label": name }, head, tab.element);
-    const show = () => {
-      tab.show();
-      if (ids.length) go(1);
-    };
-    return { element, show };
   }
 
   #facts(pass, removed, added) {

@@ -7,7 +7,7 @@ const TITLES = ["layer", "op", "calls", "ms", "% of all", "operations", "bytes m
 
 export class ProfileTab {
   /**
-   * @param profile rows with name, op, calls, ms, flops, bytes and perhaps the id of a node.
+   * @param profile runs, notes (lines above the table), and rows with name, op, calls, ms, flops, bytes and perhaps the id of a node.
    * @param go function of an id that shows the node.
    */
   constructor(profile, go) {
@@ -26,6 +26,7 @@ export class ProfileTab {
       "div",
       { class: "profile-tab" },
       html("p", {}, `${number(total)} ms a run, median of ${profile.runs} runs of each step.`),
+      ...(profile.notes ?? []).map((note) => html("p", {}, note)),
       html("table", {}, html("thead", {}, html("tr", {}, ...this.heads)), this.body),
     );
     this.order("ms");
