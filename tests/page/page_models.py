@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from kgraph.layers import LSTM, Add, Concatenate, Dense, Embedding, Input
+from kgraph.layers import LSTM, Add, Concatenate, Dense, Dropout, Embedding, Input
 from kgraph.models import Model, Sequential
+from kgraph.tools.comparison import compare_graphs
+from kgraph.tools.diff_page import diff_page
 from kgraph.tools.interactive import interactive_page
 from kgraph.tools.viz.html_page import make_page
 
@@ -65,7 +67,21 @@ def large_page(clusters: int = 100, size: int = 100) -> str:
     return make_page("large", [{"id": "layers", "label": "Layers", "kind": "graph", "view": view}])
 
 
+def difference_page() -> str:
+    """Two models: a layer was taken out, one came, one has another activation."""
+
+    def made(activation: str, *, dropped: bool) -> Model:
+        x = Input((4,), name="x")
+        y = Dense(4, activation=activation, name=EVIL)(x)
+        y = Dropout(0.5, name="drop")(y) if dropped else Add(name="twice")([y, y])
+        return Model(x, Dense(2, name="top")(y), name="m")
+
+    graphs = made("relu", dropped=True).graph, made("tanh", dropped=False).graph
+    return diff_page(graphs, compare_graphs(*graphs), (f"old {EVIL}", "new"))
+
+
 PAGES = {
+    "difference": difference_page,
     "nested": lambda: page_of(nested_model(), f"nested {EVIL}"),
     "small": lambda: page_of(small_model(), "small", optimizer="sgd"),
     "untrained": lambda: interactive_page(small_model(), "untrained"),

@@ -162,6 +162,23 @@ def test_arrows_follow_the_graph_and_marks_show_what_depends_on_what(show):
     assert page.locator("g.after").count() >= 4
 
 
+def test_differences_lead_to_their_boxes(show):
+    page = show("difference")
+    items = tab_data(page, "diff")["diff"]["items"]
+    side = page.get_by_role("navigation", name="Differences")
+    assert side.get_by_role("button").count() == len(items)
+    for number, item in enumerate(items):
+        side.get_by_role("button").nth(number).click()
+        for pane, boxes in zip(page.locator(".pane").all(), item["boxes"], strict=True):
+            if boxes:
+                selected = pane.locator(".selected")
+                assert selected.get_attribute("data-id") == boxes[0]
+                assert item["kind"] in selected.get_attribute("class").split()
+    assert {item["kind"] for item in items} == {"changed"}
+    assert "activation: " in side.inner_text()
+    assert page.evaluate("window.__pwned") is None
+
+
 def test_passes_are_stepped_through(show):
     page = show("two_headed", "#passes")
     steps = tab_data(page, "passes")["passes"]

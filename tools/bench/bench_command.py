@@ -14,9 +14,9 @@ from kgraph.tools.bench.baselines import compare, load_baseline, regressions
 from kgraph.tools.bench.bench_tables import plan_table, time_table
 from kgraph.tools.bench.levels import add_levels, bench_model, levels_table, names_model
 from kgraph.tools.bench.peers.workloads import FRAMEWORKS, WORKLOADS
-from kgraph.tools.bench.turns import measure
+from kgraph.tools.bench.turns import Rows, measure
 from kgraph.tools.colors import console
-from kgraph.tools.complaints import BAD_INPUT, FAILED_RUN, NO, OK, USAGE, CommandError, complain
+from kgraph.tools.complaints import BAD_INPUT, NO, OK, USAGE, CommandError, complain
 from kgraph.tools.machine import load_average, processor
 from kgraph.tools.terminal import note, warn
 
@@ -30,9 +30,7 @@ def add_parser(subparsers: Any) -> None:
         metavar="WORKLOAD",
         help=f"default all: {', '.join(WORKLOADS)}; or one MODEL, which is timed at several levels",
     )
-    parser.add_argument(
-        "--rounds", type=int, default=15, help="turns of each framework (default 15)"
-    )
+    parser.add_argument("--rounds", type=int, default=15, help="turns of each (default 15)")
     parser.add_argument(
         "--peers",
         default="torch,jax,keras",
@@ -84,11 +82,7 @@ def run(args: argparse.Namespace) -> int:
         baseline = load_baseline(args.baseline) if args.baseline else []
     except (OSError, ValueError) as error:
         return complain(f"cannot read --baseline: {error}", BAD_INPUT)
-    try:
-        rows = (bench_model(args, models[0]) if models
-                else measure(names, interpreters(peers, args.python), args.rounds))  # fmt: skip
-    except RuntimeError as error:
-        return complain(f"a framework ended in the middle: {error}", FAILED_RUN)
+    rows = bench_model(args, models[0]) if models else _measured(args, names, peers)
     compared = compare(rows, baseline)
     worse = [] if limit is None else regressions(rows, baseline, limit)
     if args.json:
@@ -100,6 +94,14 @@ def run(args: argparse.Namespace) -> int:
     console().print(plan_table(rows, "a run" if models else "the compiled training step"))
     print("\n".join([*compared, *worse]))
     return NO if worse else OK
+
+
+def _measured(args: argparse.Namespace, names: Sequence[str], peers: Sequence[str]) -> Rows:
+    """The rows of workloads."""
+    try:
+        return measure(names, interpreters(peers, args.python), args.rounds)
+    except RuntimeError as error:
+        raise CommandError("E0501", f"a framework ended in the middle: {error}") from error
 
 
 def _limit(args: argparse.Namespace) -> float | None:
