@@ -96,7 +96,9 @@ def _complaint_of(error: Exception, words: Sequence[str]) -> CommandError:
         hint = f"pip install {error.name}, or see kgraph doctor"
         return CommandError("E0202", explain(f"the package {error.name} is missing", hint=hint))
     if isinstance(error, (MemoryBudgetError, MemoryError)):
-        return CommandError("E0601", str(error) or "not enough memory")
+        message = str(error) or "not enough memory"
+        hint = "" if "hint: " in message else "a smaller --batch or --dim, if the command has one"
+        return CommandError("E0601", explain(message, hint=hint) if hint else message)
     if isinstance(error, KGraphError):
         return CommandError("E0411", str(error))
     return CommandError("E0701", _saved(error, words))

@@ -67,7 +67,8 @@ def run(args: argparse.Namespace) -> int:
         raise CommandError("E0101", f"{kind} is not written to standard output")
     if args.json and args.output == "-":
         raise CommandError("E0101", "--json and -o - both want standard output")
-    refuse_existing(args, args.output)
+    beside = [str(Path(args.output).with_suffix(".npz"))] if kind == "kgraph-json" else []
+    refuse_existing(args, args.output, *(beside if args.output != "-" else []))
     found = find_model(args.model, args.weights)
     try:
         if args.stage is not None:

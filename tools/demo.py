@@ -16,7 +16,7 @@ from kgraph.datasets import digits
 from kgraph.errors import RenderError
 from kgraph.layers import Dense, Input, concatenate
 from kgraph.models import Model
-from kgraph.tools.answers import add_json, answer
+from kgraph.tools.answers import add_json, add_no_clobber, answer, refuse_existing
 from kgraph.tools.complaints import CommandError
 from kgraph.tools.terminal import note
 from kgraph.tools.viz.view import build_view
@@ -29,6 +29,7 @@ def add_parser(subparsers: Any) -> None:
     parser = subparsers.add_parser("demo")
     parser.add_argument("-o", "--output", default="kgraph-demo.svg", help="picture to write")
     parser.add_argument("--epochs", type=int, default=30)
+    add_no_clobber(parser)
     add_json(parser)
     parser.set_defaults(run=run)
 
@@ -55,6 +56,7 @@ def halves(x: np.ndarray, y: np.ndarray) -> tuple[list[np.ndarray], list[np.ndar
 
 def run(args: argparse.Namespace) -> int:
     """Draws the model, trains it, prints the accuracy on digits that were held back."""
+    refuse_existing(args, args.output)
     np.random.seed(1671)
     (x_train, y_train), (x_test, y_test) = digits.load_data()
     model = build_model()

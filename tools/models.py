@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from kgraph import saving
-from kgraph.errors import FileFormatError, KGraphError, ParseError, explain
+from kgraph.errors import FileFormatError, KGraphError, ParseError, did_you_mean, explain
 from kgraph.ir.graph import Graph, Stage
 from kgraph.ir.origin import Origin, making
 from kgraph.ir.serialize import VERSION, load, loads
@@ -219,8 +219,10 @@ def _import(text: str) -> Any:
         with _folder_first():
             found: Any = _module(place)
             for part in name.split("."):
-                found = getattr(found, part)
+                found = _part(found, part)
             made = found if isinstance(found, (Model, Graph)) else found()
+    except CommandError:
+        raise
     except Exception as error:
         hint = "modules are looked for in this folder and in PYTHONPATH"
         message = f"{text}: the model cannot be made: {type(error).__name__}: {error}"
@@ -231,6 +233,20 @@ def _import(text: str) -> Any:
             explain(f"{text} is no model", expected="a Model or a Graph", got=repr(made)[:200]),
         )
     return made
+
+
+def _part(holder: Any, name: str) -> Any:
+    """An attribute of a module or an object in it."""
+    if hasattr(holder, name):
+        return getattr(holder, name)
+    names = [key for key in vars(holder) if not key.startswith("_")]
+    models = [key for key in names if isinstance(getattr(holder, key), (Model, Graph))]
+    where = getattr(holder, "__file__", None) or getattr(holder, "__name__", repr(holder))
+    expected = ", ".join(models or names) or "a model"
+    hint = did_you_mean(name, names)
+    raise CommandError(
+        "E0421", explain(f"{where} has no {name!r}", expected=expected[:400], hint=hint)
+    )
 
 
 @contextlib.contextmanager

@@ -166,6 +166,17 @@ def test_an_interrupt_is_130(monkeypatch):
     assert main(["viz", "keras.json", "-o", "x.dot"]) == 130
 
 
+def test_a_limit_is_6_and_says_what_to_make_smaller(monkeypatch, capsys):
+    def refused(*_: object) -> None:
+        raise MemoryError("Unable to allocate 3 TiB")
+
+    monkeypatch.setattr("kgraph.tools.eval.arrays_for", refused)
+    assert main(["eval", "keras.json"]) == 6
+    error = capsys.readouterr().err
+    assert error.startswith("kgraph: error[E0601]: Unable to allocate 3 TiB\n")
+    assert "hint: a smaller --batch" in error
+
+
 def test_a_reader_that_leaves_is_no_error():
     x = y = input_node((2,), name="x")
     for _ in range(2000):

@@ -38,6 +38,15 @@ KEYS = {
     "convert": {"output", "format"},
     "check": {"findings", "counts"},
 }  # fmt: skip
+# Command -> the option that makes it write a file.
+FILES = {
+    "viz": ["-o", "out.svg", "--engine", "own"],
+    "passes": ["--dump", "out.folder"],
+    "diff": ["m.json", "-o", "out.html"],
+    "eval": ["--output", "out.npy"],
+    "profile": ["--runs", "1", "-o", "out.json"],
+    "convert": ["-o", "out.txt"],
+}
 OPTIONAL = ("pooch", "matplotlib", "tensorboardX", "scipy", "PIL", "keras", "jax", "torch")
 
 
@@ -157,6 +166,27 @@ def test_errors_as_json(command, capsys):
     found = json.loads(capsys.readouterr().out)
     assert (found["ok"], found["code"], found["error"]) == (False, 4, "E0401")
     assert "none.json" in found["message"]
+
+
+@pytest.mark.parametrize("command", FILES)
+def test_files_are_replaced_unless_that_is_refused(command, capsys):
+    given = [command, "m.json", *FILES[command]]
+    for _ in range(2):
+        assert main(given) == 0
+    (out,) = Path().glob("out.*")
+    before = out.stat().st_mtime_ns
+    capsys.readouterr()
+    assert main([*given, "--no-clobber", "--json"]) == 2
+    assert "is there already" in json.loads(capsys.readouterr().out)["message"]
+    assert out.stat().st_mtime_ns == before
+    assert sorted(p.name for p in Path().iterdir()) == ["m.json", out.name]
+
+
+@pytest.mark.parametrize("command", [c for c in FILES if c != "passes"])
+def test_a_folder_that_is_not_there(command, capsys):
+    options = [f"none/{w}" if w.startswith("out.") else w for w in FILES[command]]
+    assert main([command, "m.json", *options]) == 2
+    assert "error[E0101]: none/out." in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("command", COMMANDS)

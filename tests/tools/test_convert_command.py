@@ -123,6 +123,7 @@ def test_frozen_models_stay_frozen():
         (["m.json", "-o", "-", "--to", "h5"], 2, "standard output"),
         (["m.json", "-o", "-", "--to", "text", "--json"], 2, "both want"),
         (["m.json", "-o", "m.json", "--no-clobber"], 2, "there already"),
+        (["m.json", "-o", "fresh.json", "--no-clobber"], 2, "fresh.npz is there already"),
         (["m.json", "-o", "no/where.txt"], 2, "cannot be written"),
         (["m.json", "-o", "no/where.json"], 2, "cannot be written"),
         (["core.json", "-o", "x.py"], 4, "no layers"),
@@ -139,6 +140,7 @@ def test_what_is_refused(words, code, text, capsys):
         "def model(): return Sequential([Input((2,)), Own()])\n"
         "def lam(): return Sequential([Input((2,)), Lambda(lambda x: x)])\n"
     )
+    Path("fresh.npz").touch()
     main(["-q", "convert", "m.json", "-o", "core.json", "--stage", "core"])
     capsys.readouterr()
     assert main(["convert", *words]) == code

@@ -308,7 +308,8 @@ def test_checks_that_are_no_use(capsys):
         (["fused.json"], 4, "optimized already"),
         (["py:theirs"], 4, "py:module:name"),
         (["py:nowhere:model"], 4, "ModuleNotFoundError"),
-        (["py:theirs:nothing"], 4, "AttributeError"),
+        (["py:theirs:nothing"], 4, "theirs.py has no 'nothing'"),
+        (["py:theirs:grahp"], 4, "did you mean 'graph'"),
         (["py:theirs:number"], 4, "cannot be made"),
     ],
 )
