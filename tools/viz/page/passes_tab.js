@@ -7,6 +7,11 @@ function line(text) {
   return html("p", {}, text);
 }
 
+/** The same sign for all boxes. */
+function marks(ids, sign) {
+  return new Map(ids.map((id) => [id, sign]));
+}
+
 export class PassesTab {
   /**
    * @param passes steps with pass, ms, before and after (numbers), rules, and the number of the
@@ -56,7 +61,6 @@ export class PassesTab {
     const [old, fresh] = [before, after].map(({ nodes }) => new Set(nodes.map((node) => node.id)));
     const removed = [...old].filter((id) => !fresh.has(id));
     const added = [...fresh].filter((id) => !old.has(id));
-    const marks = (ids, sign) => new Map(ids.map((id) => [id, sign]));
     const left = makePane("before", before, marks(removed, "removed"), this.hooks);
     const right = makePane("after", after, marks(added, "added"), this.hooks);
     this.panes.replaceChildren(left.element, right.element);
