@@ -99,19 +99,16 @@ def test_search_finds_in_closed_clusters_and_opens_them(show):
     assert page.locator(".facts h2").text_content() == "dense_4321"
 
 
-@pytest.mark.parametrize(
-    ("query", "count"),
-    [("op:matmul", None), ("shape:*,8 params>71", 10000), ("/dense_99$/", 1), ("params<5", 0),
-     ("dense_99 block_0", 1), ("dtype:f32", 10000), ("/(/", None)],
-)  # fmt: skip
-def test_queries(show, query, count):
+def test_queries(show):
     page = show("large")
-    page.locator("input[type=search]").fill(query)
-    said = page.locator(".results .count").text_content()
-    if query == "/(/":
-        assert "regular expression" in said.lower()
-    else:
-        assert said == f"{count or 0} found"
+    for query, count in (
+        ("op:matmul", 0), ("shape:*,8 params>71", 10000), ("/dense_99$/", 1), ("params<5", 0),
+        ("dense_99 block_0", 1), ("dtype:f32", 10000),
+    ):  # fmt: skip
+        page.locator("input[type=search]").fill(query)
+        assert page.locator(".results .count").text_content() == f"{count} found", query
+    page.locator("input[type=search]").fill("/(/")
+    assert "regular expression" in page.locator(".results .count").text_content().lower()
 
 
 def test_the_tree_is_walked_by_keys(show):
