@@ -57,8 +57,9 @@ def drawn(name, seed):
 
 
 def data():
+    """Five equal batches: another size would need a plan of its own."""
     rng = np.random.default_rng(0)
-    return rng.integers(0, 7, size=(22, 3)), rng.normal(size=(22, 1)).astype("float32")
+    return rng.integers(0, 7, size=(25, 3)), rng.normal(size=(25, 1)).astype("float32")
 
 
 def make(optimizer):
