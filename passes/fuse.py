@@ -275,8 +275,9 @@ class _Builder:
         origin = replace(last, lineage=(*last.lineage, step))
         inputs = tuple([self.done[n] for n in operands])
         key = (results, *[(n.op, n.named, *[numbers[i] for i in n.inputs]) for n in region.nodes])
-        if key in self.alike:
-            new = rebuild(self.alike[key], inputs, origin)
+        known = self.alike.get(key)
+        if known is not None:
+            new = rebuild(known, inputs, origin)
         else:
             program = tuple([instruction(n, numbers) for n in region.nodes])
             new = build(fused, inputs, {"program": program, "results": results}, origin)

@@ -50,22 +50,22 @@ class Match:
 
 Matcher = Callable[[Node, Match], bool]
 Heads = list[tuple[int, tuple[Op, ...]]]
-Numbers = list[tuple[int, Callable[[Node], bool]]]
+Tests = list[Callable[[Sequence[Node]], bool]]
 
 
 class Finder:
     """A compiled pattern: one matcher for each order of its commutative operands.
 
-    Ops and numbers among the operands are tested before anything is allocated.
+    What can be told of the operands alone is tested before anything is allocated.
     """
 
     def __init__(self, pattern: Call) -> None:
         if _count_variants(pattern) > MAX_VARIANTS:
             raise ValueError(f"{pattern} has more than {MAX_VARIANTS} orders of operands")
         self.op, self.count = pattern.op, len(pattern.operands)
-        self.variants = [(_heads(v), _numbers(v), _matcher(v)) for v in _variants(pattern)]
+        self.variants = [(_heads(v), _tests(v), _matcher(v)) for v in _variants(pattern)]
         # Ops of the operands -> the variants that they fit.
-        self._fitting: dict[tuple[Op, ...], list[tuple[Numbers, Matcher]]] = {}
+        self._fitting: dict[tuple[Op, ...], list[tuple[Tests, Matcher]]] = {}
 
     def may_match(self, op: Op, operands: Sequence[Op]) -> bool:
         """Whether ops alone leave the possibility of a match."""
@@ -75,11 +75,11 @@ class Finder:
             and any(_heads_fit(heads, operands) for heads, _, _ in self.variants)
         )
 
-    def fitting(self, operands: tuple[Op, ...]) -> list[tuple[Numbers, Matcher]]:
+    def fitting(self, operands: tuple[Op, ...]) -> list[tuple[Tests, Matcher]]:
         """The variants that operands of these ops leave possible."""
         found = self._fitting.get(operands)
         if found is None:
-            found = [(n, m) for heads, n, m in self.variants if _heads_fit(heads, operands)]
+            found = [(t, m) for heads, t, m in self.variants if _heads_fit(heads, operands)]
             self._fitting[operands] = found
         return found
 
@@ -88,17 +88,19 @@ class Finder:
 
         The node is one that `may_match` let through.
         """
-        refused = None
-        for numbers, matcher in self.fitting(tuple([i.op for i in node.inputs])):
-            if numbers and not all(test(node.inputs[i]) for i, test in numbers):
-                continue
-            match = Match({"root": node})
-            if not matcher(node, match):
-                continue
-            match.inner.pop()  # the root, which is matched last
-            if not match.reasons:
-                return match
-            refused = refused or match
+        refused, operands = None, node.inputs
+        for tests, matcher in self.fitting(tuple([i.op for i in operands])):
+            for test in tests:
+                if not test(operands):
+                    break
+            else:
+                match = Match({"root": node})
+                if not matcher(node, match):
+                    continue
+                match.inner.pop()  # the root, which is matched last
+                if not match.reasons:
+                    return match
+                refused = refused or match
         return refused
 
 
@@ -119,11 +121,30 @@ def _heads(pattern: Call) -> Heads:
     return heads
 
 
-def _numbers(pattern: Call) -> Numbers:
-    """Which values the operands must have, as (index, test)."""
-    return [
-        (i, _is_number(o.value)) for i, o in enumerate(pattern.operands) if isinstance(o, Number)
-    ]
+def _tests(pattern: Call) -> Tests:
+    """What the operands must be: numbers, no floats where no rule takes any, one and the same."""
+    tests: Tests = []
+    for i, operand in enumerate(pattern.operands):
+        first = pattern.operands.index(operand)
+        if isinstance(operand, Number):
+            tests.append(_at(i, _is_number(operand.value)))
+        elif isinstance(operand, Unknown) and first < i:
+            tests.append(_same(first, i))
+        elif isinstance(operand, Unknown) and "f" not in operand.dtypes:
+            tests.append(_at(i, _is_no_float))
+    return tests
+
+
+def _at(index: int, test: Callable[[Node], bool]) -> Callable[[Sequence[Node]], bool]:
+    return lambda operands: test(operands[index])
+
+
+def _same(first: int, second: int) -> Callable[[Sequence[Node]], bool]:
+    return lambda operands: operands[first] is operands[second]
+
+
+def _is_no_float(node: Node) -> bool:
+    return len(node.types) == 1 and node.dtype in _KINDS
 
 
 def _swaps(pattern: Call) -> bool:

@@ -109,16 +109,11 @@ class LoopFunction:
         written = [self._carry_of(o) in self._written for o in inner.inputs]
         new = [*written, *[True] * (len(operands) - count)]
         self._written.update(i for i in map(self._carry_of, inner.outputs) if i is not None)
-        if not any(self._moves(o) for o in operands):
-            run, arguments = _call(kernel, [self._at(o, 0, n) for o, n in zip(operands, new)])
-            columns = [[a] for a in arguments]
-        else:
-            numbers = range(len(self._times))
-            calls = [
-                _call(kernel, [self._at(o, i, n) for o, n in zip(operands, new)]) for i in numbers
-            ]
-            run = calls[0][0]
-            columns = [list(c) for c in zip(*(arguments for _, arguments in calls))]
+        times = range(len(self._times) if any(map(self._moves, operands)) else 1)
+        arrays = [self._over(times, o, n) for o, n in zip(operands, new)]
+        calls = [_call(kernel, each) for each in zip(*arrays)]
+        run = calls[0][0]
+        columns = [list(c) for c in zip(*(arguments for _, arguments in calls))]
         names = [self._wish(o) for o in operands]
         wishes = names if len(names) == len(columns) else ["view"] * len(columns)
         words = [self._name(run, inner.op.name)]
@@ -126,6 +121,12 @@ class LoopFunction:
             still = all(value is values[0] for value in values)
             words.append(self._name(values[0], text) if still else self._variable(values, text))
         return call_line(words, inner, indent="        ")
+
+    def _over(self, times: range, operand: Operand, new: bool) -> list[np.ndarray]:
+        """The arrays that an operand of the body stands for in the steps of the loop."""
+        if self._moves(operand):
+            return [self._at(operand, i, new) for i in times]
+        return [self._at(operand, 0, new)] * len(times)
 
     def _name(self, value: Any, text: str) -> str:
         name = self._names.of(value, text)
@@ -177,7 +178,8 @@ class LoopFunction:
             return self._array(operand)  # a constant
         whole = self._home(operand, number, new)
         offset = whole.offset + operand.offset
-        return self._array(replace(operand, base=whole.base, offset=offset))
+        window = operand.shape, operand.strides, operand.dtype
+        return self._array(Operand(whole.base, offset, *window))
 
     def _home(self, operand: Operand, number: int, new: bool) -> Operand:
         """What a window of the body lies in: part of the loop's scratch, operands or outputs."""

@@ -46,13 +46,14 @@ class Interner:
 
     def add(self, key: Hashable, value: Any) -> Any:
         """Enters `value` unless the key has a living object; returns the one that stays."""
+        made = _Reference(value, self._forget)
+        made.key = key
         with self._lock:
-            present = self.get(key)
-            if present is not None:
-                return present
-            reference = self._references[key] = _Reference(value, self._forget)
-            reference.key = key
-            return value
+            present = self._references.setdefault(key, made)()
+            if present is None:  # it has died, but is not forgotten yet
+                self._references[key] = made
+                return value
+            return present
 
     def _forget(self, reference: _Reference) -> None:
         with self._lock:

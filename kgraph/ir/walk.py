@@ -71,7 +71,7 @@ def transform(roots: Sequence[Node], function: Callable[[Node], Node]) -> tuple[
     """
     done: dict[Node, Node] = {}
     for node in toposort(roots):
-        done[node] = function(rebuild(node, tuple(done[i] for i in node.inputs)))
+        done[node] = function(rebuild(node, tuple([done[i] for i in node.inputs])))
     return tuple(done[r] for r in roots)
 
 
@@ -96,5 +96,5 @@ def substitute(roots: Sequence[Node], table: Mapping[Node, Node]) -> tuple[Node,
     done: dict[Node, Node] = dict(table)
     for node in toposort(roots, stop=table):
         if node not in done:
-            done[node] = rebuild(node, tuple(done[i] for i in node.inputs))
+            done[node] = rebuild(node, tuple([done[i] for i in node.inputs]))
     return tuple(done[r] for r in roots)

@@ -17,14 +17,14 @@ DIFFERENT_NAMES = (
 )
 
 
-def in_order(added: Iterable[AddedMetric], model: Any) -> tuple[AddedMetric, ...]:
+def in_order(added: Iterable[AddedMetric], layers: Iterable[Any]) -> tuple[AddedMetric, ...]:
     """Added metrics in the order of the logs: layer by layer, then the model's own.
 
     Args:
         added: in any order; those of one layer keep theirs.
-        model: has the layers.
+        layers: the model and all layers inside it.
     """
-    _, *inner = model.flattened_layers()
+    _, *inner = layers
     places = {id(layer): place for place, layer in enumerate(inner)}
     return tuple(sorted(added, key=lambda metric: places.get(id(metric.layer), len(places))))
 

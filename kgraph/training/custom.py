@@ -157,7 +157,7 @@ class CustomSteps:
         own = [replace(m, value=n) for m, n in zip(metrics, values[len(fixed) :], strict=True)]
         masks = tuple(context.masks.get(n) for n in outputs)
         extra = (*values[: len(fixed)], *context.losses)
-        added = in_order([*context.metrics, *own], model)
+        added = in_order([*context.metrics, *own], model.flattened_layers())
         return Forward(tuple(model.inputs), outputs, masks, extra, (), lowering, added)
 
 

@@ -88,9 +88,9 @@ def forward(model: Any, training: bool) -> Forward:
     values, masks = lowering.inline((*outputs, *penalties, *(m.value for m in measured)))
     count, last = len(outputs), len(outputs) + len(penalties)
     own = [replace(m, value=n) for m, n in zip(measured, values[last:], strict=True)]
-    updates = list(context.updates)
+    updates, layers = list(context.updates), model.flattened_layers()
     if training:
-        for layer in model.flattened_layers():
+        for layer in layers:
             updates += layer._added_updates
     return Forward(
         tuple(model.inputs),
@@ -99,7 +99,7 @@ def forward(model: Any, training: bool) -> Forward:
         (*values[count:last], *context.losses),
         merge_updates(updates),
         lowering,
-        in_order([*context.metrics, *own], model),
+        in_order([*context.metrics, *own], layers),
     )
 
 
