@@ -1,282 +1,275 @@
 """One level of a picture in layers: ranks, an order with few crossings, coordinates, routes.
 
-After Sugiyama, Tagawa and Toda (1981): edges go from rank to rank, long ones through dummies, and
-each rank is a row. Barycentres order the rows; places in a row are the least squares distance from
-the neighbours that keep the order, found by pooling adjacent violators. Everything is iterative and
-depends on the order of its arguments alone.
+After Sugiyama, Tagawa and Toda (1981): every rank is a row of units, sorted by where their
+neighbours are (barycentres). Lines slant between rows only. What passes rows goes straight down in
+a channel through all of them, the nearest that no unit and no other line takes.
 """
 
 from __future__ import annotations
 
 import bisect
+import functools
 import itertools
-from collections.abc import Mapping, Sequence
+import operator
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
-SWEEPS, MANY = 8, 4000
-# Between rows, below a row of ports, between boxes, and between lines that pass a row.
-ROW_GAP, PORT_GAP, GAP, DUMMY = 34.0, 14.0, 22.0, 10.0
+SWEEPS = 8
+# Between rows, between rows and the border, between units, and between ends of lines on a unit.
+ROW_GAP, BORDER_GAP, GAP, SPREAD = 34.0, 14.0, 22.0, 22.0
+# Channels lie in columns of this width; beside units and other channels one more stays free.
+COLUMN = 5.0
 Point = tuple[float, float]
 
 
-@dataclass(frozen=True)
+@dataclass(eq=False)
 class Link:
-    """An edge between two units; offsets say where on them it is fastened, from the left."""
+    """An edge on a level, from the foot of a unit to the top of a later one.
 
-    source: str
-    target: str
-    out: float
-    into: float
+    Args:
+        tensor: links of one tensor from one unit share a channel.
+        source, target: the units; None is the border of the level.
+        out, into: where on them, from the left; the layout moves `into` if it is `free`.
+        top, foot: found by the layout: the first row that it passes, and the row where it ends.
+        x: found: its channel, or where it crosses the border.
+        route: found: its points.
+    """
+
+    tensor: Hashable
+    source: str | None
+    target: str | None
+    out: float = 0.0
+    into: float = 0.0
+    free: bool = False
+    top: int = 0
+    foot: int = 0
+    x: float = 0.0
+    route: list[Point] = field(default_factory=list)
 
 
 @dataclass
 class Sheet:
-    """A finished level: left upper corners of the units, a route a link, and the size of all."""
+    """A finished level: left upper corners of the units, top and foot of the rows, its size."""
 
     places: dict[str, Point] = field(default_factory=dict)
-    routes: list[list[Point]] = field(default_factory=list)
-    rows: list[tuple[float, float]] = field(default_factory=list)
+    rows: list[Point] = field(default_factory=list)
     width: float = 0.0
     height: float = 0.0
 
 
-def layered(
-    units: Sequence[str],
-    sizes: Mapping[str, Point],
-    links: Sequence[Link],
-    first: Sequence[str] = (),
-    last: Sequence[str] = (),
-) -> Sheet:
-    """Lays a level out from top to bottom.
+def layered(units: Sequence[str], sizes: Mapping[str, Point], links: Sequence[Link]) -> Sheet:
+    """Lays a level out from top to bottom, with its left upper corner at 0, 0.
 
     Args:
-        units: in an order where most links point forwards; those that do not are routed upwards.
+        units: each before those that links lead to from it.
         sizes: width and height of each unit.
-        links: between units.
-        first, last: units of a row above and below all others.
-
-    Returns:
-        Places and routes; a route goes from the source's border to the target's.
+        links: between units and the border; they get their places and routes.
 
     Example:
-        >>> sheet = layered(["a", "b"], {"a": (10, 5), "b": (10, 5)}, [Link("a", "b", 5, 5)])
-        >>> sheet.routes[0][0], sheet.routes[0][-1]
-        ((5.0, 5.0), (5.0, 39.0))
+        >>> link = Link("tensor", "a", "b", 5, 5)
+        >>> sheet = layered("ab", {"a": (10, 5), "b": (10, 5)}, [link])
+        >>> sheet.places["b"], link.route[0], link.route[-1]
+        ((0.0, 39.0), (5.0, 5.0), (5.0, 39.0))
     """
-    place = {unit: i for i, unit in enumerate([*first, *units, *last])}
-    ranks = _ranks(units, links, place, first, last)
-    lines = [_Line(number, link, ranks, place) for number, link in enumerate(links)]
-    lines = [line for line in lines if line.steps]
-    rows: list[list[Any]] = [[] for _ in range(max(ranks.values(), default=-1) + 1)]
-    for unit in place:
-        rows[ranks[unit]].append(unit)
-    for line in lines:
-        for rank, dummy in line.dummies:
-            rows[rank].append(dummy)
-    _Ordering(rows, lines, sizes).run()
-    return _placed(rows, lines, sizes, len(links))
+    level = Level(units, sizes, links)
+    level.order()
+    level.settle()
+    level.find_channels()
+    level.fasten()
+    return level.sheet()
 
 
-def _ranks(
-    units: Sequence[str],
-    links: Sequence[Link],
-    place: Mapping[str, int],
-    first: Sequence[str],
-    last: Sequence[str],
-) -> dict[str, int]:
+def ranks_of(units: Sequence[str], links: Sequence[Link]) -> dict[str, int]:
     """The longest path to each unit; what nothing leads to stands just above its first user."""
     above: dict[str, list[str]] = {unit: [] for unit in units}
     below: dict[str, list[str]] = {unit: [] for unit in units}
     for link in links:
-        upper, lower = sorted((link.source, link.target), key=place.__getitem__)
-        if upper in above and lower in above and upper != lower:
-            above[lower].append(upper)
-            below[upper].append(lower)
+        if link.source and link.target:
+            above[link.target].append(link.source)
+            below[link.source].append(link.target)
     ranks: dict[str, int] = {}
     for unit in units:
-        ranks[unit] = max((ranks[u] + 1 for u in above[unit]), default=int(bool(first)))
+        ranks[unit] = max((ranks[other] + 1 for other in above[unit]), default=0)
     for unit in reversed(units):
         if below[unit] and not above[unit]:
-            ranks[unit] = min(ranks[user] for user in below[unit]) - 1
-    lowest = max(ranks.values(), default=-1 + bool(first))
-    return dict.fromkeys(first, 0) | ranks | dict.fromkeys(last, lowest + 1)
+            ranks[unit] = min(ranks[other] for other in below[unit]) - 1
+    return ranks
 
 
-class _Line:
-    """A link as steps from row to row: (upper item, offset on it, lower item, offset)."""
-
-    def __init__(
-        self, number: int, link: Link, ranks: Mapping[str, int], place: Mapping[str, int]
-    ) -> None:
-        self.number = number
-        self.upward = place[link.source] > place[link.target]
-        ends = [(link.source, link.out), (link.target, link.into)]
-        (top, out), (bottom, into) = ends[::-1] if self.upward else ends
-        self.dummies = [(r, (number, r)) for r in range(ranks[top] + 1, ranks[bottom])]
-        items: list[tuple[Any, float]] = [(top, out), *((d, 0.0) for _, d in self.dummies)]
-        items.append((bottom, into))
-        self.top = ranks[top]
-        self.steps = [(*a, *b) for a, b in itertools.pairwise(items)] if top != bottom else []
-
-
-class _Ordering:
-    """Sorts the rows by barycentres, down and up in turn, and keeps the best order met."""
+class Level:
+    """Rows of units, and the left side of each."""
 
     def __init__(
-        self, rows: list[list[Any]], lines: Sequence[_Line], sizes: Mapping[str, Point]
+        self, units: Sequence[str], sizes: Mapping[str, Point], links: Sequence[Link]
     ) -> None:
-        self.rows, self.sizes = rows, sizes
-        self.above: dict[Any, list[tuple[Any, float]]] = {i: [] for row in rows for i in row}
-        self.below: dict[Any, list[tuple[Any, float]]] = {i: [] for row in rows for i in row}
-        for line in lines:
-            for top, out, bottom, into in line.steps:
-                self.below[top].append((bottom, self._part(bottom, into)))
-                self.above[bottom].append((top, self._part(top, out)))
+        self.sizes, self.links = sizes, links
+        ranks = ranks_of(units, links)
+        self.rows: list[list[str]] = [[] for _ in range(max(ranks.values(), default=-1) + 1)]
+        for unit in units:
+            self.rows[ranks[unit]].append(unit)
+        # Unit -> (another one, how far right of that it is to be).
+        self.above: dict[str, list[tuple[str, float]]] = {unit: [] for unit in units}
+        self.below: dict[str, list[tuple[str, float]]] = {unit: [] for unit in units}
+        for link in links:
+            link.top = ranks[link.source] + 1 if link.source else 0
+            link.foot = ranks[link.target] if link.target else len(self.rows)
+            if link.source and link.target:
+                self.above[link.target].append((link.source, link.out - link.into))
+                self.below[link.source].append((link.target, link.into - link.out))
+        self.x = dict.fromkeys(units, 0.0)
+        for row in self.rows:
+            self.put(row, dict.fromkeys(row, (0.0, 1.0)))
 
-    def _part(self, item: Any, offset: float) -> float:
-        """Where on an item, as a part of its width."""
-        return offset / self.sizes[item][0] if item in self.sizes and self.sizes[item][0] else 0.5
-
-    def run(self) -> None:
-        fewest, best = self.crossings(), [list(row) for row in self.rows]
-        # A level of very many lines is not worth the time: nobody follows them one by one.
-        for sweep in range(SWEEPS if len(self.above) < MANY else 2):
+    def order(self) -> None:
+        """Sorts the rows, down and up in turn, and keeps the best order met."""
+        fewest, best = self.crossings(), ([list(row) for row in self.rows], dict(self.x))
+        for sweep in range(SWEEPS):
             if not fewest:
                 break
-            down = sweep % 2 == 0
-            ranks = range(1, len(self.rows)) if down else range(len(self.rows) - 2, -1, -1)
-            for rank in ranks:
-                self._sort(self.rows[rank], self.rows[rank - 1 if down else rank + 1], down)
+            self._sweep(*((self.above, 1), (self.below, -1))[sweep % 2], sort=True)
             count = self.crossings()
             if count < fewest:
-                fewest, best = count, [list(row) for row in self.rows]
-        self.rows[:] = best
-
-    def _sort(self, row: list[Any], fixed: Sequence[Any], down: bool) -> None:
-        at = {item: i for i, item in enumerate(fixed)}
-        table = self.above if down else self.below
-
-        def centre(pair: tuple[int, Any]) -> float:
-            found = [at[other] + part for other, part in table[pair[1]]]
-            return sum(found) / len(found) if found else pair[0] + 0.5
-
-        row[:] = [item for _, item in sorted(enumerate(row), key=centre)]
+                fewest, best = count, ([list(row) for row in self.rows], dict(self.x))
+        self.rows, self.x = best
 
     def crossings(self) -> int:
-        """How many pairs of steps cross."""
+        """How many pairs of links between the same two rows cross."""
         total = 0
-        for row, lower in zip(self.rows, self.rows[1:]):
-            at = {item: i for i, item in enumerate(lower)}
+        gaps: dict[tuple[int, int], list[Point]] = {}
+        for e in self.links:
+            if e.source and e.target:
+                ends = self.x[e.source] + e.out, self.x[e.target] + e.into
+                gaps.setdefault((e.top, e.foot), []).append(ends)
+        for gap in gaps.values():
             seen: list[float] = []
-            for item in row:
-                ends = sorted(at[other] + part for other, part in self.below[item])
-                total += sum(len(seen) - bisect.bisect_right(seen, end) for end in ends)
-                for end in ends:
-                    bisect.insort(seen, end)
+            for _, end in sorted(gap):
+                at = bisect.bisect_right(seen, end)
+                total += len(seen) - at
+                seen.insert(at, end)
         return total
 
+    def settle(self) -> None:
+        """Puts every unit near its neighbours, in the order that the rows have."""
+        both = {unit: [*self.above[unit], *self.below[unit]] for unit in self.above}
+        down, up = (self.above, 1), (self.below, -1)
+        # At the end what is between two rows goes to the middle, then chains become straight.
+        for pulls, way in (down, up, down, up, (both, 1), down):
+            self._sweep(pulls, way)
 
-def _placed(
-    rows: Sequence[Sequence[Any]],
-    lines: Sequence[_Line],
-    sizes: Mapping[str, Point],
-    count: int,
-) -> Sheet:
-    """Coordinates for the ordered rows."""
-    box = {item: sizes.get(item, (0.0, 0.0)) for row in rows for item in row}
-    x = _across(rows, lines, box)
-    left = min(x.values(), default=0.0)
-    sheet = Sheet(routes=[[] for _ in range(count)])
-    top, gap = 0.0, 0.0
-    heights = [max((box[item][1] for item in row), default=0.0) for row in rows]
-    for rank, (row, height) in enumerate(zip(rows, heights, strict=True)):
-        sheet.rows.append((top, top + height))
-        for item in row:
-            x[item] -= left
-            if item in sizes:
-                sheet.places[item] = (x[item], top + (height - box[item][1]) / 2)
-                sheet.width = max(sheet.width, x[item] + box[item][0])
-            else:
-                sheet.width = max(sheet.width, x[item])
-        gap = ROW_GAP if height and all(heights[rank : rank + 2]) else PORT_GAP
-        top += height + gap
-    sheet.height = max(top - gap, 0.0)
-    for line in lines:
-        route = _route(line, x, sheet, box)
-        sheet.routes[line.number] = route[::-1] if line.upward else route
-    return sheet
+    def _sweep(
+        self, pulls: Mapping[str, list[tuple[str, float]]], way: int, sort: bool = False
+    ) -> None:
+        """Moves row after row to where its neighbours in `pulls` want it."""
+        for row in self.rows[::way]:
+            wanted = {}
+            for unit in row:
+                places = [self.x[other] + shift for other, shift in pulls[unit]]
+                wanted[unit] = (self.x[unit], 0.01)  # what nobody pulls gives way
+                if places:
+                    wanted[unit] = (sum(places) / len(places), len(places))
+            if sort:
+                row.sort(key=lambda unit: wanted[unit][0] + self.sizes[unit][0] / 2)
+            self.put(row, wanted)
+
+    def put(self, row: Sequence[str], wanted: Mapping[str, Point]) -> None:
+        """Puts units as near as their order allows to (place, weight): isotonic regression."""
+        offsets = [0.0, *itertools.accumulate(self.sizes[unit][0] + GAP for unit in row)]
+        pools: list[tuple[float, float, int]] = []  # of units side by side
+        for unit, offset in zip(row, offsets):
+            place, weight = wanted[unit]
+            pool = (place - offset) * weight, weight, 1
+            while pools and pools[-1][0] / pools[-1][1] > pool[0] / pool[1]:
+                pool = tuple(map(operator.add, pools.pop(), pool))
+            pools.append(pool)
+        places = [total / weight for total, weight, count in pools for _ in range(count)]
+        self.x.update(zip(row, map(operator.add, places, offsets)))
+
+    def find_channels(self) -> None:
+        """Finds a channel for each tensor that passes rows; those that pass few choose first."""
+        tensors: dict[object, list[Link]] = {}
+        for link in self.links:
+            if link.source:
+                link.x = self.x[link.source] + link.out
+            elif link.target:
+                link.x = self.x[link.target] + link.into
+            tensors.setdefault((link.tensor, link.source), []).append(link)
+        left = min(self.x.values(), default=0.0) - 2 * COLUMN * (len(tensors) + 2)
+        used = [0] * len(self.rows)  # columns as bits
+        for rank, row in enumerate(self.rows):
+            for unit in row:
+                near = self.x[unit] - left
+                used[rank] |= _columns(near, near + self.sizes[unit][0])
+        spans = [(e[0].top, max(link.foot for link in e), e) for e in tensors.values()]
+        for top, foot, links in sorted(spans, key=lambda span: span[1] - span[0]):
+            if top < foot:
+                x = _nearest(functools.reduce(operator.or_, used[top:foot]), links[0].x - left)
+                used[top:foot] = [bits | _columns(x, x) for bits in used[top:foot]]
+                for link in links:
+                    if top < link.foot:
+                        link.x = left + x
+
+    def fasten(self) -> None:
+        """Deals out the free places on each unit by where the lines come from."""
+        free: dict[str, list[Link]] = {}
+        for link in self.links:
+            if link.target and link.free:
+                free.setdefault(link.target, []).append(link)
+        for unit, links in free.items():
+            links.sort(key=lambda link: link.x)
+            for place, link in enumerate(links):
+                link.into = spread(self.sizes[unit][0], place, len(links))
+                if link.foot == 0:  # a line from the border to the first row is straight
+                    link.x = self.x[unit] + link.into
+
+    def sheet(self) -> Sheet:
+        """The finished level."""
+        found, at = Sheet(), BORDER_GAP * any(link.source is None for link in self.links)
+        left = min([*self.x.values(), *(link.x for link in self.links)], default=0.0)
+        for row in self.rows:
+            height = max(self.sizes[unit][1] for unit in row)
+            for unit in row:
+                x, (wide, high) = self.x[unit] - left, self.sizes[unit]
+                found.places[unit] = x, at + (height - high) / 2
+                found.width = max(found.width, x + wide)
+            found.rows.append((at, at + height))
+            found.height = at + height
+            at += height + ROW_GAP
+        found.height += BORDER_GAP * any(link.target is None for link in self.links)
+        for link in self.links:
+            link.x -= left
+            found.width = max(found.width, link.x)
+            link.route = self._route(link, found)
+        return found
+
+    def _route(self, link: Link, sheet: Sheet) -> list[Point]:
+        """Straight down through rows, slanting between them."""
+        points, end = [(link.x, 0.0)], [(link.x, sheet.height)]
+        if link.source:
+            x, y = sheet.places[link.source]
+            x, y = x + link.out, y + self.sizes[link.source][1]
+            points = [(x, y), (x, sheet.rows[link.top - 1][1])]
+        if link.top < link.foot:
+            points += (link.x, sheet.rows[link.top][0]), (link.x, sheet.rows[link.foot - 1][1])
+        if link.target:
+            x, y = sheet.places[link.target]
+            end = [(x + link.into, sheet.rows[link.foot][0]), (x + link.into, y)]
+        return points + end
 
 
-def _route(
-    line: _Line, x: Mapping[Any, float], sheet: Sheet, box: Mapping[Any, Point]
-) -> list[Point]:
-    """Straight down through each row, slanting between rows: past every box."""
-    points: list[Point] = []
-    for i, (top, out, bottom, into) in enumerate(line.steps):
-        rank = line.top + i
-        if top in sheet.places and box[top][1]:
-            points.append((x[top] + out, sheet.places[top][1] + box[top][1]))
-        points.append((x[top] + out, sheet.rows[rank][1]))
-        points.append((x[bottom] + into, sheet.rows[rank + 1][0]))
-        if bottom in sheet.places:
-            points.append((x[bottom] + into, sheet.places[bottom][1]))
-    return points
+def _columns(left: float, right: float) -> int:
+    """The columns from one place to another and one more on both sides, as bits."""
+    return (1 << int(right / COLUMN) + 2) - (1 << int(left / COLUMN) - 1)
 
 
-def _across(
-    rows: Sequence[Sequence[Any]], lines: Sequence[_Line], box: Mapping[Any, Point]
-) -> dict[Any, float]:
-    """The left side of every item: near its neighbours, in the order of its row."""
-    above: dict[Any, list[tuple[Any, float, float]]] = {item: [] for row in rows for item in row}
-    below: dict[Any, list[tuple[Any, float, float]]] = {item: [] for row in rows for item in row}
-    for line in lines:
-        for top, out, bottom, into in line.steps:
-            # Dummies are held hard, so that long edges are straight.
-            weight = 1.0 + 3 * (isinstance(top, tuple) + isinstance(bottom, tuple))
-            below[top].append((bottom, into - out, weight))
-            above[bottom].append((top, out - into, weight))
-    x: dict[Any, float] = {}
-    for row in rows:
-        at = 0.0
-        for item in row:
-            x[item] = at
-            at += box[item][0] + _gap(item, item)
-    for sweep in range(SWEEPS):
-        down = sweep % 2 == 0 or sweep == SWEEPS - 1
-        order = range(len(rows)) if down else range(len(rows) - 1, -1, -1)
-        # The last two: what is between two rows goes to the middle, then chains become straight.
-        tables = {SWEEPS - 2: (above, below), SWEEPS - 1: (above,)}.get(
-            sweep, ((above,), (below,))[sweep % 2]
-        )
-        for rank in order:
-            _settle(rows[rank], tables, x, box)
-    return x
+def _nearest(used: int, x: float) -> float:
+    """The place next to x that lies in no used column."""
+    column = int(x / COLUMN)
+    right = ~used >> column
+    right = (right & -right).bit_length() - 1
+    left = column + 1 - (~used & (1 << column) - 1).bit_length()
+    return x + COLUMN * (right if right <= left else -left)
 
 
-def _gap(one: Any, two: Any) -> float:
-    return DUMMY if isinstance(one, tuple) or isinstance(two, tuple) else GAP
-
-
-def _settle(
-    row: Sequence[Any],
-    tables: Sequence[Mapping[Any, Sequence[tuple[Any, float, float]]]],
-    x: dict[Any, float],
-    box: Mapping[Any, Point],
-) -> None:
-    """Moves a row as near as possible to where its neighbours want it (isotonic regression)."""
-    offsets, pools, at = [], [], 0.0
-    for i, item in enumerate(row):
-        if i:
-            at += box[row[i - 1]][0] + _gap(row[i - 1], item)
-        offsets.append(at)
-        pulls = [(x[other] + shift, w) for table in tables for other, shift, w in table[item]]
-        weight = sum(w for _, w in pulls) or 0.01
-        wanted = sum(p * w for p, w in pulls) / weight if pulls else x[item]
-        pools.append([(wanted - at) * weight, weight, 1])
-        while len(pools) > 1 and pools[-2][0] / pools[-2][1] > pools[-1][0] / pools[-1][1]:
-            total, heavy, count = pools.pop()
-            pools[-1] = [pools[-1][0] + total, pools[-1][1] + heavy, pools[-1][2] + count]
-    values = [total / weight for total, weight, count in pools for _ in range(int(count))]
-    for item, value, offset in zip(row, values, offsets, strict=True):
-        x[item] = value + offset
+def spread(width: float, place: int, count: int) -> float:
+    """The place of one of several ends on a side, around its middle."""
+    return width / 2 + (place - (count - 1) / 2) * min(SPREAD, width / (count + 1))

@@ -7,6 +7,7 @@ holds both ends (None outside of all).
 from __future__ import annotations
 
 import heapq
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -38,30 +39,50 @@ def levels_of(view: GraphView) -> dict[str | None, Level]:
         >>> [(s, d) for s, d, _ in levels_of(view)[None].edges]
         [('a', 'c0')]
     """
-    table = by_id(view.clusters)
     found: dict[str | None, Level] = {None: Level()}
-    chains: dict[str, list[str]] = {}
+    chains = chains_of(view)
     placed: set[str] = set()
-    for box in view.boxes:
-        chain = chains[box.id] = [box.id, *ancestors(table, box.cluster)]
-        for unit, level in zip(chain, [*chain[1:], None]):
-            if unit in placed:
+    for chain in chains.values():
+        for unit, level in itertools.pairwise(chain):
+            if unit is None or unit in placed:
                 break
             placed.add(unit)
             found.setdefault(level, Level()).units.append(unit)
     for edge in view.edges:
-        level, source, target = _meeting(chains[edge.source], chains[edge.target])
-        if source != target:
-            found[level].edges.append((source, target, edge))
+        one, two = chains[edge.source], chains[edge.target]
+        i, j = meeting(one, two)
+        source, target = one[i], two[j]
+        if source and target and source != target:
+            found[one[i + 1]].edges.append((source, target, edge))
     return found
 
 
-def _meeting(one: Sequence[str], two: Sequence[str]) -> tuple[str | None, str, str]:
-    """The level where two chains of clusters meet, and the unit of each there."""
+def chains_of(view: GraphView) -> dict[str, list[str | None]]:
+    """Box -> itself, the clusters around it from the inside out, and None for what is outside."""
+    table = by_id(view.clusters)
+    around = {c: [*ancestors(table, c), None] for c in table} | {None: [None]}
+    return {box.id: [box.id, *around[box.cluster]] for box in view.boxes}
+
+
+def meeting(one: Sequence[str | None], two: Sequence[str | None]) -> tuple[int, int]:
+    """Where in two chains the units are that lie on the same level, which comes next in both."""
     i, j = len(one) - 1, len(two) - 1
     while i > 0 and j > 0 and one[i] == two[j]:
         i, j = i - 1, j - 1
-    return (one[i + 1] if i + 1 < len(one) else None), one[i], two[j]
+    return i, j
+
+
+def pieces_of(
+    one: Sequence[str | None], two: Sequence[str | None]
+) -> list[tuple[str | None, str | None, str | None]]:
+    """The way from one chain's box to the other's: (level, from unit, to unit).
+
+    None is the border of a level instead of a unit.
+    """
+    i, j = meeting(one, two)
+    out = [(one[k + 1], one[k], None) for k in range(i)]
+    into = [(two[k + 1], None, two[k]) for k in reversed(range(j))]
+    return [*out, (one[i + 1], one[i], two[j]), *into]
 
 
 def in_order(level: Level) -> tuple[list[str], bool]:

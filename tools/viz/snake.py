@@ -7,18 +7,19 @@ from __future__ import annotations
 
 import bisect
 import itertools
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 
-from kgraph.tools.viz.layered import Point, Sheet
+from kgraph.tools.viz.layered import Link, Point, Sheet
 
 GUTTER, TRACK = 30.0, 6.0
 
 
-def wrapped(sheet: Sheet, sizes: Mapping[str, Point], rows: int) -> Sheet:
-    """The sheet in columns.
+def wrapped(sheet: Sheet, links: Collection[Link], sizes: Mapping[str, Point], rows: int) -> Sheet:
+    """The sheet in columns; the routes of its links go with it.
 
     Args:
         sheet: a finished level.
+        links: of it.
         sizes: width and height of its units.
         rows: of a column.
 
@@ -26,10 +27,10 @@ def wrapped(sheet: Sheet, sizes: Mapping[str, Point], rows: int) -> Sheet:
         A new sheet, or the same one if it fits into one column.
 
     Example:
-        >>> from kgraph.tools.viz.layered import Link, layered
+        >>> from kgraph.tools.viz.layered import layered
         >>> size = {name: (10.0, 5.0) for name in "abcd"}
-        >>> links = [Link(a, b, 5, 5) for a, b in ("ab", "bc", "cd")]
-        >>> places = wrapped(layered("abcd", size, links), size, 2).places
+        >>> links = [Link(a, a, b, 5, 5) for a, b in ("ab", "bc", "cd")]
+        >>> places = wrapped(layered("abcd", size, links), links, size, 2).places
         >>> places["a"][1] == places["c"][1], places["a"][0] < places["c"][0]
         (True, True)
     """
@@ -42,8 +43,8 @@ def wrapped(sheet: Sheet, sizes: Mapping[str, Point], rows: int) -> Sheet:
 
     count = -(-len(sheet.rows) // rows)
     crossing = [0] * count  # tracks between a column and the next
-    for route in sheet.routes:
-        for (_, y), (_, below) in itertools.pairwise(route):
+    for link in links:
+        for (_, y), (_, below) in itertools.pairwise(link.route):
             for c in range(*sorted((column(y), column(below)))):
                 crossing[c] += 1
     low = [float("inf")] * count
@@ -51,10 +52,14 @@ def wrapped(sheet: Sheet, sizes: Mapping[str, Point], rows: int) -> Sheet:
     for unit, (x, y) in sheet.places.items():
         c = column(y)
         low[c], high[c] = min(low[c], x), max(high[c], x + sizes.get(unit, (0, 0))[0])
-    for route in sheet.routes:
-        for x, y in route:
+    for link in links:
+        for x, y in link.route:
             low[column(y)], high[column(y)] = min(low[column(y)], x), max(high[column(y)], x)
-    return _Columns(sheet, rows, column, crossing, low, high).sheet()
+    columns = _Columns(sheet, rows, column, crossing, low, high)
+    for link in links:
+        link.route = columns.route(link.route)
+    places = {unit: columns.moved(place) for unit, place in sheet.places.items()}
+    return Sheet(places, sheet.rows, columns.width, columns.height)
 
 
 class _Columns:
@@ -69,7 +74,7 @@ class _Columns:
         low: list[float],
         high: list[float],
     ) -> None:
-        self.old, self.column = sheet, column
+        self.column = column
         self.used = [0] * len(crossing)
         self.head = GUTTER + TRACK * max(crossing)
         self.shift: list[Point] = []
@@ -91,16 +96,8 @@ class _Columns:
         dx, dy = self.shift[self.column(point[1])]
         return point[0] + dx, point[1] + dy
 
-    def sheet(self) -> Sheet:
-        """Everything at its new place."""
-        places = {unit: self.moved(p) for unit, p in self.old.places.items()}
-        routes = [self.route(route) for route in self.old.routes]
-        return Sheet(places, routes, self.old.rows, self.width, self.height)
-
-    def route(self, route: list[Point]) -> list[Point]:
+    def route(self, points: list[Point]) -> list[Point]:
         """A route with its ways around the ends of columns."""
-        upward = bool(route) and route[0][1] > route[-1][1]
-        points = route[::-1] if upward else route
         found = [self.moved(points[0])] if points else []
         for before, point in itertools.pairwise(points):
             c = self.column(before[1])
@@ -113,4 +110,4 @@ class _Columns:
                 found += [(found[-1][0], down), (gutter, down), (gutter, up), (x, up), (x, y)]
             else:
                 found.append(self.moved(point))
-        return found[::-1] if upward else found
+        return found

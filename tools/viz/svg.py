@@ -10,7 +10,6 @@ import math
 from collections.abc import Iterable, Sequence
 from xml.sax.saxutils import escape, quoteattr
 
-from kgraph.tools.viz.layered import Point
 from kgraph.tools.viz.looks import (
     BAND,
     EDGE_COLORS,
@@ -29,8 +28,9 @@ from kgraph.tools.viz.looks import (
     tooltip,
 )
 from kgraph.tools.viz.model import Box, Cluster, Edge, GraphView, by_id
-from kgraph.tools.viz.nested import PAD, Rect, arrange
+from kgraph.tools.viz.nested import PAD, arrange
 from kgraph.tools.viz.opening import visible
+from kgraph.tools.viz.picture import Point, Rect
 from kgraph.tools.viz.text import clean, short, width
 
 FONT = "DejaVu Sans, Verdana, Helvetica, Arial, sans-serif"
