@@ -102,15 +102,15 @@ def read_arrays(path: str | os.PathLike[str]) -> dict[str, ReadArray]:
     if not Path(path).exists():
         return {}
     try:
-        members = zipfile.ZipFile(path).namelist()
+        # Open as long as its readers live: its list of members is read once, not once an array.
+        file = zipfile.ZipFile(path)
     except (zipfile.BadZipFile, OSError) as error:
         raise ParseError(explain(f"cannot read {Path(path).name}", got=error), "values") from None
 
     def read(type_: TensorType, name: str) -> np.ndarray:
-        with zipfile.ZipFile(path) as file:
-            return _member(file, f"{name}.npy", type_)
+        return _member(file, f"{name}.npy", type_)
 
-    return {name.removesuffix(".npy"): read for name in members}
+    return {name.removesuffix(".npy"): read for name in file.namelist()}
 
 
 def _member(file: zipfile.ZipFile, name: str, type_: TensorType) -> np.ndarray:

@@ -203,7 +203,8 @@ class Level:
         for top, foot, links in sorted(spans, key=lambda span: span[1] - span[0]):
             if top < foot:
                 x = _nearest(functools.reduce(operator.or_, used[top:foot]), links[0].x - left)
-                used[top:foot] = [bits | _columns(x, x) for bits in used[top:foot]]
+                taken = _columns(x, x)
+                used[top:foot] = [bits | taken for bits in used[top:foot]]
                 for link in links:
                     if top < link.foot:
                         link.x = left + x

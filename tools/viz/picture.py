@@ -32,6 +32,8 @@ def turned(picture: Picture, rankdir: str) -> Picture:
         >>> turned(Picture({"a": (0, 0, 2, 1)}, width=9, height=5), "RL").boxes
         {'a': (4, 0, 1, 2)}
     """
+    if rankdir == "TB":
+        return picture
     flip, swap = rankdir in ("BT", "RL"), rankdir in ("LR", "RL")
 
     def turn(rect: Rect) -> Rect:

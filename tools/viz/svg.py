@@ -210,4 +210,5 @@ def path_of(route: Sequence[Point], style: Style) -> str:
 
 def _n(value: float) -> str:
     """A coordinate to a tenth, without a zero that says nothing."""
-    return f"{value:.1f}".removesuffix(".0").replace("-0", "0" if abs(value) < 0.05 else "-0")
+    text = f"{value:.1f}".removesuffix(".0")
+    return text if text != "-0" else "0"

@@ -6,6 +6,7 @@ characters; Helvetica and Arial are narrower, so what fits here fits there.
 
 from __future__ import annotations
 
+import functools
 import unicodedata
 
 _PLAIN = (
@@ -38,10 +39,15 @@ def width(text: str, size: float, bold: bool = False) -> float:
         >>> round(width("dense_1", 10), 2)
         41.56
     """
-    units = sum(
+    return _units(text) * size / 1000 * (_BOLD if bold else 1)
+
+
+@functools.lru_cache(maxsize=4096)
+def _units(text: str) -> int:
+    """The width in thousandths of the size; a graph says the same words again and again."""
+    return sum(
         _PLAIN[ord(c) - 32] if " " <= c <= "~" else _WIDE if _is_wide(c) else _OTHER for c in text
     )
-    return units * size / 1000 * (_BOLD if bold else 1)
 
 
 def _is_wide(character: str) -> bool:
@@ -55,6 +61,8 @@ def clean(text: str) -> str:
         >>> clean("a\\nb\\x1b[31m\\u202e")
         'a\\\\nb\\\\x1b[31m\\\\u202e'
     """
+    if text.isprintable():
+        return text
     return "".join(repr(c)[1:-1] if unicodedata.category(c) in _UNSEEN else c for c in text)
 
 

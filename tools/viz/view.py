@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from kgraph.errors import explain
+from kgraph.ir.collecting import without_collection
 from kgraph.ir.graph import Graph, Stage
 from kgraph.ir.printer import ordered
 from kgraph.passes.cost import SIZE_HINT
@@ -29,6 +30,7 @@ _EXPANSIONS: dict[str, dict[str, Expand]] = {
 }
 
 
+@without_collection
 def build_view(
     graph: Graph,
     title: str = "",

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from kgraph.errors import RenderError, explain
+from kgraph.ir.collecting import without_collection
 from kgraph.ir.files import atomic_write
 from kgraph.ir.printer import show_bytes
 from kgraph.tools.viz.json_view import to_json
@@ -48,6 +49,7 @@ class Rendered:
     warning: str | None = None
 
 
+@without_collection
 def render(
     view: GraphView,
     format: str,
