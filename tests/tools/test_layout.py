@@ -14,7 +14,7 @@ from viz_models import MODELS
 from kgraph.passes.lower import lower
 from kgraph.tools.training_step import training_step
 from kgraph.tools.viz import build_view, visible
-from kgraph.tools.viz.layered import Level, Link, layered, ranks_of
+from kgraph.tools.viz.layered import Level, Link, layered
 from kgraph.tools.viz.looks import look_of, operand_types
 from kgraph.tools.viz.model import Box, Cluster, Edge, GraphView, ancestors, by_id
 from kgraph.tools.viz.nested import arrange
@@ -246,6 +246,6 @@ def test_ranks_are_networkx_longest_paths():
     units = [f"n{i}" for i in range(30)]
     graph = networkx.gnp_random_graph(30, 0.1, seed=5, directed=True)
     links = [Link(a, f"n{a}", f"n{b}", 1, 1) for a, b in graph.edges if a < b]
-    ranks = ranks_of(units, links)
+    level = Level(units, dict.fromkeys(units, (10.0, 10.0)), links)
     dag = networkx.DiGraph((link.source, link.target) for link in links)
-    assert max(ranks.values()) == networkx.dag_longest_path_length(dag)
+    assert len(level.rows) - 1 == networkx.dag_longest_path_length(dag)

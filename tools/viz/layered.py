@@ -79,20 +79,17 @@ def layered(units: Sequence[str], sizes: Mapping[str, Point], links: Sequence[Li
     return level.sheet()
 
 
-def ranks_of(units: Sequence[str], links: Sequence[Link]) -> dict[str, int]:
+Pulls = dict[str, list[tuple[str, float]]]  # unit -> (another, how far right of it to be)
+
+
+def ranks_of(units: Sequence[str], above: Pulls, below: Pulls) -> dict[str, int]:
     """The longest path to each unit; what nothing leads to stands just above its first user."""
-    above: dict[str, list[str]] = {unit: [] for unit in units}
-    below: dict[str, list[str]] = {unit: [] for unit in units}
-    for link in links:
-        if link.source and link.target:
-            above[link.target].append(link.source)
-            below[link.source].append(link.target)
     ranks: dict[str, int] = {}
     for unit in units:
-        ranks[unit] = max((ranks[other] + 1 for other in above[unit]), default=0)
+        ranks[unit] = max((ranks[other] + 1 for other, _ in above[unit]), default=0)
     for unit in reversed(units):
         if below[unit] and not above[unit]:
-            ranks[unit] = min(ranks[other] for other in below[unit]) - 1
+            ranks[unit] = min(ranks[other] for other, _ in below[unit]) - 1
     return ranks
 
 
@@ -103,19 +100,19 @@ class Level:
         self, units: Sequence[str], sizes: Mapping[str, Point], links: Sequence[Link]
     ) -> None:
         self.sizes, self.links = sizes, links
-        ranks = ranks_of(units, links)
-        self.rows: list[list[str]] = [[] for _ in range(max(ranks.values(), default=-1) + 1)]
-        for unit in units:
-            self.rows[ranks[unit]].append(unit)
-        # Unit -> (another one, how far right of that it is to be).
-        self.above: dict[str, list[tuple[str, float]]] = {unit: [] for unit in units}
-        self.below: dict[str, list[tuple[str, float]]] = {unit: [] for unit in units}
+        self.above: Pulls = {unit: [] for unit in units}
+        self.below: Pulls = {unit: [] for unit in units}
         for link in links:
-            link.top = ranks[link.source] + 1 if link.source else 0
-            link.foot = ranks[link.target] if link.target else len(self.rows)
             if link.source and link.target:
                 self.above[link.target].append((link.source, link.out - link.into))
                 self.below[link.source].append((link.target, link.into - link.out))
+        ranks = ranks_of(units, self.above, self.below)
+        self.rows: list[list[str]] = [[] for _ in range(max(ranks.values(), default=-1) + 1)]
+        for unit in units:
+            self.rows[ranks[unit]].append(unit)
+        for link in links:
+            link.top = ranks[link.source] + 1 if link.source else 0
+            link.foot = ranks[link.target] if link.target else len(self.rows)
         self.x = dict.fromkeys(units, 0.0)
         for row in self.rows:
             self.put(row, dict.fromkeys(row, (0.0, 1.0)))
@@ -156,9 +153,7 @@ class Level:
         for pulls, way in (down, up, down, up, (both, 1), down):
             self._sweep(pulls, way)
 
-    def _sweep(
-        self, pulls: Mapping[str, list[tuple[str, float]]], way: int, sort: bool = False
-    ) -> None:
+    def _sweep(self, pulls: Pulls, way: int, sort: bool = False) -> None:
         """Moves row after row to where its neighbours in `pulls` want it."""
         for row in self.rows[::way]:
             wanted = {}
