@@ -24,10 +24,13 @@ from kgraph import config
 from kgraph.errors import explain
 from kgraph.ir.files import atomic_write
 
+# This processor's vector instructions; compilers for ARM have another word for it.
+_NATIVE = "-march=native" if platform.machine() in ("x86_64", "AMD64") else "-mcpu=native"
 # What would change a bit is off: `a * b + c` is not one rounding, nothing is reassociated.
-OPTIONS = ("-O3", "-march=native", "-ffp-contract=off", "-fno-math-errno", "-fno-trapping-math")
+OPTIONS = ("-O3", _NATIVE, "-ffp-contract=off", "-fno-math-errno", "-fno-trapping-math")
 _SHARED = ("-shared", "-fPIC", "-x", "c", "-")
 _SECONDS = 60
+_NO_HOME = (OSError, RuntimeError)  # no file, no permission; a user without a home
 
 
 def find_compiler() -> str | None:
@@ -50,17 +53,18 @@ def load(text: str) -> Any:
 
 @functools.lru_cache(maxsize=256)
 def _load(text: str, compiler: str, home: str) -> Any:
-    kept = Path(home).expanduser() / "native" / f"{_name(text, compiler)}.so"
-    with contextlib.suppress(OSError):
-        return _function(kept)
+    name = f"{_name(text, compiler)}.so"
+    with contextlib.suppress(*_NO_HOME):
+        return _function(Path(home).expanduser() / "native" / name)
     with tempfile.TemporaryDirectory() as folder:
-        made = Path(folder, kept.name)
+        made = Path(folder, name)
         if not _compile(text, compiler, made):
             return None
-        # Where home cannot be written to, each process compiles for itself.
-        with contextlib.suppress(OSError):
-            kept.parent.mkdir(parents=True, exist_ok=True)
-            with atomic_write(kept) as file:
+        # Without a home that can be written to, each process compiles for itself.
+        with contextlib.suppress(*_NO_HOME):
+            keep = Path(home).expanduser() / "native"
+            keep.mkdir(parents=True, exist_ok=True)
+            with atomic_write(keep / name) as file:
                 file.write(made.read_bytes())
         return _function(made)
 
@@ -102,7 +106,7 @@ def _name(text: str, compiler: str) -> str:
 
 @functools.cache
 def _processor() -> str:
-    """What `-march=native` looks at: a home may be shared by different machines."""
+    """What `native` stands for: a home may be shared by different machines."""
     found: list[str] = []
     with contextlib.suppress(OSError):
         text = Path("/proc/cpuinfo").read_text()

@@ -326,6 +326,11 @@ def test_a_home_that_cannot_be_written_to(fresh):
     assert call(c_compiler.load(TEXT.format(5.5))) == 5.5
 
 
+def test_a_user_without_a_home(monkeypatch):
+    monkeypatch.setattr(config, "home", "~nobody-of-this-name/.kgraph")
+    assert call(c_compiler.load(TEXT.format(6.5))) == 6.5
+
+
 def test_another_text_has_another_name():
     compiler = c_compiler.find_compiler()
     assert c_compiler._name("a", compiler) != c_compiler._name("b", compiler)
