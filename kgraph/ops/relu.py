@@ -42,6 +42,7 @@ class Activation(Specialized, Elementwise):
         in_place: whether `out` may be x.
         integers: whether integers stay integers instead of becoming float32.
         variants: attributes of further samples.
+        c: the same meaning in C, see `Op.c`.
     """
 
     def __init__(
@@ -58,6 +59,7 @@ class Activation(Specialized, Elementwise):
         integers: bool = False,
         variants: Sequence[Mapping[str, Any]] = (),
         flops: int = 4,
+        c: str = "",
     ) -> None:
         super().__init__(
             name,
@@ -69,6 +71,7 @@ class Activation(Specialized, Elementwise):
             reuse=(0,) if in_place else (),
             dtypes="if" if integers else "f",
             flops=flops,
+            c=c,
         )
         self.make, self.work = make, work
         self.defaults, self.variants = dict(defaults or {}), tuple(variants)
@@ -189,6 +192,7 @@ relu = Activation(
     in_place=True,
     integers=True,
     flops=1,
+    c="{0} > 0 || {0} != {0} ? {0} : 0",  # NaN stays NaN; -0.0 becomes 0.0
 )
 relu6 = Activation(
     "relu6",
