@@ -240,9 +240,12 @@ def run_batches(
         together: batches between two calls of hooks.
     """
     watched, progress = callbacks.watches_batches(mode), Progress(bar, batches)
+    order = batches.order()
+    if isinstance(batches, Batches) and not watched and bar is None:
+        run_alone(batches, order, take)
+        return
     # A user's code between the batches sees NumPy's warnings.
     bare = isinstance(batches, Batches) and not watched
-    order = batches.order()
     with np.errstate(all="ignore") if bare else contextlib.nullcontext():
         for each in in_rounds(batches.pieces(0, order, bare), together):
             if watched:
@@ -254,6 +257,20 @@ def run_batches(
                 callbacks.call(f"on_{mode}_batch_end", each.last, logs)
             progress.add(each.size, dict, len(each.pieces))
     progress.end()
+
+
+def run_alone(batches: Batches, order: np.ndarray | None, take: Any) -> None:
+    """Runs all batches where nobody wants to know of them: as little as a batch can cost.
+
+    Args:
+        batches, take: as for `run_batches`.
+        order: of the rows.
+    """
+    with np.errstate(all="ignore"):
+        for index, (start, stop) in enumerate(batches.bounds):
+            plan = batches.run_bare(index, order)
+            if take is not None:
+                take(plan, stop - start)
 
 
 def run_predict(
