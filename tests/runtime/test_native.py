@@ -97,8 +97,8 @@ def node_of(inputs, *outputs):
 def test_ops_in_c_are_those_whose_bits_ieee_754_fixes():
     assert IN_C == ["abs", "add", "cast", "divide", "equal", "greater", "greater_equal", "isnan",
                     "less", "less_equal", "logical_and", "logical_not", "logical_or",
-                    "logical_xor", "multiply", "negative", "not_equal", "reciprocal", "relu", "relu_grad",
-                    "rsqrt", "sqrt", "square", "subtract", "where"]  # fmt: skip
+                    "logical_xor", "multiply", "negative", "not_equal", "reciprocal", "relu",
+                    "relu_grad", "rsqrt", "sqrt", "square", "subtract", "where"]  # fmt: skip
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
