@@ -63,6 +63,10 @@ class Nested:
         """The same with every symbolic size inside replaced by what `function` makes of it."""
         raise NotImplementedError(type(self).__name__)
 
+    def numbered(self, binding: Mapping[str, int]) -> Nested:
+        """The same with the numbers of all symbolic sizes inside."""
+        raise NotImplementedError(type(self).__name__)
+
 
 def freeze(value: Any) -> Any:
     """Makes an attribute immutable: lists become tuples, NumPy scalars Python ones."""
@@ -118,4 +122,7 @@ def bind_attributes(attrs: Mapping[str, Any], binding: Mapping[str, int]) -> dic
 
     if not attrs:
         return {}
-    return {name: map_attribute(value, bind) for name, value in attrs.items()}
+    return {
+        name: value.numbered(binding) if isinstance(value, Nested) else map_attribute(value, bind)
+        for name, value in attrs.items()
+    }

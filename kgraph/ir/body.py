@@ -11,7 +11,7 @@ from typing import Any
 
 from kgraph.errors import InferenceError, explain
 from kgraph.ir.attributes import Nested, map_attribute
-from kgraph.ir.dim import Dim
+from kgraph.ir.dim import Dim, evaluate
 from kgraph.ir.leaves import ARG, CONST, SIZE, arg
 from kgraph.ir.node import Node, build
 from kgraph.ir.types import TensorType
@@ -48,7 +48,9 @@ class Body(Nested):
         (<multiply: f32[2]>,)
     """
 
-    __slots__ = ("__weakref__", "depth", "inner", "nodes", "outputs", "parameters", "symbols")
+    __slots__ = (
+        "__weakref__", "_numbered", "depth", "inner", "nodes", "outputs", "parameters", "symbols"
+    )  # fmt: skip
 
     parameters: tuple[TensorType, ...]
     outputs: tuple[Node, ...]
@@ -56,6 +58,7 @@ class Body(Nested):
     inner: tuple[Body, ...]
     depth: int
     symbols: frozenset[str]
+    _numbered: tuple[tuple[int | None, ...], Body] | None
 
     def __init__(self, parameters: Sequence[TensorType], outputs: Sequence[Node]) -> None:
         put = object.__setattr__
@@ -66,6 +69,7 @@ class Body(Nested):
         put(self, "depth", 1 + max((b.depth for b in self.inner), default=0))
         self._check()
         put(self, "symbols", frozenset(_symbols(self)))
+        put(self, "_numbered", None)
 
     def __setattr__(self, name: str, value: object) -> None:
         raise AttributeError("Body is immutable")
@@ -110,6 +114,17 @@ class Body(Nested):
             done[node] = build(node.op, tuple(done[n] for n in node.inputs), attrs, node.origin)
         parameters = [_map_type(t, function) for t in self.parameters]
         return Body(parameters, [done[n] for n in self.outputs])
+
+    def numbered(self, binding: Mapping[str, int]) -> Body:
+        """The same with the numbers of all symbols; the last is kept, for runs ask again."""
+        if not self.symbols:
+            return self
+        sizes = tuple([binding.get(symbol) for symbol in sorted(self.symbols)])
+        if self._numbered is None or self._numbered[0] != sizes:
+            found = self.map(lambda d: evaluate(d, binding) if isinstance(d, Dim) else d)
+            object.__setattr__(self, "_numbered", (sizes, found))
+            return found
+        return self._numbered[1]
 
     def bind(self, binding: Mapping[str, int]) -> Body:
         """Gives the symbols that `binding` names their numbers."""

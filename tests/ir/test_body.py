@@ -13,7 +13,7 @@ import pytest
 from ir_graphs import BATCH
 
 from kgraph import ops
-from kgraph.errors import InferenceError, ParseError, VerifyError
+from kgraph.errors import InferenceError, ParseError, UndecidableError, VerifyError
 from kgraph.ir import Dim, Graph, Stage, TensorType, Variable, build, const, input_node, size
 from kgraph.ir.attributes import attribute_key, bind_attributes
 from kgraph.ir.body import MAX_DEPTH, Body, all_bodies
@@ -283,3 +283,18 @@ def test_json_with_bodies_nested_too_deeply():
         data["bodies"].append(row)
     with pytest.raises(ParseError, match=r"(?s)more than 16 deep.*at: /bodies/16"):
         loads(json.dumps(data))
+
+
+def test_numbers_take_the_place_of_symbols_and_the_last_are_kept():
+    batch = Dim.symbol("batch")
+    row = TensorType((batch, 2), "float32")
+    body = Body((row,), (ops.broadcast_to(ops.sum(arg(0, row)), (batch, 2)),))
+    three = body.numbered({"batch": 3, "other": 1})
+    assert three == body.bind({"batch": 3})
+    assert three.parameters == (TensorType((3, 2), "float32"),)
+    assert three.numbered({}) is three
+    assert body.numbered({"batch": 3}) is three
+    assert body.numbered({"batch": 4}).parameters == (TensorType((4, 2), "float32"),)
+    assert body.numbered({"batch": 3}) == three
+    with pytest.raises(UndecidableError, match="batch"):
+        body.numbered({})
