@@ -18,6 +18,7 @@ from kgraph.tools.bench.turns import Rows, measure
 from kgraph.tools.colors import console
 from kgraph.tools.complaints import BAD_INPUT, NO, OK, USAGE, CommandError, complain
 from kgraph.tools.machine import load_average, processor
+from kgraph.tools.progress import doing
 from kgraph.tools.terminal import note, warn
 
 
@@ -65,7 +66,8 @@ def add_parser(subparsers: Any) -> None:
 def run(args: argparse.Namespace) -> int:
     """Runs the benchmark and prints tables or JSON."""
     if args.overheads:
-        found = overheads.measure()
+        with doing("importing, compiling, going through the loops around steps"):
+            found = overheads.measure()
         lines = [f"{_time(seconds)}  {name}" for name, seconds in found.items()]
         return answer(args, found, "\n".join(lines))
     models = [word for word in args.workloads if names_model(word)]
