@@ -35,8 +35,15 @@ def paint(text: str, style: str) -> str:
     return f"\x1b[{_STYLES[style]}m{text}\x1b[0m" if has_color(sys.stdout) else text
 
 
+class _Console(Console):
+    """Leaves it to `main` what happens when the reader has gone."""
+
+    def on_broken_pipe(self) -> None:
+        raise BrokenPipeError
+
+
 def console(stream: TextIO | None = None) -> Console:
     """What prints tables of `rich`, in colours or without."""
     stream = stream or sys.stdout
     color = has_color(stream)
-    return Console(file=stream, force_terminal=color or None, no_color=not color)
+    return _Console(file=stream, force_terminal=color or None, no_color=not color)

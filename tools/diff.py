@@ -73,7 +73,8 @@ def run(args: argparse.Namespace) -> int:
     document = {"identical": found.identical, **dataclasses.asdict(found)}
     if path is None and (args.json or format == "text"):
         return answer(args, document, _text(found), code)
-    made = _made(format, graphs, found, document, code, (args.a, args.b))
+    with doing(f"writing what differs between {args.a} and {args.b}"):
+        made = _made(format, graphs, found, document, code, (args.a, args.b))
     write_file(path or "-", made.encode("utf-8", "backslashreplace"))
     return answer(args, document, "", code)  # --json goes with a file only
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from kgraph.ir.graph import Graph
+from kgraph.ir.graph import Graph, toposort
 from kgraph.ir.leaves import ITEM, is_const
 from kgraph.ir.node import Node
 from kgraph.ops.fused import expand, fused
@@ -129,4 +129,7 @@ def _text(node: Node, nested: bool = True) -> str:
 
 
 def _fused_text(results: Sequence[Node]) -> str:
+    count = len(toposort(results))
+    if count > _READABLE:
+        return f"fused of {count} nodes"
     return f"fused({', '.join(_text(r, nested=False) for r in results)})"

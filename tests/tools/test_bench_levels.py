@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import numpy as np
@@ -78,6 +79,15 @@ def test_tables(capsys):
     printed = capsys.readouterr().out
     assert "to the first" in printed
     assert "m.json@safe" in printed
+
+
+def test_a_reader_that_has_gone(capsys, monkeypatch):
+    reading, writing = os.pipe()
+    os.close(reading)
+    with monkeypatch.context() as patch, os.fdopen(writing, "w", encoding="utf-8") as stream:
+        patch.setattr("sys.stdout", stream)
+        assert main(["-q", "bench", "m.json", "--runs", "1"]) == 0
+    assert capsys.readouterr().err == ""
 
 
 @pytest.mark.parametrize(

@@ -148,6 +148,16 @@ def test_what_it_says_as_json(capsys):
     assert (nothing["ok"], nothing["found"]) == (False, False)
 
 
+def test_a_long_chain_is_traced(capsys):
+    x = y = input_node((2,), name="x")
+    for _ in range(3000):
+        y = ops.tanh(-y)
+    save(Graph((x,), (("y", y),)), "chain.json")
+    text = out(capsys, "chain.json", "--pipeline", "fuse", "--trace")
+    assert "fuse-elementwise: " in text
+    assert "fused of " in text
+
+
 def test_what_is_held_back_is_counted(capsys):
     x = input_node((2,), name="x")
     save(Graph((x,), (("y", ops.sqrt(x) + 0),)), "zero.json")
