@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from kgraph.errors import PassError, explain
@@ -272,7 +272,7 @@ class _Builder:
         last = region.results[-1].origin
         sources = tuple(n.name for n in region.nodes)
         step = Lineage(self.pass_name, region.rule, sources)
-        origin = replace(last, lineage=(*last.lineage, step))
+        origin = last.made_by((*last.lineage, step))
         inputs = tuple([self.done[n] for n in operands])
         key = (results, *[(n.op, n.named, *[numbers[i] for i in n.inputs]) for n in region.nodes])
         known = self.alike.get(key)
@@ -283,6 +283,9 @@ class _Builder:
             new = build(fused, inputs, {"program": program, "results": results}, origin)
             self.alike[key] = new
         self.made[region.nodes] = new
+        if len(region.results) == 1:
+            self.done[region.results[0]] = new
+            return
         for index, node in enumerate(region.results):
             with making(node.origin):
                 self.done[node] = item(new, index)

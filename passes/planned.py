@@ -8,7 +8,7 @@ that numerics admits, fuel, firings and lineage.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from kgraph.errors import PassError
@@ -163,7 +163,7 @@ def _make(
 ) -> Node:
     sources = tuple(n.name for n in (node, *planned.inner))
     step = Lineage(pass_name, rule.name, sources)
-    with making(replace(node.origin, lineage=(*node.origin.lineage, step))):
+    with making(node.origin.made_by((*node.origin.lineage, step))):
         new = planned.build(done.__getitem__)
     if new.types != node.types:
         raise TypeError(f"rule {rule.name}: {new!r} cannot stand for {node!r}")

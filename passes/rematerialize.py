@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
@@ -193,7 +193,7 @@ class _Rewriter:
             held = recompute(first, gate)
             operands = [held if n is first else n for n in operands]
         step = Lineage("rematerialize", self.rule, (node.name,))
-        origin = replace(node.origin, lineage=(*node.origin.lineage, step))
+        origin = node.origin.made_by((*node.origin.lineage, step))
         clone = build(node.op, tuple(operands), node.attrs, origin)
         self.second[node], self.gates[clone] = clone, gate
         self.journal.fired(self.rule, "exact", node, clone)

@@ -11,7 +11,7 @@ from __future__ import annotations
 import time
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cached_property
 
 from kgraph import config
@@ -271,8 +271,11 @@ class _Walk:
 
     def settle(self, root: Node) -> Node:
         """The normal form of a node on settled operands, and of what the rules make of it."""
-        next_ = self._take(root, self.fire(root))
-        stack = [root]
+        new = self.fire(root)
+        if new is None:
+            self.done[root] = root
+            return root
+        next_, stack = self._take(root, new), [root]
         while stack:
             if next_ is None:
                 stack.pop()
@@ -362,7 +365,7 @@ class _Walk:
     def _build(self, rule: Rule, node: Node, match: Match) -> Node:
         sources = tuple(n.name for n in (node, *match.inner))
         step = Lineage(self.budget.pass_name, rule.name, sources)
-        with making(replace(node.origin, lineage=(*node.origin.lineage, step))):
+        with making(node.origin.made_by((*node.origin.lineage, step))):
             new = rule.build(match)
         if not isinstance(new, Node):
             raise PassError(

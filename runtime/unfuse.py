@@ -8,7 +8,6 @@ arena's buffers do the same with less to do before the first of them.
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import replace
 
 from kgraph.ir.dim import evaluate
 from kgraph.ir.graph import Graph
@@ -82,7 +81,7 @@ def _expand(graph: Graph, chosen: Collection[Node]) -> Graph:
     for node in graph.nodes:
         if node in chosen:
             operands = [done[i] for i in node.inputs]
-            origin = replace(node.origin, lineage=node.origin.lineage[:-1])
+            origin = node.origin.made_by(node.origin.lineage[:-1])
             # The nodes that were fused are found again, with their labels, if anybody keeps them.
             with making(origin):
                 expanded[node] = expand(operands, **node.attrs)

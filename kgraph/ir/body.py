@@ -159,7 +159,8 @@ def bodies_of(node: Node) -> tuple[Body, ...]:
 def all_bodies(nodes: Iterable[Node]) -> tuple[Body, ...]:
     """Every body that the nodes hold, also those inside bodies: inner ones first, each once."""
     found: dict[Body, None] = {}
-    stack = [body for node in nodes for body in bodies_of(node)][::-1]
+    held = [node.attrs for node in nodes if node.attrs]
+    stack = [v for attrs in held for v in attrs.values() if isinstance(v, Body)][::-1]
     while stack:
         waiting = [b for b in stack[-1].inner if b not in found]
         if waiting:

@@ -58,6 +58,10 @@ class Origin:
         """The user's place as `file:line`, or None."""
         return f"{self.file}:{self.line}" if self.file else None
 
+    def made_by(self, lineage: tuple[Lineage, ...]) -> Origin:
+        """The same label with another lineage."""
+        return Origin(self.name, self.scope, self.file, self.line, lineage, self.history)
+
     def inside(self, scope: str) -> Origin:
         """The same place, one layer deeper."""
         return replace(self, scope=f"{self.scope}/{scope}" if self.scope else scope)

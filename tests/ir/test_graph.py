@@ -35,6 +35,29 @@ def test_users_count_every_use():
     assert graph.users[ops.tanh(double)] == ()
 
 
+def test_kinds_are_ops_on_ops():
+    total = ops.tanh(X) * X + ops.tanh(Y) * Y
+    kinds = Graph((X, Y), (("total", total),)).kinds
+    assert kinds == {
+        (X.op,), (ops.tanh, X.op), (ops.multiply, ops.tanh, X.op), (ops.add, *[ops.multiply] * 2)
+    }  # fmt: skip
+
+
+def test_bodies_are_listed_inner_ones_first():
+    xs = input_node((4, 3), name="xs")
+
+    def outer(total, row):
+        inner, _ = ops.scan(lambda s, e: (s + e, None), 0.0, row)
+        return total + inner, None
+
+    total, _ = ops.scan(outer, 0.0, xs)
+    graph = Graph((xs,), (("total", total),))
+    first, last = graph.bodies
+    assert last is total.attrs["body"]
+    assert list(last.inner) == [first]
+    assert Graph((X,), (("y", ops.tanh(X)),)).bodies == ()
+
+
 def test_states_include_those_only_updated():
     read, written = Variable(1.0, name="read"), Variable(0.0, name="written")
     graph = Graph((X,), (("y", X * read),), ((written, read * 2),))

@@ -45,6 +45,14 @@ def test_nothing_to_do_returns_the_same_graph():
     assert only(TO_TANH).run(graph) is graph
 
 
+def test_a_graph_without_work_is_not_walked(monkeypatch):
+    monkeypatch.setattr("kgraph.passes.rewrite._Walk.run", None)
+    graph = graph_of((A,), ops.sqrt(A))
+    assert only(TO_TANH).run(graph) is graph
+    with pytest.raises(TypeError):
+        only(TO_TANH).run(graph_of((A,), ops.exp(A)))
+
+
 def test_rules_left_out_by_name():
     assert apply(ops.exp(A), TO_TANH, TO_SIN, without=("to-sin",)) is ops.tanh(A)
     with pytest.raises(ValueError, match="has no rule 'to-cos'"):
