@@ -6,6 +6,7 @@ import sys
 import tracemalloc
 
 import pytest
+from hypothesis import settings
 from quick_xla import set_flags
 
 from kgraph import compat
@@ -16,6 +17,9 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 # Real Keras, where it is the oracle, runs on JAX.
 os.environ.setdefault("KERAS_BACKEND", "jax")
 set_flags()
+# No test is timed: where other processes hold the cores, anything may take long.
+settings.register_profile("untimed", deadline=None)
+settings.load_profile("untimed")
 
 
 def pytest_collection_finish(session):
