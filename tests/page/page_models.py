@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
+
 from kgraph.layers import LSTM, Add, Concatenate, Dense, Dropout, Embedding, Input
 from kgraph.models import Model, Sequential
 from kgraph.tools.comparison import compare_graphs
@@ -43,11 +46,13 @@ def page_of(model: Model, title: str, **options: str) -> str:
     return interactive_page(model, title, training=True, passes=True, runs=2, **options)
 
 
-def large_page(clusters: int = 100, size: int = 100) -> str:
-    """10,000 nodes in a chain, in clusters by layer path; the first of each skips a cluster."""
+def chain_page(
+    clusters: int, size: int, reads: Callable[[int], list[int]], rankdir: str = "TB"
+) -> str:
+    """Nodes in a chain, in clusters by layer path; each may read others that came before it."""
     view = {
-        "title": "large",
-        "rankdir": "TB",
+        "title": "chain",
+        "rankdir": rankdir,
         "clusters": [
             {"id": f"c{k}", "label": f"block_{k}", "path": f"block_{k}", "open": False}
             for k in range(clusters)
@@ -58,13 +63,22 @@ def large_page(clusters: int = 100, size: int = 100) -> str:
             for k in range(clusters * size)
         ],
         "edges": [
-            {"s": f"n{k - back}", "sp": 0, "d": f"n{k}", "dp": place, "kind": "data", "t": f"v{k}"}
+            {"s": f"n{source}", "sp": 0, "d": f"n{k}", "dp": place, "kind": "data", "t": f"v{k}"}
             for k in range(1, clusters * size)
-            for place, back in enumerate((1, size))
-            if k >= back and (back == 1 or k % size == 0)
+            for place, source in enumerate((k - 1, *reads(k)))
         ],
     }  # fmt: skip
-    return make_page("large", [{"id": "layers", "label": "Layers", "kind": "graph", "view": view}])
+    return make_page("chain", [{"id": "layers", "label": "Layers", "kind": "graph", "view": view}])
+
+
+def skips_a_cluster(k: int) -> list[int]:
+    """The first node of each cluster of 100 reads the first of the one before."""
+    return [k - 100] if k >= 100 and k % 100 == 0 else []
+
+
+def reads_a_cluster(k: int) -> list[int]:
+    """Nodes of clusters of 16 read the first node of the cluster before, and their like there."""
+    return [(k // 16 - 1) * 16, k - 16] if k >= 16 else []
 
 
 def difference_page() -> str:
@@ -86,5 +100,9 @@ PAGES = {
     "small": lambda: page_of(small_model(), "small", optimizer="sgd"),
     "untrained": lambda: interactive_page(small_model(), "untrained"),
     "two_headed": lambda: page_of(two_headed_model(), "two heads"),
-    "large": large_page,
+    "large": lambda: chain_page(100, 100, skips_a_cluster),
+    **{
+        f"wide {rankdir}": partial(chain_page, 3, 16, reads_a_cluster, rankdir)
+        for rankdir in ("TB", "LR", "BT")
+    },
 }

@@ -5,6 +5,7 @@
  * as one line.
  */
 
+import { Lanes, longEdges } from "./lanes.js";
 import { router } from "./routes.js";
 
 const TITLE = 26;
@@ -150,19 +151,25 @@ function cutBundles(graph, levels, bundles) {
   });
 }
 
-/** Runs dagre on one level; the boxes of its children have sizes. */
+/** Places one level, whose children have sizes: by dagre, but for the edges that go in lanes. */
 function place(level, sizes, rankdir) {
   const g = new dagre.graphlib.Graph({ multigraph: true });
   g.setGraph({ rankdir, nodesep: 26, edgesep: 14, ranksep: 34, ranker: "none" });
+  const ranks = level.ranks();
+  const long = longEdges(level, ranks);
+  const near = [...level.edges].filter(([key]) => !long.has(key));
+  const shown = new Set(level.ids.concat(near.flatMap(([, { from, to }]) => [from, to])));
   // dagre puts a rank for labels between any two.
-  for (const [id, rank] of level.ranks()) {
-    g.setNode(id, { ...(level.isPort(id) ? PORT : sizes.get(id)), rank: 2 * rank });
+  for (const [id, rank] of ranks) {
+    const size = level.isPort(id) ? PORT : sizes.get(id);
+    if (shown.has(id)) g.setNode(id, { ...size, rank: 2 * rank });
   }
-  for (const [key, edge] of level.edges) {
+  for (const [key, edge] of near) {
     g.setEdge(...level.ends(edge), { weight: level.isPort(edge.from) ? 0.5 : 1 }, key);
   }
   dagre.layout(g);
-  return g;
+  const lanes = long.size ? new Lanes(g, level, ranks, long, rankdir).points : new Map();
+  return { g, lanes };
 }
 
 /**
@@ -182,8 +189,8 @@ export function layout(graph, measure, rankdir = "TB") {
   // The inner clusters come last in the map: they are placed first.
   for (const [at, level] of [...levels].toReversed()) {
     for (const id of level.ids) if (!levels.has(id)) sizes.set(id, measure(id));
-    const g = place(level, sizes, rankdir);
-    placed.set(at, g);
+    const { g, lanes } = place(level, sizes, rankdir);
+    placed.set(at, { g, lanes });
     const inner = extent(g);
     const title = at === null ? 0 : measure(at).width;
     sizes.set(at, {
@@ -194,7 +201,7 @@ export function layout(graph, measure, rankdir = "TB") {
   const corners = new Map([[null, { x: 0, y: -TITLE }]]);
   const boxes = new Map();
   for (const [at, level] of levels) {
-    const g = placed.get(at);
+    const { g } = placed.get(at);
     const corner = corners.get(at);
     const spare = sizes.get(at).width - 2 * PADDING - extent(g).width;
     const left = corner.x + PADDING + spare / 2;
@@ -206,7 +213,7 @@ export function layout(graph, measure, rankdir = "TB") {
       corners.set(id, { x: left + x - width / 2, y: top + y - height / 2 });
     }
   }
-  const bends = new Map([...placed].map(([at, g]) => [at, router(g, rankdir)]));
+  const bends = new Map([...placed].map(([at, { g, lanes }]) => [at, router(g, rankdir, lanes)]));
   const lines = routes.map(({ bundle, legs }) => ({
     bundle,
     points: join(legs, levels, bends, corners),

@@ -7,7 +7,7 @@
 const SIDE = 6;
 
 /** The names of the axis along which ranks follow each other, and of the other. */
-function axesOf(rankdir) {
+export function axesOf(rankdir) {
   return rankdir === "LR" || rankdir === "RL"
     ? { main: "x", depth: "width", cross: "y", breadth: "height" }
     : { main: "y", depth: "height", cross: "x", breadth: "width" };
@@ -26,9 +26,10 @@ function halvesOf(g, { main, depth }) {
 
 /**
  * A function that gives the points of an edge of a graph that dagre has laid out.
+ * @param lanes the points of the edges that dagre did not see.
  * @returns {(from: string, to: string, key: string) => {x: number, y: number}[]}
  */
-export function router(g, rankdir) {
+export function router(g, rankdir, lanes) {
   const axes = axesOf(rankdir);
   const { main, depth, cross, breadth } = axes;
   const halves = halvesOf(g, axes);
@@ -46,6 +47,7 @@ export function router(g, rankdir) {
   }
 
   return (from, to, key) => {
+    if (lanes.has(key)) return lanes.get(key);
     const [first, last] = [g.node(from), g.node(to)];
     const way = Math.sign(last[main] - first[main]) || 1;
     // An edge that goes up was laid out the other way round.
