@@ -44,8 +44,7 @@ def unfuse(graph: Graph, binding: Mapping[str, int]) -> Graph:
         >>> unfuse(Fuse().run(graph), {}).outputs == graph.outputs
         True
     """
-    known: dict[TensorType, int] = {}
-    return _expand(graph, {n for n in _fused(graph) if touched_bytes(n, binding, known) < PAYS})
+    return _expand(graph, _too_small(graph, binding))
 
 
 def unfuse_all(graph: Graph) -> Graph:
@@ -68,13 +67,56 @@ def unfuse_all(graph: Graph) -> Graph:
     return _expand(graph, set(_fused(graph)))
 
 
+def came_from(graph: Graph, binding: Mapping[str, int]) -> dict[Node, Node]:
+    """Which node of a graph each node of `unfuse(graph, binding)` is, or was fused into.
+
+    Args:
+        graph: a CORE or FUSED graph.
+        binding: the number of every symbol.
+
+    Example:
+        >>> from kgraph.ir import input_node
+        >>> from kgraph.passes.fuse import Fuse
+        >>> x = input_node((2,), name="x")
+        >>> graph = Fuse().run(Graph((x,), (("y", -(x * x)),)))
+        >>> {node.op.name: came.op.name for node, came in came_from(graph, {}).items()}
+        {'input': 'input', 'negative': 'fused', 'multiply': 'fused'}
+    """
+    done, expanded = _parts(graph, _too_small(graph, binding))
+    found: dict[Node, Node] = {}
+    for node, made in done.items():
+        outside = {done[i] for i in node.inputs}
+        waiting = list(expanded.get(node, (made,)))
+        while waiting:
+            part = waiting.pop()
+            if part in found or part in outside:
+                continue
+            found[part] = node
+            if node in expanded:
+                waiting.extend(part.inputs)
+    return found
+
+
 def _fused(graph: Graph) -> list[Node]:
     return [n for n in graph.nodes if n.op is fused]
+
+
+def _too_small(graph: Graph, binding: Mapping[str, int]) -> set[Node]:
+    known: dict[TensorType, int] = {}
+    return {n for n in _fused(graph) if touched_bytes(n, binding, known) < PAYS}
 
 
 def _expand(graph: Graph, chosen: Collection[Node]) -> Graph:
     if not chosen:
         return graph
+    done, _ = _parts(graph, chosen)
+    return graph.with_roots([done[root] for root in graph.roots])
+
+
+def _parts(
+    graph: Graph, chosen: Collection[Node]
+) -> tuple[dict[Node, Node], dict[Node, tuple[Node, ...]]]:
+    """What each node becomes, and all results of those that are expanded."""
     done: dict[Node, Node] = {}
     expanded: dict[Node, tuple[Node, ...]] = {}
     moved: set[Node] = set()
@@ -94,7 +136,7 @@ def _expand(graph: Graph, chosen: Collection[Node]) -> Graph:
         else:
             done[node] = rebuild(node, tuple([done[i] for i in node.inputs]))
         moved.add(node)
-    return graph.with_roots([done[root] for root in graph.roots])
+    return done, expanded
 
 
 def touched_bytes(

@@ -13,6 +13,7 @@ from kgraph.passes.cost import SIZE_HINT
 from kgraph.runtime.emit import Plan
 from kgraph.runtime.executable import Executable, compile
 from kgraph.runtime.profile import Profile, profile
+from kgraph.runtime.unfuse import came_from
 from kgraph.testing.feeds import feed
 from kgraph.tools.models import graph_of
 from kgraph.tools.training_step import training_step
@@ -114,6 +115,7 @@ def _times(executable: Executable, dims: Mapping[str, int] | None, runs: int, pi
 
 
 def _boxes(plan: Plan, graph: Graph) -> list[str]:
-    """The box of each step; what a plan does besides has none."""
+    """The box of each step, or of what it was fused into; what a plan does besides has none."""
     numbers = {node: f"n{number}" for number, node in enumerate(ordered(graph))}
-    return [numbers.get(step.node, "") for step in plan.data.steps]
+    came = came_from(graph, plan.data.binding)
+    return [numbers.get(came.get(step.node, step.node), "") for step in plan.data.steps]

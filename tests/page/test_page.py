@@ -236,6 +236,25 @@ def test_times_lead_to_boxes_and_colour_them(show):
     assert shown.locator(".legend").text_content().startswith("ms: 0 to ")
 
 
+def test_what_was_taken_out_of_a_fused_region_leads_to_it(show):
+    page = show("two_headed", "#profile")
+    view = tab_data(page, "fused")["view"]
+    fused = {c["id"]: c["details"] for c in view["clusters"] if c["kind"] == "fused"}
+    rows = tab_data(page, "profile")["profile"]["rows"]
+    taken = [row for row in rows if row["id"] in fused]
+    assert {row["id"] for row in rows} <= {
+        *fused,
+        *(b["id"] for k in ("nodes", "clusters") for b in view[k]),
+    }
+    assert taken
+    assert all(row["op"] in re.findall(r"\w+", " ".join(fused[row["id"]])) for row in taken)
+    links = (
+        page.locator("#panel-profile tbody tr").filter(has_text="relu_grad").get_by_role("button")
+    )
+    links.first.click()
+    assert page.locator("#panel-fused g.selected").get_attribute("data-id") in fused
+
+
 def test_memory_shows_every_buffer(show):
     page = show("two_headed", "#memory")
     items = tab_data(page, "memory")["memory"]["items"]

@@ -12,7 +12,7 @@ from kgraph.passes import Finish, Pipeline
 from kgraph.passes.fuse import Fuse
 from kgraph.runtime import unfuse as unfusing
 from kgraph.runtime.executable import compile
-from kgraph.runtime.unfuse import touched_bytes, unfuse, unfuse_all
+from kgraph.runtime.unfuse import came_from, touched_bytes, unfuse, unfuse_all
 from kgraph.testing.drawn_graphs import draw_graph
 from kgraph.testing.feeds import feed
 
@@ -49,6 +49,21 @@ def test_nodes_come_back_with_their_labels():
     assert again.op is ops.exp
     assert again.origin.where == fused_graph.outputs[0][1].origin.where
     assert not again.origin.lineage
+
+
+def test_it_is_known_where_nodes_came_from():
+    big = input_node((1024, 1024), name="big")
+    inner = ops.exp(X * 2)
+    outputs = (("y", ops.sum(inner) + 1), ("z", ops.exp(ops.exp(big) * 3) + big))
+    found = Fuse().run(Graph((X, big), outputs))
+    small = unfuse(found, {"batch": 4})
+    came = came_from(found, {"batch": 4})
+    assert set(came) >= set(small.nodes)
+    assert set(came.values()) <= set(found.nodes)
+    assert came[inner].op is fused
+    kept = small.outputs[1][1]
+    assert came[kept] is kept
+    assert came[small.outputs[0][1]] in {n for _, n in found.outputs} | {came[inner]}
 
 
 def test_everything_may_be_expanded():

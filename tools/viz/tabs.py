@@ -92,7 +92,12 @@ def profile_tab(
         picture: the tab that has these boxes; those of folded blocks are not in it.
         notes: lines above the table.
     """
-    boxes = {node["id"]: node for node in picture["view"]["nodes"]}
+    view = picture["view"]
+    clusters = {cluster["id"]: cluster for cluster in view["clusters"]}
+    boxes = {node["id"]: node for node in view["nodes"]}
+    # A loop or a fused region is the cluster around its parts.
+    opened = {id.removesuffix("_0"): box for id, box in boxes.items() if id.endswith("_0")}
+    boxes |= {id: clusters[first["cluster"]] for id, first in opened.items()}
     rows = []
     for row, scope, op, id in zip(profile.steps, profile.scopes, profile.ops, ids, strict=True):
         ms = row.seconds * 1e3
@@ -101,7 +106,7 @@ def profile_tab(
         if id in boxes:
             cost = boxes[id].setdefault("cost", {})
             cost["ms"] = cost.get("ms", 0) + ms
-            line["id"] = id
+            line["id"] = boxes[id]["id"]
         rows.append(line)
     data = {"runs": runs, "rows": rows, "notes": list(notes)}
     return {"id": "profile", "label": "Profile", "kind": "profile", "of": picture["id"],

@@ -138,6 +138,19 @@ export class ViewGraph {
     return [...found.values()];
   }
 
+  /** What is known of a node or cluster, or else the sum over what the cluster holds. */
+  total(id, read) {
+    let sum = null;
+    const waiting = [id];
+    while (waiting.length) {
+      const at = waiting.pop();
+      const value = read(this.nodes.get(at) ?? this.clusters.get(at)) ?? null;
+      if (value !== null) sum = (sum ?? 0) + value;
+      else if (this.isCluster(at)) waiting.push(...this.children.get(at));
+    }
+    return sum;
+  }
+
   /** All nodes that a node depends on ("before") or that depend on it ("after"). */
   reach(id, direction) {
     const table = direction === "before" ? this.before : this.after;

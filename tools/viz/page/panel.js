@@ -61,19 +61,17 @@ function ofNode(graph, id, select) {
 }
 
 function ofCluster(graph, id, select) {
-  const members = graph.members(id).map((node) => graph.nodes.get(node));
-  const total = (read) => members.reduce((sum, node) => sum + (read(node) ?? 0), 0);
-  const params = total((node) => node.params);
+  const params = graph.total(id, (item) => item.params);
   return html(
     "dl",
     {},
     ...row("class", graph.clusters.get(id).type),
-    ...row("nodes", number(members.length)),
+    ...row("nodes", number(graph.sizes.get(id))),
     ...row("times", graph.clusters.get(id).repeat > 1 ? graph.clusters.get(id).repeat : null),
     ...row("parameters", params ? number(params) : null),
     ...costs({
-      ms: total((node) => node.cost?.ms) || undefined,
-      flops: total((node) => node.cost?.flops) || undefined,
+      ms: graph.total(id, (item) => item.cost?.ms) ?? undefined,
+      flops: graph.total(id, (item) => item.cost?.flops) ?? undefined,
     }),
     ...row("holds", links(graph, graph.children.get(id).slice(0, 100), select)),
   );
