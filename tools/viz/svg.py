@@ -69,6 +69,7 @@ def to_svg(view: GraphView, style: Style | None = None) -> str:
     for edge, route in zip(view.edges, picture.routes, strict=True):
         if route:
             parts.append(_edge(edge, route, boxes, style, theme))
+    parts += [_frame_title(c, picture.clusters[c.id], theme) for c in view.clusters]
     parts += [_box(b, looks[b.id], picture.boxes[b.id], theme) for b in view.boxes]
     return document(parts, view.title, picture.width, picture.height, style)
 
@@ -110,9 +111,18 @@ def _frame(cluster: Cluster, rect: Rect, theme: Theme) -> str:
     return (
         f'<g id="{cluster.id}" class="cluster"><title>{escape(clean(cluster.path))}</title>'
         f'<rect x="{_n(x)}" y="{_n(y)}" width="{_n(w)}" height="{_n(h)}" rx="8" '
-        f'fill="{theme.frame}" stroke="{theme.frame_border}"{dash}/>'
-        f'<text x="{_n(x + PAD)}" y="{_n(y + 19)}" font-size="{HEADER:g}" '
-        f'fill="{theme.faint}">{escape(title_of(cluster))}</text></g>\n'
+        f'fill="{theme.frame}" stroke="{theme.frame_border}"{dash}/></g>\n'
+    )
+
+
+def _frame_title(cluster: Cluster, rect: Rect, theme: Theme) -> str:
+    """A cluster's title, over the lines that enter the cluster there."""
+    x, y, title = rect[0] + PAD, rect[1], title_of(cluster)
+    return (
+        f'<rect x="{_n(x - 2)}" y="{_n(y + 7)}" width="{_n(width(title, HEADER) + 4)}" '
+        f'height="16" rx="3" fill="{theme.frame}" opacity="0.85"/>'
+        f'<text x="{_n(x)}" y="{_n(y + 19)}" font-size="{HEADER:g}" '
+        f'fill="{theme.faint}">{escape(title)}</text>\n'
     )
 
 
