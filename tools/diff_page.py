@@ -10,6 +10,7 @@ from kgraph.ir.graph import Graph, Stage
 from kgraph.tools.comparison import Comparison, short_value
 from kgraph.tools.viz.html_page import make_page
 from kgraph.tools.viz.tabs import Tab, graph_tab
+from kgraph.tools.viz.view import build_view
 
 _NUMBER = re.compile(r"n(\d+)(?=_|$)")  # of a node, at the start of the ids of its boxes
 
@@ -59,8 +60,9 @@ def diff_page(graphs: tuple[Graph, Graph], found: Comparison, names: tuple[str, 
 
 
 def _picture(graph: Graph, name: str) -> Tab:
-    """The tab of a graph; blocks that are folded would hide what differs in one of them."""
-    return graph_tab("layers" if graph.stage is Stage.LAYERS else "ops", graph, name, fold=False)
+    """The tab of a graph; folded blocks and merged calls would hide what differs in one of them."""
+    view = "layers" if graph.stage is Stage.LAYERS else "ops"
+    return graph_tab(build_view(graph, name, view=view, fold=False, calls=True))
 
 
 def _boxes(tab: Tab) -> dict[int, list[str]]:

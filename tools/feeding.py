@@ -15,13 +15,13 @@ from kgraph.runtime.binding import bind_shapes
 from kgraph.testing.feeds import feed
 from kgraph.tools.complaints import CommandError
 
-_KINDS = "FILE.npy, FILE.npz, zeros, ones, randn, randn:SEED or const:VALUE"
+KINDS = "FILE.npy, FILE.npz, zeros, ones, randn, randn:SEED or const:VALUE"
 
 
 def add_feeds(parser: argparse._ActionsContainer) -> None:
     """Adds `--input`, `--batch`, `--dim` and `--seed` to a command."""
     parser.add_argument("--input", action="append", default=[], metavar="[NAME=]WHAT",
-                        help=f"what to feed: {_KINDS}; default random numbers")  # fmt: skip
+                        help=f"what to feed: {KINDS}; default random numbers")  # fmt: skip
     parser.add_argument("--batch", type=int, default=8, help="rows (default %(default)s)")
     parser.add_argument("--dim", action="append", default=[], metavar="SYMBOL=N",
                         help="another open size")  # fmt: skip
@@ -57,7 +57,26 @@ def sizes_of(
 ) -> dict[str, int]:
     """A number for every open size of a graph that runs on these arrays."""
     bound = bind_shapes(graph.inputs, [a.shape for a in arrays])
-    return {**dict.fromkeys(graph.symbols, args.batch), **_dims(graph.symbols, args), **bound}
+    return {**dict.fromkeys(graph.symbols, args.batch), **dims_of(graph.symbols, args), **bound}
+
+
+def dims_of(symbols: Sequence[str], args: argparse.Namespace) -> dict[str, int]:
+    """The sizes that `--dim` gives.
+
+    Raises:
+        CommandError: it gives one that is not there, or no number.
+    """
+    found = {}
+    for text in args.dim:
+        name, _, number = text.partition("=")
+        if not number.isdigit():
+            raise CommandError("E0101", explain(f"--dim {text!r}", expected="SYMBOL=NUMBER"))
+        if name not in symbols:
+            hint = did_you_mean(name, symbols)
+            message = explain(f"no size {name!r}", expected=", ".join(symbols) or "none", hint=hint)
+            raise CommandError("E0431", message)
+        found[name] = int(number)
+    return found
 
 
 @contextlib.contextmanager
@@ -107,27 +126,13 @@ def _sizes(
         bound = bind_shapes(list(stored), [a.shape for a in stored.values()])
     except BindingError as error:
         raise CommandError("E0412", str(error)) from error
-    return {**_dims(graph.symbols, args), **bound}
-
-
-def _dims(symbols: Sequence[str], args: argparse.Namespace) -> dict[str, int]:
-    found = {}
-    for text in args.dim:
-        name, _, number = text.partition("=")
-        if not number.isdigit():
-            raise CommandError("E0101", explain(f"--dim {text!r}", expected="SYMBOL=NUMBER"))
-        if name not in symbols:
-            hint = did_you_mean(name, symbols)
-            message = explain(f"no size {name!r}", expected=", ".join(symbols) or "none", hint=hint)
-            raise CommandError("E0431", message)
-        found[name] = int(number)
-    return found
+    return {**dims_of(graph.symbols, args), **bound}
 
 
 def _made(text: str, node: Node, usual: np.ndarray) -> np.ndarray:
     """An array of the usual one's shape."""
     kind, _, value = text.partition(":")
-    message = explain(f"--input {node.name}={text!r}", expected=_KINDS)
+    message = explain(f"--input {node.name}={text!r}", expected=KINDS)
     if kind not in ("zeros", "ones", "const", "randn") or (value and kind in ("zeros", "ones")):
         raise CommandError("E0101", message)
     try:

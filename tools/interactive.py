@@ -5,19 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import numpy as np
-
 from kgraph.ir.graph import Graph, Stage
-from kgraph.ir.printer import ordered
-from kgraph.passes.cost import SIZE_HINT
 from kgraph.runtime.emit import Plan
-from kgraph.runtime.executable import Executable, compile
-from kgraph.runtime.profile import Profile, profile
-from kgraph.runtime.unfuse import came_from
-from kgraph.testing.feeds import feed
+from kgraph.runtime.executable import compile
+from kgraph.runtime.profile import Profile
 from kgraph.tools.models import graph_of
+from kgraph.tools.timing import Times, Timing
 from kgraph.tools.training_step import training_step
 from kgraph.tools.viz.html_page import make_page
+from kgraph.tools.viz.looks import Style
+from kgraph.tools.viz.model import GraphView
+from kgraph.tools.viz.overlay import overlaid
 from kgraph.tools.viz.tabs import (
     Tab,
     graph_tab,
@@ -26,35 +24,20 @@ from kgraph.tools.viz.tabs import (
     profile_tab,
     texts,
 )
+from kgraph.tools.viz.view import build_view, refuse_large
 
 
-def interactive_page(
-    found: Any,
-    title: str,
-    *,
-    training: bool = False,
-    loss: str | None = None,
-    optimizer: str = "adam",
-    passes: bool = False,
-    runs: int = 0,
-    **options: Any,
-) -> str:
+def interactive_page(found: Any, title: str, *, runs: int = 0, **options: Any) -> str:
     """A model or graph as one file that a browser opens.
 
     Args:
         found: a model, or a graph of any stage.
         title: of the page.
-        training: whether to show the training step instead of inference.
-        loss, optimizer: see `training_step`.
-        passes: whether to add a tab that steps through the passes.
-        runs: how often to run each step for a tab with times; 0 for none.
-        options: of `build_view` (`dims`, `fold`, `folders`, `depth`), and `rankdir`.
+        runs: how often to run each step for a tab with times, and on the boxes; 0 for none.
+        options: see `page_with_views`.
 
     Returns:
         HTML that asks for nothing else.
-
-    Raises:
-        KGraphError: a bare graph has no training step.
 
     Example:
         >>> from kgraph.layers import Dense
@@ -63,22 +46,80 @@ def interactive_page(
         >>> [name in page for name in ("data-layers", "data-fused", "data-memory", "data-step")]
         [True, True, True, False]
     """
-    graph = graph_of(found)
-    tabs: list[Tab] = []
-    if graph.stage is Stage.LAYERS:
-        tabs.append(graph_tab("layers", graph, title, **options))
+    return page_with_views(found, title, timing=Timing(runs), **options)[0]
+
+
+def page_with_views(
+    found: Any,
+    title: str,
+    *,
+    training: bool = False,
+    loss: str | None = None,
+    optimizer: str = "adam",
+    passes: bool = False,
+    timing: Timing | None = None,
+    overlay: Mapping[str, Any] | None = None,
+    style: Style | None = None,
+    most: int | None = None,
+    **options: Any,
+) -> tuple[str, list[GraphView]]:
+    """The page, and what it shows.
+
+    Args:
+        found: a model, or a graph of any stage.
+        title: of the page.
+        training: whether to show the training step instead of inference.
+        loss, optimizer: see `training_step`.
+        passes: whether to add a tab that steps through the passes.
+        timing: where times come from, for a tab with them and on the boxes; default nowhere.
+        overlay: values from outside; see `overlaid`.
+        style: direction of edges, theme, what colours say at first.
+        most: boxes that a view may have.
+        options: of `build_view` (`dims`, `fold`, `folders`, `depth`, `calls`).
+
+    Returns:
+        HTML that asks for nothing else, and the views that its tabs show.
+
+    Raises:
+        KGraphError: a bare graph has no training step.
+        RenderError: a view has more boxes than `most`.
+    """
+    graph, style = graph_of(found), style or Style(theme="auto")
     executable = training_step(found, loss, optimizer) if training else compile(graph)
+    times = timing.of(executable, options.get("dims")) if timing else None
     report = executable.report
+    shown = [("layers", graph)] if graph.stage is Stage.LAYERS else []
     if report is not None:
-        view = "step" if training else "ops"
-        tabs.append(graph_tab(view, report.source, title, **options))
-    fused = graph_tab("fused", executable.graph, title, **options)
-    tabs += [fused, memory_tab(executable.graph, **options)]
+        shown.append(("step" if training else "ops", report.source))
+    shown.append(("fused", executable.graph if times is None else times.graph))
+    views: dict[str, GraphView] = {}
+    for name, drawn in shown:
+        timed = None if name in ("ops", "step") else times  # which never ran
+        views[name] = _with_values(drawn, name, title, timed, overlay, options)
+        if most is not None:
+            refuse_large(views[name], most)
+    tabs: list[Tab] = [graph_tab(v, style.rankdir, style.color_by) for v in views.values()]
+    tabs.append(memory_tab(executable.graph, options.get("dims")))
     if passes and report is not None:
-        tabs.append(passes_tab(report, title, **options))
-    if runs:
-        tabs.append(_times(executable, options.get("dims"), runs, fused))
-    return make_page(title, tabs, "\n".join(texts(tabs)))
+        tabs.append(passes_tab(report, title, style.rankdir, **options))
+    if times is not None:
+        tabs.append(profile_tab(times.profile, times.runs, times.places(views["fused"]), "fused"))
+    return make_page(title, tabs, "\n".join(texts(tabs)), style.theme), list(views.values())
+
+
+def _with_values(
+    graph: Graph,
+    name: str,
+    title: str,
+    times: Times | None,
+    overlay: Mapping[str, Any] | None,
+    options: Mapping[str, Any],
+) -> GraphView:
+    """A view with what is known of its boxes; blocks that have values of their own stay apart."""
+    fold = options.get("fold", True) and overlay is None and times is None
+    view = build_view(graph, title, view=name, **{**options, "fold": fold})
+    view = view if overlay is None else overlaid(view, overlay)
+    return view if times is None else times.on(view)
 
 
 def profile_page(
@@ -96,26 +137,8 @@ def profile_page(
     Returns:
         HTML that asks for nothing else.
     """
-    graph, dims = plan.data.graph, dict(plan.data.binding)
-    picture = graph_tab("fused", graph, title, dims=dims)
-    times = profile_tab(measured, runs, _boxes(plan, graph), picture, notes)
-    tabs = [times, picture, memory_tab(graph, dims=dims)]
+    times, dims = Times(measured, plan, runs, plan.data.graph), dict(plan.data.binding)
+    view = times.on(build_view(times.graph, title, view="fused", fold=False, dims=dims))
+    first = profile_tab(measured, runs, times.places(view), "fused", notes)
+    tabs = [first, graph_tab(view), memory_tab(times.graph, dims)]
     return make_page(title, tabs, "\n".join(texts(tabs)))
-
-
-def _times(executable: Executable, dims: Mapping[str, int] | None, runs: int, picture: Tab) -> Tab:
-    """The profile of a plan on random inputs; the variables keep their values."""
-    graph = executable.graph
-    sizes = dict.fromkeys(graph.symbols, SIZE_HINT) | dict(dims or {})
-    plan = executable.bind(sizes)
-    arrays = feed(graph, np.random.default_rng(0), kind="normal", sizes=sizes)
-    for buffer, array in zip(plan.inputs, arrays, strict=True):
-        buffer[...] = array
-    return profile_tab(profile(plan, runs), runs, _boxes(plan, graph), picture)
-
-
-def _boxes(plan: Plan, graph: Graph) -> list[str]:
-    """The box of each step, or of what it was fused into; what a plan does besides has none."""
-    numbers = {node: f"n{number}" for number, node in enumerate(ordered(graph))}
-    came = came_from(graph, plan.data.binding)
-    return [numbers.get(came.get(step.node, step.node), "") for step in plan.data.steps]

@@ -18,6 +18,7 @@ import numpy as np
 
 from kgraph import saving
 from kgraph.errors import FileFormatError, KGraphError, ParseError, did_you_mean, explain
+from kgraph.ir.call import LAYER_CALL
 from kgraph.ir.graph import Graph, Stage
 from kgraph.ir.origin import Origin, making
 from kgraph.ir.serialize import VERSION, load, loads
@@ -119,14 +120,22 @@ def named_states(found: Any) -> dict[str, Variable]:
         >>> list(named_states(Sequential([Dense(1, input_dim=2, name="out")])))
         ['out/kernel', 'out/bias']
     """
-    states = list(found.states if isinstance(found, Graph) else found.weights)
     names: dict[str, Variable] = {}
-    for state in states:
+    for state in _states_of(found):
         name, number = state.name, 1
         while name in names:
             name, number = f"{state.name}_{number}", number + 1
         names[name] = state
     return names
+
+
+def _states_of(found: Any) -> list[Variable]:
+    """The variables of a model or graph; those of layers are no states of their graph."""
+    if not isinstance(found, Graph):
+        return list(found.weights)
+    calls = (node.attrs["call"] for node in found.nodes if node.op is LAYER_CALL)
+    held = (weight for call in calls for weight in getattr(call.layer, "weights", ()))
+    return list(dict.fromkeys((*found.states, *held)))
 
 
 def load_values(found: Any, path: str) -> None:
@@ -171,8 +180,11 @@ def _read(path: str) -> Any:
     try:
         return _read_hdf5(path) if data.startswith(_HDF5) else _read_json(path, data)
     except ParseError as error:
-        made = f"py:{path}:NAME is a model that this file makes"
-        hint = f"\n  hint: {made}" if path.endswith(".py") else ""
+        hints = {"version": "`kgraph convert` of a version that reads it writes it anew"}
+        if path.endswith(".py"):
+            hints = {"syntax": f"py:{path}:NAME is a model that this file makes"}
+        told = "" if "\n  hint: " in str(error) else hints.get(error.fault, "")
+        hint = told and f"\n  hint: {told}"
         raise CommandError(_CODES[error.fault], f"{path}: {error}{hint}") from error
 
 
@@ -215,16 +227,18 @@ def _import(text: str) -> Any:
             "E0421",
             explain(f"{text}: cannot read the name", expected="py:module:name or py:file.py:name"),
         )
+    hint = "modules are looked for in this folder and in PYTHONPATH"
     try:
         with _folder_first():
             found: Any = _module(place)
             for part in name.split("."):
                 found = _part(found, part)
-            made = found if isinstance(found, (Model, Graph)) else found()
+            hint = ""  # what fails from here on is the user's function, which says why itself
+            ready = isinstance(found, (Model, Graph)) or not callable(found)
+            made = found if ready else found()
     except CommandError:
         raise
     except Exception as error:
-        hint = "modules are looked for in this folder and in PYTHONPATH"
         message = f"{text}: the model cannot be made: {type(error).__name__}: {error}"
         raise CommandError("E0421", explain(message, hint=hint)) from error
     if not isinstance(made, (Model, Graph)):

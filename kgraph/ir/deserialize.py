@@ -208,8 +208,9 @@ class _Reader:
         expected = tuple([_located(_type, t, "types", i) for i, t in enumerate(types)])
         node = self.make(op, inputs, data, expected)
         if node.types != expected:
-            got = ", ".join(map(str, node.types))
-            raise _TypeFaultError(f"the stored type is not the op's, which is {got}", "types")
+            stored, got = (", ".join(map(str, types)) for types in (expected, node.types))
+            told = f"{op.name} is stored as {stored or 'nothing'} but comes to {got}"
+            raise _TypeFaultError(told, "types")
         return node
 
     def operands(self, numbers: list[Any]) -> tuple[Node, ...]:
@@ -308,7 +309,8 @@ class _Reader:
             return from_base64(_kind(data["base64"], str, "base64"), type_)
         name = data.get("npz")
         if not isinstance(name, str) or name not in self.arrays:
-            raise _ValuesFaultError("its array is not in the .npz beside the document", "npz")
+            held = f"its array {name!r}, {type_}, is not in the .npz beside the document"
+            raise _ValuesFaultError(held, "npz")
         try:
             return self.arrays[name](type_, name)
         except (ValueError, OSError) as error:

@@ -11,6 +11,7 @@ from kgraph.tools.comparison import compare_graphs
 from kgraph.tools.diff_page import diff_page
 from kgraph.tools.interactive import interactive_page
 from kgraph.tools.viz.html_page import make_page
+from kgraph.tools.viz.looks import Style
 
 EVIL = "</script><img src=x onerror=window.__pwned=1>"
 
@@ -39,6 +40,20 @@ def small_model() -> Model:
     """A model in a model."""
     inner = Sequential([Dense(3, activation="relu", input_dim=4)], name="inner")
     return Sequential([inner, Dense(1, name="top")], name="small")
+
+
+def circular_model() -> Model:
+    """A layer after itself, and after one that comes after it."""
+    x = Input((4,), name="x")
+    f, g = Dense(4, name="f"), Dense(4, name="g")
+    return Model(x, Dense(2, name="top")(f(g(f(f(x))))), name="circular")
+
+
+def colored_page() -> str:
+    """A page with values from outside."""
+    energy = {"name": "energy", "unit": "mJ", "nodes": {"lstm": 12.5, "main": 5, "embedding": 2}}
+    style = Style(color_by="overlay")
+    return interactive_page(two_headed_model(), "colored", overlay=energy, style=style)
 
 
 def page_of(model: Model, title: str, **options: str) -> str:
@@ -105,4 +120,6 @@ PAGES = {
         f"wide {rankdir}": partial(chain_page, 3, 16, reads_a_cluster, rankdir)
         for rankdir in ("TB", "LR", "BT")
     },
+    "circular": lambda: interactive_page(circular_model(), "circular"),
+    "colored": colored_page,
 }

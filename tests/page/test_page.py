@@ -233,7 +233,7 @@ def test_times_lead_to_boxes_and_colour_them(show):
     assert "ms" in shown.locator(".facts").text_content()
     shown.get_by_label("Colour by").select_option("ms")
     assert shown.locator(".badge").count() > 3
-    assert shown.locator(".legend").text_content().startswith("ms: 0 to ")
+    assert shown.locator(".legend").text_content().startswith("ms: 0.")
 
 
 def test_what_was_taken_out_of_a_fused_region_leads_to_it(show):

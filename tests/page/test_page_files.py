@@ -51,7 +51,7 @@ def test_a_page_and_a_picture_at_once(model_file, tmp_path, capsys):
     assert capsys.readouterr().err.count("wrote") == 2
 
 
-@pytest.mark.parametrize("options", [["x.svg", "--passes"], ["x.html", "--run=2", "--view=ops"]])
+@pytest.mark.parametrize("options", [["x.svg", "--passes"], ["x.html", "--passes", "--view=ops"]])
 def test_what_only_whole_pages_have_is_refused(model_file, options, capsys):
     assert main(["viz", str(model_file), "-o", *options]) == 2
     assert "E0101" in capsys.readouterr().err

@@ -15,7 +15,7 @@ def test_demo_learns_real_digits_and_writes_the_graph(tmp_path, capsys):
     accuracy = re.search(r"accuracy on 360 unseen digits: ([\d.]+) \(which digit\)", printed)
     # scikit-learn's MLPClassifier with one layer of 64 units gets 0.90 to 0.92 on this split.
     assert float(accuracy[1]) > 0.89
-    assert "shared: call 2 of 2" in picture.read_text()
+    assert "shared: calls #1 to #2" in picture.read_text()
 
 
 def test_demo_draws_without_graphviz(tmp_path, capsys, monkeypatch):
@@ -23,7 +23,7 @@ def test_demo_draws_without_graphviz(tmp_path, capsys, monkeypatch):
     assert shutil.which("dot") is None
     assert main(["demo", "--epochs", "1", "-o", str(tmp_path / "graph.svg")]) == 0
     assert "own engine" in capsys.readouterr().err
-    assert "shared: call 2 of 2" in (tmp_path / "graph.svg").read_text()
+    assert "shared: calls #1 to #2" in (tmp_path / "graph.svg").read_text()
 
 
 def test_demo_as_json(tmp_path, capsys):

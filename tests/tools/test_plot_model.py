@@ -15,7 +15,7 @@ from kgraph.errors import RenderError
 from kgraph.layers import Dense
 from kgraph.models import Sequential
 from kgraph.passes.lower import lower
-from kgraph.utils import model_to_dot, plot_model, to_mermaid, to_svg, vis_utils
+from kgraph.utils import model_to_dot, plot_model, to_html, to_mermaid, to_svg, vis_utils
 
 
 @pytest.fixture(autouse=True)
@@ -84,6 +84,26 @@ def test_texts():
     assert to_mermaid(siamese(), rankdir="LR").startswith("flowchart LR\n")
     assert to_svg(siamese(), theme="dark") != to_svg(siamese())
     assert "matmul" in to_svg(lower(siamese().graph), view="ops")
+
+
+def test_values_and_calls_from_python():
+    model, energy = siamese(), {"name": "energy", "unit": "mJ", "nodes": {"reader": 2.5}}
+    assert ">36 parameters<" in to_svg(model, color_by="params")
+    assert "energy = 2.5 mJ" in to_svg(model, overlay=energy)
+    assert "energy (mJ): 2.5 to 2.5" in to_mermaid(model, overlay=energy).replace("#58;", ":")
+    assert " ms<" in to_svg(model, color_by="ms", runs=1)
+    assert to_svg(model, calls=True).count(">reader<") == 2 * to_svg(model).count(">reader<")
+    assert model_to_dot(model, calls=True, color_by="op").source.count("<B>reader</B>") == 2
+    page = to_html(model, runs=1, overlay=energy, theme="dark")
+    assert 'data-theme="dark"' in page
+    assert '"color_by":"overlay"' in page
+    plot_model(model, "m.svg", color_by="flops", engine="own")
+    assert "flops" in Path("m.svg").read_text()
+    with pytest.raises(ValueError, match="nothing is known to colour by ms"):
+        to_svg(model, color_by="ms")
+    with pytest.raises(ValueError, match="unknown color_by"):
+        plot_model(model, "n.svg", color_by="colour", engine="own")
+    assert not Path("n.svg").exists()
 
 
 def test_notebooks_never_raise(monkeypatch):

@@ -167,7 +167,7 @@ def test_colour_is_never_the_only_sign():
     frozen = MODELS["frozen"]()
     looks = [look_of(b) for b in build_view(frozen.graph).boxes]
     assert [look.tag for look in looks] == ["", "T", "F", "T", ""]
-    shared = next(b for b in build_view(siamese().graph).boxes if b.sharing)
+    shared = next(b for b in build_view(siamese().graph, calls=True).boxes if b.sharing)
     assert "shared: call 1 of 2" in look_of(shared).rows
 
 

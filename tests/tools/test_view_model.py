@@ -17,7 +17,7 @@ from viz_models import MODELS, bidirectional, deep, doubled, nested, recurrent, 
 import kgraph
 from kgraph import ops
 from kgraph.errors import StageError
-from kgraph.ir import Graph, const, input_node
+from kgraph.ir import Graph, TensorType, const, input_node
 from kgraph.layers import Add, Concatenate, Dense, Input
 from kgraph.models import Model
 from kgraph.passes.lower import lower
@@ -95,7 +95,7 @@ def test_nothing_is_lost():
 
 
 def test_nested_models_are_clusters():
-    view = build_view(nested().graph)
+    view = build_view(nested().graph, calls=True)
     paths = [(c.path, c.kind, c.box.sharing, c.box.params) for c in view.clusters]
     assert paths == [
         ("middle", "model", (1, 2), 96),
@@ -110,7 +110,7 @@ def test_nested_models_are_clusters():
     assert boxes["n2_2_1"].label == "e1"
     assert into["n2_2_1"] == "n2_1"
     assert boxes["n2_2_1"].sharing == (1, 2)
-    closed = visible(build_view(nested().graph, depth=0))
+    closed = visible(build_view(nested().graph, depth=0, calls=True))
     assert [b.label for b in closed.boxes] == ["a", "b", "middle", "middle", "sum", "sum"]
     middle = by_id(closed.boxes)["c0"]
     assert (middle.op, middle.params, middle.hidden, middle.sharing) == ("Model", 96, 3, (1, 2))
@@ -307,10 +307,15 @@ def test_a_number_may_be_an_output():
 
 
 def test_work_is_estimated():
-    view = build_view(siamese().graph, dims={"batch": 10})
+    view = build_view(siamese().graph, dims={"batch": 10}, calls=True)
     reader = next(b for b in view.boxes if b.label == "reader")
     # matmul 2 * 10 * 8 * 4, bias and relu 10 * 4 each
     assert reader.work.flops == 2 * 10 * 8 * 4 + 2 * 10 * 4
+    both = next(
+        b for b in build_view(siamese().graph, dims={"batch": 10}).boxes if b.label == "reader"
+    )
+    assert both.work.flops == 2 * reader.work.flops
+    assert both.types == reader.types == (TensorType((10, 4), "float32"),)
     assert all(b.work is None for b in build_view(siamese().graph, costs=False).boxes)
 
 

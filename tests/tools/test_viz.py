@@ -52,7 +52,7 @@ def by_label(view: GraphView, label: str) -> list:
 
 
 def test_layers_and_shared_calls():
-    view = build_view(shared_model().graph, "m")
+    view = build_view(shared_model().graph, "m", calls=True)
     assert [b.kind for b in view.boxes] == ["input"] * 2 + ["layer"] * 5 + ["output"] * 2
     one, two = by_label(view, "reader")
     assert (one.sharing, two.sharing) == ((1, 2), (2, 2))

@@ -58,7 +58,7 @@ def test_many_files_in_one_go(capsys):
     options = [word for file in files for word in ("-o", file)]
     assert main(["viz", "m.json", "--engine", "own", *options]) == 0
     lines = capsys.readouterr().err.strip().split("\n")
-    pattern = r"wrote (\S+) \(9 nodes, 9 edges, [\d.]+ K?B, (own|dot) engine, [\d.]+ s\)"
+    pattern = r"wrote (\S+) \(8 nodes, 8 edges, [\d.]+ K?B, (own|dot) engine, [\d.]+ s\)"
     assert [re.fullmatch(pattern, line)[1] for line in lines] == files
     assert all(Path(file).stat().st_size for file in files)
 

@@ -150,7 +150,8 @@ class Drawing:
         above = f"{self.clusters[parent].path}/" if parent is not None else ""
         id = f"c{len(self.clusters)}"
         shown = replace(box, id=id, kind=kind, cluster=parent) if box else None
-        self.clusters[id] = Cluster(id, label, kind, above + label, parent, box=shown)
+        node = box.id if box else ""
+        self.clusters[id] = Cluster(id, label, kind, above + label, parent, box=shown, node=node)
         return id
 
     def cluster_of(self, path: Path, kinds: Sequence[str] = ()) -> str | None:

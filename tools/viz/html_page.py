@@ -15,6 +15,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from kgraph.tools.viz.looks import LIGHT
+from kgraph.tools.viz.palette import KINDS, NEUTRAL, SCALE
+
 FOLDER = Path(__file__).with_name("page")
 LIBRARY = FOLDER / "vendor" / "dagre-3.1.3.min.js"
 LICENCE = FOLDER / "vendor" / "dagre.LICENSE"
@@ -31,13 +34,16 @@ _ESCAPES = {
 }
 
 
-def make_page(title: str, tabs: Sequence[Mapping[str, Any]], text: str = "") -> str:
+def make_page(
+    title: str, tabs: Sequence[Mapping[str, Any]], text: str = "", theme: str = "auto"
+) -> str:
     """The page as HTML.
 
     Args:
         title: of the page.
         tabs: what `main.js` shows: each has id, label and kind, and what the kind needs.
         text: the graph as text, for whoever cannot see pictures.
+        theme: light, dark, or auto for what the reader's system wants.
 
     Returns:
         A document whose policy allows its own scripts and styles and no request at all.
@@ -48,11 +54,12 @@ def make_page(title: str, tabs: Sequence[Mapping[str, Any]], text: str = "") -> 
         (True, True)
     """
     library = f"/*\n{LICENCE.read_text('utf-8')}*/\n{LIBRARY.read_text('utf-8')}"
-    script, style = join_modules(), (FOLDER / "page.css").read_text("utf-8")
+    script, style = join_modules(), (FOLDER / "page.css").read_text("utf-8") + _bands()
     scripts = " ".join(map(_hash, (library, script)))
     parts = {
         "policy": f"default-src 'none'; script-src {scripts}; style-src {_hash(style)}; "
         "img-src data:; base-uri 'none'; form-action 'none'",
+        "theme": "" if theme == "auto" else f' data-theme="{theme}"',
         "title": html.escape(title),
         "style": style,
         "data": "\n".join(_data(title, tabs, text)),
@@ -67,8 +74,15 @@ def _data(title: str, tabs: Sequence[Mapping[str, Any]], text: str) -> Iterator[
     """The data in script elements: what every look needs, and what each tab does."""
     names = [{key: tab[key] for key in ("id", "label")} for tab in tabs]
     yield _element("data", {"title": title, "tabs": names, "text": text})
+    yield _element("data-colors", {"scale": SCALE, "kinds": KINDS, "neutral": NEUTRAL})
     for tab in tabs:
         yield _element(f"data-{tab['id']}", tab)
+
+
+def _bands() -> str:
+    """The colours of headers, which are those of static pictures."""
+    rules = (f".band-{name} .header {{ fill: {color}; }}\n" for name, color in LIGHT.bands.items())
+    return "".join(rules)
 
 
 def _element(id: str, value: Any) -> str:

@@ -13,18 +13,19 @@ from pathlib import Path
 from typing import Any
 
 from kgraph.ir.types import DTYPES
-from kgraph.tools.viz.model import Box, Cluster, Edge, GraphView, Memory
+from kgraph.tools.viz.model import Box, Cluster, Edge, GraphView, Memory, Overlay
 
 VERSION = 1
 SCHEMA = Path(__file__).with_name("view.schema.json")
 
 
-def to_json(view: GraphView, rankdir: str = "TB") -> str:
+def to_json(view: GraphView, rankdir: str = "TB", color_by: str = "role") -> str:
     """The view as JSON.
 
     Args:
         view: from `build_view`.
         rankdir: direction of the edges that the reader is to use.
+        color_by: what its colours are to say; see `painting`.
 
     Returns:
         ASCII text; equal views give equal text. Fields without content are left out.
@@ -38,9 +39,10 @@ def to_json(view: GraphView, rankdir: str = "TB") -> str:
         >>> [node["label"] for node in json.loads(to_json(view))["nodes"]]
         ['x', 'tanh', 'y']
     """
-    nodes = _lines(box_row(box) for box in view.boxes)
+    nodes = _lines(_timed(box_row(box), view.times.get(box.id)) for box in view.boxes)
     edges = _lines(edge_row(edge) for edge in view.edges)
-    clusters = _lines(_cluster_row(cluster) for cluster in view.clusters)
+    clusters = _lines(_timed(_cluster_row(c), view.times.get(c.id)) for c in view.clusters)
+    overlays = _lines(map(_overlay_row, view.overlays))
     head = {
         "kgraph_view": VERSION,
         "title": view.title,
@@ -50,10 +52,13 @@ def to_json(view: GraphView, rankdir: str = "TB") -> str:
         "rankdir": rankdir,
         "symbols": {name: {"min": 0, "hint": hint} for name, hint in view.symbols.items()},
     }
+    if color_by != "role":
+        head["color_by"] = color_by
     memory = f',\n"memory": {_memory(view.memory)}' if view.memory else ""
     return (
         f'{_dumps(head)[:-1]},\n"nodes": {nodes},\n"edges": {edges},\n'
-        f'"clusters": {clusters},\n"overlays": [],\n"passes": []{memory}}}\n'
+        f'"clusters": {clusters},\n"overlays": {overlays},\n'
+        f'"passes": {_lines(view.passes)}{memory}}}\n'
     )
 
 
@@ -97,6 +102,7 @@ def edge_row(edge: Edge) -> dict[str, Any]:
         kind=edge.kind,
         shape=None if type_ is None else _shape(type_),
         dtype=None if type_ is None else DTYPES[type_.dtype],
+        calls=list(edge.calls) if any(edge.calls) else None,
     )
 
 
@@ -116,6 +122,16 @@ def _cluster_row(cluster: Cluster) -> dict[str, Any]:
         ),
         **known,
     }
+
+
+def _timed(row: dict[str, Any], ms: float | None) -> dict[str, Any]:
+    """A row with a measured time among its costs."""
+    return row if ms is None else row | {"cost": row.get("cost", {}) | {"ms": ms}}
+
+
+def _overlay_row(overlay: Overlay) -> dict[str, Any]:
+    fields = _filled(name=overlay.name, unit=overlay.unit, unknown=list(overlay.unknown))
+    return fields | {"nodes": dict(overlay.values)}
 
 
 def _memory(memory: Memory) -> str:

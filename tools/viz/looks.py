@@ -56,20 +56,22 @@ class Style:
     Args:
         show: which of `SHOWN` the boxes say.
         rankdir: TB, BT, LR or RL.
-        theme: light, dark or auto, which is light where nobody can ask.
+        theme: light, dark or auto, which is light where nobody can ask; a page asks.
         splines: polyline, curved, straight or ortho.
         wrap: rows after which a long picture goes on in a new column.
         dpi: of png.
         size: (width, height) in pixels that the picture is to fit into, or None.
+        color_by: what colours say; see `painting`.
     """
 
     show: frozenset[str] = USUAL
     rankdir: str = "TB"
-    theme: str = "light"
+    theme: str = "auto"
     splines: str = "polyline"
     wrap: int | None = None
     dpi: int = 200
     size: tuple[float, float] | None = None
+    color_by: str = "role"
 
 
 @dataclass(frozen=True)
@@ -94,20 +96,23 @@ class Look:
     height: float
 
 
-def look_of(box: Box, show: frozenset[str] = USUAL, given: Sequence[TensorType] = ()) -> Look:
+def look_of(
+    box: Box, show: frozenset[str] = USUAL, given: Sequence[TensorType] = (), value: str = ""
+) -> Look:
     """What a box says under a style.
 
     Args:
         box: the box.
         show: which of `SHOWN`.
         given: types of a layer's operands.
+        value: the line that says what its colour does.
 
     Example:
         >>> look_of(Box("n1", "layer", "Dense", "top", "Dense", params=6, trainable=True)).rows
         ('6 parameters',)
     """
     name, kind = head_of(box, show)
-    rows = tuple(short(row) for row in rows_of(box, show, given))
+    rows = tuple(map(short, dict.fromkeys(filter(None, (value, *rows_of(box, show, given))))))
     tag = ""
     if "trainable" in show and box.trainable is not None and box.role != "state":
         tag = "T" if box.trainable else "F"
@@ -135,7 +140,7 @@ def rows_of(
     """The lines below a box's header, whole."""
     rows = []
     if box.sharing:
-        rows.append("shared: call {} of {}".format(*box.sharing))
+        rows.append(calls_text(box.sharing))
     if box.activation and "acts" in show:
         rows.append(f"activation = {box.activation}")
     if "attrs" in show:
@@ -154,6 +159,17 @@ def rows_of(
     if box.source and "source" in show:
         rows.append(str(box.source))
     return tuple(rows)
+
+
+def calls_text(sharing: tuple[int, int]) -> str:
+    """Which call of a shared layer a box is, or how many it stands for.
+
+    Example:
+        >>> calls_text((1, 2)), calls_text((0, 2))
+        ('shared: call 1 of 2', 'shared: calls #1 to #2')
+    """
+    call, calls = sharing
+    return f"shared: call {call} of {calls}" if call else f"shared: calls #1 to #{calls}"
 
 
 def type_text(types: Sequence[TensorType], show: frozenset[str] = USUAL) -> str:
@@ -178,18 +194,20 @@ def tooltip(box: Box) -> list[str]:
     return facts
 
 
-def title_of(cluster: Cluster) -> str:
-    """A cluster's name, its class if it is a model, and how often it stands in a row."""
+def title_of(cluster: Cluster, value: str = "") -> str:
+    """A cluster's name, its class if it is a model, how often it stands in a row, its value."""
     kind = f" ({cluster.box.op})" if cluster.kind == "model" and cluster.box else ""
     times = f"  × {cluster.repeat}" if cluster.repeat > 1 else ""
-    return f"{short(cluster.label)}{kind}{times}"
+    calls = f"  {calls_text(cluster.box.sharing)}" if cluster.box and cluster.box.sharing else ""
+    return f"{short(cluster.label)}{kind}{times}{calls}" + (f"  {short(value)}" if value else "")
 
 
 def operand_types(view: GraphView) -> dict[str, list[TensorType]]:
     """Box -> types of what comes into it, in the order of its operands."""
     found: dict[str, list[Edge]] = {}
     for edge in view.edges:
-        if edge.type is not None and edge.kind != "state":
+        # Of a box that stands for several calls, those of the first one.
+        if edge.type is not None and edge.kind != "state" and edge.calls[1] < 2:
             found.setdefault(edge.target, []).append(edge)
     return {
         box: [e.type for e in sorted(edges, key=lambda e: e.operand) if e.type is not None]
@@ -198,9 +216,11 @@ def operand_types(view: GraphView) -> dict[str, list[TensorType]]:
 
 
 def edge_label(edge: Edge, box: Box, show: frozenset[str] = USUAL) -> str:
-    """What an edge says: the number of tensors in a bundle, and which of several outputs it is."""
+    """What an edge says: the number of tensors in a bundle, which output, which call it is of."""
     if edge.kind in ("shared", "control"):
         return ""
     if edge.count > 1:
         return f"{edge.count} tensors"
-    return f"output {edge.output}" if len(box.types) > 1 and box.kind in ("op", "layer") else ""
+    several = len(box.types) > 1 and box.kind in ("op", "layer")
+    calls = " → ".join(f"#{number}" for number in dict.fromkeys(edge.calls) if number)
+    return ", ".join(filter(None, (f"output {edge.output}" if several else "", calls)))

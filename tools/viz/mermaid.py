@@ -5,6 +5,7 @@ from __future__ import annotations
 from kgraph.tools.viz.looks import (
     EDGE_COLORS,
     THEMES,
+    Look,
     Style,
     edge_label,
     look_of,
@@ -13,6 +14,7 @@ from kgraph.tools.viz.looks import (
 )
 from kgraph.tools.viz.model import Box, Cluster, GraphView, by_id
 from kgraph.tools.viz.opening import visible
+from kgraph.tools.viz.painting import Painting, painting
 
 _DIRECTIONS = {"TB": "TD", "BT": "BT", "LR": "LR", "RL": "RL"}
 _ARROWS = {"state": "-.->", "control": "-.->", "shared": "-.-"}
@@ -39,8 +41,10 @@ def to_mermaid(view: GraphView, style: Style | None = None) -> str:
           n0["x (input)<br/>f32[2]"]:::input
     """
     style = style or Style()
-    view = visible(view)
+    whole, view = view, visible(view)
+    paint = painting(whole, view, style.color_by)
     given = operand_types(view)
+    classes: dict[str, str] = {}
     lines = [f"flowchart {_DIRECTIONS[style.rankdir]}"]
     table = by_id(view.clusters)
     opened: list[Cluster] = []
@@ -50,20 +54,26 @@ def to_mermaid(view: GraphView, style: Style | None = None) -> str:
             opened.pop()
             lines.append("  " * len(opened) + "  end")
         for cluster in path[len(opened) :]:
-            title = quoted(title_of(cluster))
+            title = quoted(title_of(cluster, paint.row(cluster.id)))
             lines.append("  " * len(opened) + f"  subgraph {cluster.id}[{title}]")
             opened.append(cluster)
-        look = look_of(box, style.show, given.get(box.id, ()))
+        look = look_of(box, style.show, given.get(box.id, ()), paint.row(box.id))
         head = " ".join(filter(None, (look.name, look.type, look.tag)))
         label = "<br/>".join(map(escaped, (head, *look.rows)))
-        lines.append("  " * len(opened) + f'  {box.id}["{label}"]:::{look.band}')
+        name = _class(box, look, paint, style, classes)
+        lines.append("  " * len(opened) + f'  {box.id}["{label}"]:::{name}')
     lines += ["  " * depth + "end" for depth in range(len(opened), 0, -1)]
     boxes = by_id(view.boxes)
     for edge in view.edges:
         label = edge_label(edge, boxes[edge.source], style.show)
         text = f"|{quoted(label)}|" if label else ""
         lines.append(f"  {edge.source} {_ARROWS.get(edge.kind, '-->')}{text} {edge.target}")
-    return "\n".join([*lines, *_classes(view, style)]) + "\n"
+    if paint.legend is not None:
+        lines.append(f"  legend[{quoted(str(paint.legend))}]")
+    order = {name: place for place, name in enumerate(THEMES[style.theme].bands)}
+    used = sorted(classes.items(), key=lambda item: order.get(item[1], 0))
+    lines += [f"  classDef {name} {colors}" for colors, name in used]
+    return "\n".join(lines) + "\n"
 
 
 def _by_cluster(view: GraphView) -> list[Box]:
@@ -88,14 +98,12 @@ def _around(table: dict[str, Cluster], cluster: str | None) -> list[str]:
     return found[::-1]
 
 
-def _classes(view: GraphView, style: Style) -> list[str]:
-    bands = THEMES[style.theme].bands
-    used = {look_of(box, style.show).band for box in view.boxes}
-    return [
-        f"  classDef {name} fill:{color},color:#fff,stroke:{EDGE_COLORS['state']}"
-        for name, color in bands.items()
-        if name in used
-    ]
+def _class(box: Box, look: Look, paint: Painting, style: Style, classes: dict[str, str]) -> str:
+    """The name of a box's class; each pair of colours is one, and new ones are entered."""
+    fill = paint.fills.get(box.id)
+    color, ink = (fill.color, fill.ink) if fill else (THEMES[style.theme].bands[look.band], "#fff")
+    colors = f"fill:{color},color:{ink},stroke:{EDGE_COLORS['state']}"
+    return classes.setdefault(colors, f"value{len(classes)}" if fill else look.band)
 
 
 def quoted(text: str) -> str:

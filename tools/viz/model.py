@@ -12,6 +12,7 @@ from typing import Any
 from kgraph.ir.types import TensorType
 
 VIEWS = ("layers", "ops", "step", "fused", "memory")
+Value = int | float | str
 
 
 @dataclass(frozen=True)
@@ -55,7 +56,8 @@ class Box:
         activation: name of a layer's activation function.
         params: number of parameters of a layer.
         trainable: whether an optimizer may change the state, or some weight of the layer.
-        sharing: (call, number of calls) of a layer that is called more than once.
+        sharing: (call, number of calls) of a layer that is called more than once; call 0 for a box
+            that stands for all of them.
         source: the user's line.
         lineage: what made the node, the last rewrite first.
         work: what one run costs.
@@ -93,6 +95,7 @@ class Edge:
         kind: data, state, grad (a gradient flows), control (what one turn of a loop hands to the
             next), or shared (two calls of one layer).
         count: how many tensors a bundle between closed clusters stands for.
+        calls: which call of a shared layer it leaves and which one it enters; 0 for none.
     """
 
     source: str
@@ -102,6 +105,7 @@ class Edge:
     type: TensorType | None = None
     kind: str = "data"
     count: int = 1
+    calls: tuple[int, int] = (0, 0)
 
 
 @dataclass(frozen=True)
@@ -117,6 +121,7 @@ class Cluster:
         open: whether a first look shows what is inside.
         repeat: how many equal blocks in a row it stands for.
         box: what is known of it as one thing; drawn when it is closed.
+        node: id of the node that is opened here, if it is one.
     """
 
     id: str
@@ -127,6 +132,7 @@ class Cluster:
     open: bool = True
     repeat: int = 1
     box: Box | None = None
+    node: str = ""
 
 
 @dataclass(frozen=True)
@@ -154,6 +160,22 @@ class Memory:
 
 
 @dataclass(frozen=True)
+class Overlay:
+    """What a user knows of boxes and clusters.
+
+    Args:
+        name, unit: of the values.
+        values: id of a box or cluster -> number or text.
+        unknown: names that the view does not know.
+    """
+
+    name: str
+    unit: str = ""
+    values: Mapping[str, Value] = field(default_factory=dict)
+    unknown: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class GraphView:
     """A whole picture.
 
@@ -164,6 +186,9 @@ class GraphView:
         symbols: symbolic size -> the number that estimates take for it.
         boxes, edges, clusters: clusters stand before those inside them.
         memory: for the view `memory`.
+        times: box or cluster -> milliseconds of a run, where they were measured.
+        overlays: values from outside.
+        passes: what each pass did, as JSON data.
     """
 
     title: str
@@ -174,6 +199,9 @@ class GraphView:
     edges: tuple[Edge, ...] = ()
     clusters: tuple[Cluster, ...] = ()
     memory: Memory | None = None
+    times: Mapping[str, float] = field(default_factory=dict)
+    overlays: tuple[Overlay, ...] = ()
+    passes: tuple[Mapping[str, Any], ...] = ()
 
 
 def ancestors(clusters: Mapping[str, Cluster], start: str | None) -> list[str]:

@@ -140,7 +140,8 @@ def _bundled(
     found: dict[object, Edge] = {}
     for number, edge in enumerate(edges):
         source, target = seen[edge.source], seen[edge.target]
-        if source == target:
+        # An edge to oneself is seen at a box only; in a closed cluster it may be of a part.
+        if source == target and (source in clusters or edge.source != edge.target):
             continue
         moved = replace(edge, source=source, target=target)
         if source not in clusters and target not in clusters:
@@ -195,7 +196,7 @@ def _closed(cluster: Cluster, inside: Sequence[Box], given: tuple[TensorType, ..
 def _params(box: Box) -> int:
     """Parameters of a layer at its first call, or of a state that training changes."""
     if box.kind == "layer":
-        return (box.params or 0) if not box.sharing or box.sharing[0] == 1 else 0
+        return (box.params or 0) if not box.sharing or box.sharing[0] <= 1 else 0
     if box.role != "param":
         return 0
     size = box.types[0].size

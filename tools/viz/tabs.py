@@ -7,12 +7,15 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from kgraph.ir.graph import Graph, Stage
+from kgraph.ir.graph import Graph
 from kgraph.passes.report import CompileReport, PassRecord
 from kgraph.runtime.profile import Profile
 from kgraph.tools.viz.html_page import make_page
 from kgraph.tools.viz.json_view import to_json
+from kgraph.tools.viz.looks import Style
 from kgraph.tools.viz.model import GraphView
+from kgraph.tools.viz.opening import visible
+from kgraph.tools.viz.painting import painting
 from kgraph.tools.viz.view import build_view
 
 Tab = dict[str, Any]
@@ -24,113 +27,105 @@ LABELS = {"layers": "Layers", "ops": "Ops", "step": "Training step", "fused": "F
           "memory": "Memory"}  # fmt: skip
 
 
-def graph_tab(view: str, graph: Graph, title: str, **options: Any) -> Tab:
-    """A tab with a picture.
+def graph_tab(view: GraphView, rankdir: str = "TB", color_by: str = "role") -> Tab:
+    """A tab with a picture: all that the view has, the closed clusters too, which the page opens.
 
     Args:
         view: layers, ops, step or fused.
-        graph: what is drawn.
-        title: of the picture.
-        options: further ones of `build_view`, and `rankdir`.
+        rankdir: direction of its edges.
+        color_by: what colours say at first.
 
     Example:
         >>> from kgraph.ir import input_node
         >>> x = input_node((2,), name="x")
-        >>> graph_tab("ops", Graph((x,), (("y", x),)), "model")["label"]
+        >>> graph_tab(build_view(Graph((x,), (("y", x),)), "model"))["label"]
         'Ops'
     """
-    return {"id": view, "label": LABELS[view], "kind": "graph",
-            "view": _view(view, graph, title, **options)}  # fmt: skip
+    data = json.loads(to_json(view, rankdir, color_by))
+    return {"id": view.view, "label": LABELS[view.view], "kind": "graph", "view": data}
 
 
-def view_page(view: GraphView, rankdir: str = "TB") -> str:
+def view_page(view: GraphView, style: Style | None = None) -> str:
     """The page of one view.
 
     Args:
         view: from `build_view`.
-        rankdir: direction of its edges.
+        style: direction of the edges, theme, what colours say at first.
 
     Returns:
         HTML that asks for nothing else.
     """
-    data = json.loads(to_json(view, rankdir))
-    tab: Tab = {"id": view.view, "label": LABELS[view.view], "kind": "graph", "view": data}
+    style = style or Style(theme="auto")
+    if style.color_by != "role":
+        painting(view, visible(view), style.color_by)  # complains about what is not known
+    tab = graph_tab(view, style.rankdir, style.color_by)
     if view.memory is not None:
-        tab.update(kind="memory", memory=data["memory"])
-    return make_page(view.title, [tab], "\n".join(texts([tab])))
+        tab.update(kind="memory", memory=tab["view"]["memory"])
+    return make_page(view.title, [tab], "\n".join(texts([tab])), style.theme)
 
 
-def memory_tab(graph: Graph, **options: Any) -> Tab:
+def memory_tab(graph: Graph, dims: Mapping[str, int] | None = None) -> Tab:
     """A tab with the arena of a fused graph over the time of a run."""
-    memory = _view("memory", graph, "", **options)["memory"]
+    view = build_view(graph, view="memory", dims=dims, costs=False)
+    memory = json.loads(to_json(view))["memory"]
     return {"id": "memory", "label": LABELS["memory"], "kind": "memory", "memory": memory}
 
 
-def passes_tab(report: CompileReport, title: str, **options: Any) -> Tab:
+def passes_tab(report: CompileReport, title: str, rankdir: str = "TB", **options: Any) -> Tab:
     """A tab that steps through the passes that changed the graph.
 
     Boxes that say the same have one id in all views, so that the page sees what is new: a pass
     that changes one node makes all that depend on it anew.
+
+    Args:
+        report: of a compilation.
+        title: of the pictures.
+        rankdir: direction of their edges.
+        options: of `build_view`.
     """
     changed = [record for record in report.passes if record.changed]
     graphs = list(dict.fromkeys(graph for r in changed for graph in (r.before, r.after)))
     ids: dict[tuple[str, int], str] = {}
-    views = [_with_common_ids(graph, ids, title, options) for graph in graphs]
-    rows = [_pass_row(record, graphs) for record in changed]
+    # Folding would hide what a pass did to one block only, merging what it did to one call.
+    whole = {**options, "fold": False, "calls": True}
+    made = (build_view(g, title, **whole) for g in graphs)
+    views = [_with_common_ids(json.loads(to_json(view, rankdir)), ids) for view in made]
+    rows = [_viewed(record, graphs) for record in changed]
     return {"id": "passes", "label": "Passes", "kind": "passes", "passes": rows, "views": views}
 
 
 def profile_tab(
-    profile: Profile, runs: int, ids: Sequence[str], picture: Tab, notes: Sequence[str] = ()
+    profile: Profile,
+    runs: int,
+    places: Sequence[Sequence[str]],
+    of: str,
+    notes: Sequence[str] = (),
 ) -> Tab:
-    """A tab with what each step of a plan took; the times are written into a picture as well.
+    """A tab with what each step of a plan took.
 
     Args:
         profile: the measured steps.
-        runs: how often each was run.
-        ids: the box of each step.
-        picture: the tab that has these boxes; those of folded blocks are not in it.
+        runs: how often each was run; 0 if that is not known.
+        places: the box or cluster of each step, or nothing.
+        of: the tab that has these.
         notes: lines above the table.
     """
-    view = picture["view"]
-    clusters = {cluster["id"]: cluster for cluster in view["clusters"]}
-    boxes = {node["id"]: node for node in view["nodes"]}
-    # A loop or a fused region is the cluster around its parts.
-    opened = {id.removesuffix("_0"): box for id, box in boxes.items() if id.endswith("_0")}
-    boxes |= {id: clusters[first["cluster"]] for id, first in opened.items()}
     rows = []
-    for row, scope, op, id in zip(profile.steps, profile.scopes, profile.ops, ids, strict=True):
-        ms = row.seconds * 1e3
-        line = {"name": scope or "(none)", "op": op, "calls": row.calls, "ms": ms,
+    for row, scope, op, ids in zip(profile.steps, profile.scopes, profile.ops, places, strict=True):
+        line = {"name": scope or "(none)", "op": op, "calls": row.calls, "ms": row.seconds * 1e3,
                 "flops": row.flops, "bytes": row.bytes}  # fmt: skip
-        if id in boxes:
-            cost = boxes[id].setdefault("cost", {})
-            cost["ms"] = cost.get("ms", 0) + ms
-            line["id"] = boxes[id]["id"]
-        rows.append(line)
+        rows.append(line | ({"id": ids[0]} if ids else {}))
     data = {"runs": runs, "rows": rows, "notes": list(notes)}
-    return {"id": "profile", "label": "Profile", "kind": "profile", "of": picture["id"],
-            "profile": data}  # fmt: skip
+    return {"id": "profile", "label": "Profile", "kind": "profile", "of": of, "profile": data}
 
 
-def _view(view: str, graph: Graph, title: str, rankdir: str = "TB", **options: Any) -> Any:
-    # All that the view has, the closed clusters too: the page opens them.
-    return json.loads(to_json(build_view(graph, title, view=view, **options), rankdir))
-
-
-def _with_common_ids(
-    graph: Graph, ids: dict[tuple[str, int], str], title: str, options: Mapping[str, Any]
-) -> Any:
+def _with_common_ids(found: Any, ids: dict[tuple[str, int], str]) -> Any:
     """A view whose ids stand for what boxes say; equal boxes count in their order.
 
     Args:
-        graph: what is drawn.
+        found: the view as data.
         ids: (what a box says, how many equal ones came before) -> id; new ones are entered.
-        title, options: of the view.
     """
-    name = "layers" if graph.stage is Stage.LAYERS else "ops"
-    # Folding would hide what a pass did to one block only.
-    found = _view(name, graph, title, **{**options, "fold": False})
     paths = {cluster["id"]: cluster["path"] for cluster in found["clusters"]}
     seen, names = Counter[str](), {}
     for node in found["nodes"]:
@@ -144,15 +139,19 @@ def _with_common_ids(
     return found
 
 
-def _pass_row(record: PassRecord, graphs: list[Graph]) -> Mapping[str, Any]:
+def _viewed(record: PassRecord, graphs: list[Graph]) -> Mapping[str, Any]:
+    before, after = graphs.index(record.before), graphs.index(record.after)
+    return {**pass_row(record), "view_before": before, "view_after": after}
+
+
+def pass_row(record: PassRecord) -> Mapping[str, Any]:
+    """What a pass did, as JSON data."""
     return {
         "pass": record.name,
         "ms": record.seconds * 1e3,
         "before": _numbers(record.before, record.cost_before),
         "after": _numbers(record.after, record.cost_after),
         "rules": [{"name": rule, "count": count} for rule, count in record.fired.items()],
-        "view_before": graphs.index(record.before),
-        "view_after": graphs.index(record.after),
     }
 
 

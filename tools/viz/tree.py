@@ -9,6 +9,7 @@ from __future__ import annotations
 from kgraph.tools.viz.looks import Style, operand_types, rows_of
 from kgraph.tools.viz.model import Box, Edge, GraphView, by_id
 from kgraph.tools.viz.opening import visible
+from kgraph.tools.viz.painting import painting
 from kgraph.tools.viz.text import clean
 
 
@@ -38,7 +39,8 @@ def to_text(view: GraphView, style: Style | None = None) -> str:
         <BLANKLINE>
     """
     style = style or Style()
-    view = visible(view)
+    whole, view = view, visible(view)
+    paint = painting(whole, view, style.color_by)
     boxes, given = by_id(view.boxes), operand_types(view)
     incoming: dict[str, list[Edge]] = {}
     for edge in view.edges:
@@ -53,24 +55,32 @@ def to_text(view: GraphView, style: Style | None = None) -> str:
     for root in [*roots, *view.boxes]:
         if root.id in said:
             continue
-        stack: list[tuple[str, str, str, int]] = [(root.id, "", "", 1)]
+        stack: list[tuple[str, str, str, str]] = [(root.id, "", "", "")]
         while stack:
-            name, space, dash, count = stack.pop()
-            times = f" × {count}" if count > 1 else ""
+            name, space, dash, which = stack.pop()
             head = space + dash + _head(boxes[name])
             if name in said:
-                lines.append(f"{head} (see {name}){times}")
+                lines.append(f"{head} (see {name}){which}")
                 continue
             said.add(name)
             box = boxes[name]
-            facts = ", ".join(map(clean, rows_of(box, style.show, given.get(name, ()))))
+            rows = rows_of(box, style.show, given.get(name, ()))
+            rows = tuple(dict.fromkeys(filter(None, (paint.row(name), *rows))))
+            facts = ", ".join(map(clean, rows))
             place = f"  [{clean(paths[box.cluster])}]" if box.cluster else ""
-            lines.append(f"{head} {name}{times}" + (f": {facts}" if facts else "") + place)
+            lines.append(f"{head} {name}{which}" + (f": {facts}" if facts else "") + place)
             below = sorted(incoming.get(name, ()), key=lambda e: e.operand)
             space += " " * len(dash)
             ends = (f"{space}  ", "- ") if len(below) > 1 else (space, "")
-            stack += [(e.source, *ends, e.count) for e in reversed(below)]
+            stack += [(e.source, *ends, _which(e)) for e in reversed(below)]
     return "\n".join(lines) + "\n"
+
+
+def _which(edge: Edge) -> str:
+    """How many tensors an edge stands for, or which call of a shared layer they come from."""
+    if edge.count > 1:
+        return f" × {edge.count}"
+    return f" #{edge.calls[0]}" if edge.calls[0] else ""
 
 
 def _head(box: Box) -> str:

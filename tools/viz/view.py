@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Mapping
 from dataclasses import replace
 
-from kgraph.errors import explain
+from kgraph.errors import RenderError, explain
 from kgraph.ir.collecting import without_collection
+from kgraph.ir.dim import Dim
 from kgraph.ir.graph import Graph, Stage
 from kgraph.ir.printer import ordered
+from kgraph.ir.types import TensorType
 from kgraph.passes.cost import SIZE_HINT
 from kgraph.tools.viz.builder import Drawing, Expand, draw_graph
+from kgraph.tools.viz.calls import mark_calls, merge_calls
 from kgraph.tools.viz.expansions import open_loop, open_model, open_region
 from kgraph.tools.viz.facts import Facts
 from kgraph.tools.viz.folding import fold_repeats
 from kgraph.tools.viz.memory import memory_of
-from kgraph.tools.viz.model import VIEWS, Edge, GraphView, by_id
+from kgraph.tools.viz.model import VIEWS, Box, GraphView
 from kgraph.tools.viz.opening import open_clusters
 from kgraph.tools.viz.scopes import paths_of
 
@@ -41,6 +43,7 @@ def build_view(
     dims: Mapping[str, int] | None = None,
     costs: bool = True,
     folders: bool = False,
+    calls: bool = False,
 ) -> GraphView:
     """Makes the picture of a graph.
 
@@ -53,9 +56,10 @@ def build_view(
             a graph of layers, else ops.
         depth: clusters nested deeper are closed; default as deep as leaves at most 300 boxes.
         fold: whether equal blocks in a row are shown once.
-        dims: numbers for symbolic sizes, for estimates and the memory view; default 32.
+        dims: numbers for symbolic sizes; others stay, and are 32 for estimates and memory.
         costs: whether to estimate flops and bytes of each box.
         folders: whether source files keep their folders.
+        calls: whether a layer that is called k times is k boxes instead of one.
 
     Returns:
         The view; equal graphs give equal views.
@@ -73,8 +77,8 @@ def build_view(
     if view not in VIEWS:
         raise ValueError(explain("unknown view", expected=", ".join(VIEWS), got=view))
     symbols = dict.fromkeys(graph.symbols, SIZE_HINT) | dict(dims or {})
-    made = _draw(graph, view, Facts(symbols, view == "step", costs, folders))
-    made = replace(made, title=title)
+    made = _draw(graph, view, Facts(symbols, view == "step", costs, folders), calls)
+    made = _sized(replace(made, title=title), dims or {})
     if view == "memory":
         return replace(made, memory=memory_of(graph, symbols))
     if fold and view != "step":
@@ -82,32 +86,41 @@ def build_view(
     return open_clusters(made, depth)
 
 
-def _draw(graph: Graph, view: str, facts: Facts) -> GraphView:
+def _draw(graph: Graph, view: str, facts: Facts, calls: bool) -> GraphView:
     drawing = Drawing(facts, _EXPANSIONS[view])
     step = view == "step"
     draw_graph(drawing, graph, paths_of(graph, ordered(graph), step), step)
-    _mark_shared(drawing)
+    (mark_calls if calls else merge_calls)(drawing)
     return GraphView("", view, graph.stage.value, facts.symbols, tuple(drawing.boxes),
                      tuple(drawing.edges), tuple(drawing.clusters.values()))  # fmt: skip
 
 
-def _mark_shared(drawing: Drawing) -> None:
-    """Numbers the calls of layers that are called more than once, and links one to the next."""
-    sharing = {
-        id: (number, len(calls))
-        for calls in drawing.calls.values()
-        if len(calls) > 1
-        for number, id in enumerate(calls, 1)
-    }
-    drawing.boxes = [
-        replace(b, sharing=sharing[b.id]) if b.id in sharing else b for b in drawing.boxes
-    ]
-    for id, cluster in drawing.clusters.items():
-        if cluster.box and id in sharing:
-            box = replace(cluster.box, sharing=sharing[id])
-            drawing.clusters[id] = replace(cluster, box=box)
-    boxes = by_id(drawing.boxes)
-    for calls in drawing.calls.values():
-        for one, two in itertools.pairwise(calls):
-            if one in boxes and two in boxes:  # clusters are no ends of edges
-                drawing.edges.append(Edge(one, two, kind="shared"))
+def refuse_large(view: GraphView, most: int) -> None:
+    """Complains about a view of too many boxes.
+
+    Raises:
+        RenderError: it has more than `most`.
+    """
+    if len(view.boxes) > most:
+        message = f"the view has {len(view.boxes):,} boxes, --max-nodes is {most:,}"
+        raise RenderError(explain(message, hint="--select, or a larger --max-nodes"), "E0601")
+
+
+def _sized(view: GraphView, dims: Mapping[str, int]) -> GraphView:
+    """The view with numbers for some symbolic sizes."""
+    if not dims:
+        return view
+
+    def typed(type_: TensorType) -> TensorType:
+        sizes = (d.substitute(dims) if isinstance(d, Dim) else d for d in type_.shape)
+        return TensorType(tuple(sizes), type_.dtype)
+
+    def boxed(box: Box) -> Box:
+        return replace(box, types=tuple(map(typed, box.types)))
+
+    return replace(
+        view,
+        boxes=tuple(map(boxed, view.boxes)),
+        edges=tuple(replace(e, type=e.type and typed(e.type)) for e in view.edges),
+        clusters=tuple(replace(c, box=c.box and boxed(c.box)) for c in view.clusters),
+    )

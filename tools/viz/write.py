@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import subprocess
+import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -33,10 +34,12 @@ FORMATS, BINARY = tuple(EXTENSIONS), ("png", "pdf")
 ENGINES = ("auto", "own", "dot")
 # Seconds that `dot` may take; large graphs with many crossings would keep it for hours.
 TIMEOUT = 20.0
+# And our own engine, which comes after it.
+PATIENCE = 60.0
 REMEDY = "apt-get install graphviz, or brew or conda; or --engine own -o {stem}.svg"
 _OWN: dict[str, Callable[[GraphView, Style], str]] = {
-    "mermaid": to_mermaid, "text": to_text, "json": lambda v, s: to_json(v, s.rankdir),
-    "html": lambda v, s: view_page(v, s.rankdir),
+    "mermaid": to_mermaid, "text": to_text, "json": lambda v, s: to_json(v, s.rankdir, s.color_by),
+    "html": view_page,
 }  # fmt: skip
 
 
@@ -64,13 +67,14 @@ def render(
         format: svg, dot, png, pdf, mermaid, json, text or html; png and pdf need the program `dot`.
         style: how it is to look.
         engine: who lays an svg out: own, dot, or auto, which is `dot` where it works.
-        timeout: seconds that `dot` may take; default `TIMEOUT`.
+        timeout: seconds that either engine may take; default `TIMEOUT` and `PATIENCE`.
 
     Returns:
         The file's content.
 
     Raises:
-        RenderError: `dot` is needed and missing, or it failed.
+        RenderError: `dot` is needed and missing, or it failed; the time is up; `style.wrap` is not
+            for this format and engine.
 
     Example:
         >>> from kgraph import ops
@@ -93,23 +97,56 @@ def render(
                 "E0101",
             )
         return Rendered(memory_svg(view, style).encode("utf-8", "backslashreplace"))
+    if format == "svg" and (engine == "own" or (engine == "auto" and style.wrap)):
+        return _by_ourselves(view, style, None, timeout)
+    if style.wrap:
+        message = "only the own engine goes on in new columns (--wrap)"
+        raise RenderError(explain(message, hint="--engine own -o x.svg"), "E0101")
     if format == "dot":
         return Rendered(_source(view, style), "dot")
-    if format == "svg" and engine == "own":
-        return _by_ourselves(view, style, None)
     try:
         return Rendered(_run_dot(_source(view, style), format, style, timeout or TIMEOUT), "dot")
     except RenderError as error:
         if format != "svg" or engine == "dot":
             raise
-        # A machine without `dot` is no reason to warn; a `dot` that fails is one.
-        return _by_ourselves(view, style, None if error.error == "E0201" else str(error))
+        return _by_ourselves(view, style, str(error).splitlines()[0], timeout)
 
 
-def _by_ourselves(view: GraphView, style: Style, reason: str | None) -> Rendered:
-    text = to_svg(view, style)
-    warning = reason and f"W0301 drawn by the own engine: {reason.splitlines()[0]}"
+def _by_ourselves(
+    view: GraphView, style: Style, reason: str | None, timeout: float | None
+) -> Rendered:
+    text = within(timeout or PATIENCE, lambda: to_svg(view, style))
+    warning = reason and f"W0301 drawn by the own engine: {reason}; --engine own is silent"
     return Rendered(text.encode("utf-8", "backslashreplace"), "own", warning)
+
+
+def within(seconds: float, work: Callable[[], str]) -> str:
+    """What some work comes to, if it does so in time.
+
+    Work that does not goes on in a thread of its own, which ends with the process.
+
+    Raises:
+        RenderError: the time is up.
+    """
+    found: list[str] = []
+    raised: list[BaseException] = []
+
+    def run() -> None:
+        try:
+            found.append(work())
+        except BaseException as error:
+            raised.append(error)
+
+    worker = threading.Thread(target=run, daemon=True)
+    worker.start()
+    worker.join(seconds)
+    if worker.is_alive():
+        message = f"the layout took longer than {seconds:g} seconds"
+        hint = "--depth or --select for fewer boxes, or a larger --timeout"
+        raise RenderError(explain(message, hint=hint), "E0601")
+    if raised:
+        raise raised[0]
+    return found[0]
 
 
 def _source(view: GraphView, style: Style) -> bytes:

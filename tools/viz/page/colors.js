@@ -1,82 +1,158 @@
-/** Colouring boxes by what is known of them; every colour also has its number written beside it. */
+/** Colouring boxes by what is known of them; every colour also has its value written beside it. */
 
-import { number, svg } from "./dom.js";
+import { html, number, svg } from "./dom.js";
 
-// Dark to light along viridis, which the colour-blind can read too.
-const SCALE = [
-  [68, 1, 84],
-  [59, 82, 139],
-  [33, 145, 140],
-  [94, 201, 98],
-  [253, 231, 37],
-];
-const NAMES = ["#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#999999"];
+// The colours of the static pictures: along the scale for numbers, one a kind for anything else.
+const { scale, kinds: KINDS, neutral } = JSON.parse(document.getElementById("data-colors").textContent);
+const UNITS = { ms: "ms", bytes: "bytes", flops: "flops", params: "parameters" };
+const STEPS = 24;
 
-/** What boxes can be coloured by: the name, and how it is read from a node. */
-export const MEASURES = {
-  role: null,
-  trainable: (node) => (node.params ? (node.trainable === false ? "frozen" : "trainable") : null),
-  dtype: (node) => node.dtype ?? null,
-  ms: (node) => node.cost?.ms ?? null,
-  bytes: (node) => node.cost?.bytes ?? null,
-  flops: (node) => node.cost?.flops ?? null,
-  params: (node) => node.params || null,
+function trains(item) {
+  return { true: "trainable", false: "frozen" }[item.trainable] ?? null;
+}
+
+function params(item) {
+  const state = item.kind === "state" && item.role === "param";
+  const size = state ? item.shape.reduce((all, d) => all * d, 1) : item.params;
+  return Number.isFinite(size) && size > 0 ? size : null;
+}
+
+/** What boxes can be coloured by: the name, and how it is read from a node or a cluster. */
+const MEASURES = {
+  op: (item) => item.op ?? null,
+  trainable: trains,
+  dtype: (item) => item.dtype ?? null,
+  ms: (item) => item.cost?.ms ?? null,
+  bytes: (item) => item.cost?.bytes ?? null,
+  flops: (item) => item.cost?.flops ?? null,
+  params,
 };
 
-/** The measures of which some node of a graph has a value. */
-export function available(graph) {
-  const nodes = graph.view.nodes;
-  return Object.keys(MEASURES).filter(
-    (name) => name === "role" || nodes.some((node) => MEASURES[name](node) !== null),
-  );
+/** How a measure is read in a graph; nothing for the colours of roles. */
+function reader(graph, name) {
+  if (name !== "overlay") return MEASURES[name];
+  const values = graph.view.overlays?.[0]?.nodes ?? {};
+  return (item) => values[item.id] ?? null;
 }
 
-function mix(part) {
-  const at = Math.min(SCALE.length - 2, Math.floor(part * (SCALE.length - 1)));
-  const rest = part * (SCALE.length - 1) - at;
-  return SCALE[at].map((value, k) => Math.round(value + (SCALE[at + 1][k] - value) * rest));
-}
-
-/** Black or white, whichever can be read on a colour. */
-function ink([red, green, blue]) {
-  return red * 0.299 + green * 0.587 + blue * 0.114 > 140 ? "#000" : "#fff";
-}
-
-function hex(name) {
-  return [1, 3, 5].map((k) => Number.parseInt(name.slice(k, k + 2), 16));
-}
-
-/** The value of a box: a node's own, or the sum over a closed cluster. */
-function valueOf(graph, id, read) {
-  if (!graph.isCluster(id)) return read(graph.nodes.get(id));
-  const values = graph.members(id).map((node) => read(graph.nodes.get(node)));
-  const numbers = values.filter((value) => typeof value === "number");
-  return numbers.length ? numbers.reduce((sum, value) => sum + value, 0) : null;
+/** What a measure is called and counted in. */
+function title(graph, name) {
+  const overlay = name === "overlay" ? graph.view.overlays?.[0] : null;
+  return overlay ? { text: overlay.name, unit: overlay.unit ?? "" } : { text: name, unit: UNITS[name] ?? "" };
 }
 
 /**
- * Colours the boxes of a picture.
- * @returns {string} the legend.
+ * The measures of which some box of a graph has a value.
+ * @returns {[string, string][]} the name of each, and what readers see.
  */
-export function paint(graph, root, name) {
-  const read = MEASURES[name];
-  if (!read) return "";
-  const boxes = [...root.querySelectorAll(".boxes > g")];
-  const values = new Map(boxes.map((box) => [box, valueOf(graph, box.dataset.id, read)]));
-  const known = [...values.values()].filter((value) => value !== null);
-  if (!known.length) return "";
-  const numeric = typeof known[0] === "number";
-  const most = numeric ? Math.max(...known) : 0;
-  const kinds = numeric ? [] : [...new Set(known)].toSorted();
-  for (const [box, value] of values) {
-    if (value === null) continue;
-    const color = numeric
-      ? mix(most ? value / most : 0)
-      : hex(NAMES[kinds.indexOf(value) % NAMES.length]);
-    box.querySelector(".header").style.fill = `rgb(${color.join(",")})`;
-    box.querySelector(".name").style.fill = ink(color);
-    const text = numeric ? number(value) : value;
-    box.append(svg("text", { class: "badge", x: 2, y: -4 }, text));
+export function available(graph) {
+  const items = [...graph.view.nodes, ...graph.view.clusters];
+  const names = [...Object.keys(MEASURES), "overlay"].filter((name) =>
+    items.some((item) => reader(graph, name)(item) !== null));
+  return [["role", "role"], ...names.map((name) => [name, title(graph, name).text])];
+}
+
+const parts = (color) => [1, 3, 5].map((k) => Number.parseInt(color.slice(k, k + 2), 16));
+
+function shade(part) {
+  const at = Math.min(scale.length - 2, Math.floor(part * (scale.length - 1)));
+  const rest = part * (scale.length - 1) - at;
+  const [low, high] = [parts(scale[at]), parts(scale[at + 1])];
+  const mixed = low.map((value, k) => Math.round(value + (high[k] - value) * rest));
+  return `#${mixed.map((value) => value.toString(16).padStart(2, "0")).join("")}`;
+}
+
+/** Black or white, whichever can be read better: one of the two has a contrast above 4.5. */
+function ink(color) {
+  const [red, green, blue] = parts(color).map((value) => {
+    const part = value / 255;
+    return part <= 0.03928 ? part / 12.92 : ((part + 0.055) / 1.055) ** 2.4;
+  });
+  const light = 0.2126 * red + 0.7152 * green + 0.0722 * blue;
+  return (light + 0.05) ** 2 > 1.05 * 0.05 ? "#000000" : "#ffffff";
+}
+
+/** The value of a box: its own, or that of all that a closed cluster holds. */
+function valueOf(graph, id, read) {
+  const own = read(graph.nodes.get(id) ?? graph.clusters.get(id));
+  if (own !== null || !graph.isCluster(id)) return own;
+  const values = [];
+  const waiting = [...graph.children.get(id)];
+  while (waiting.length) {
+    const child = waiting.pop();
+    const value = read(graph.nodes.get(child) ?? graph.clusters.get(child));
+    if (value !== null) values.push(value);
+    else if (graph.isCluster(child)) waiting.push(...graph.children.get(child));
   }
-  return numeric ? `${name}: 0 to ${number(most)}` : `${name}: ${kinds.join(", ")}`;
+  if (!values.length) return null;
+  if (values.every((value) => typeof value === "number")) return values.reduce((sum, v) => sum + v, 0);
+  return new Set(values).size === 1 ? values[0] : null;
+}
+
+const said = (value) => (typeof value === "number" ? number(value) : value);
+
+/** Values of the boxes that are seen, and of open clusters that have one of their own. */
+function valuesOf(graph, root, read) {
+  const found = new Map();
+  for (const box of root.querySelectorAll(".boxes > g")) {
+    found.set(box, valueOf(graph, box.dataset.id, read));
+  }
+  for (const frame of root.querySelectorAll(".frames > g")) {
+    const value = read(graph.clusters.get(frame.dataset.id));
+    if (value !== null) found.set(frame, value);
+  }
+  return found;
+}
+
+function mark(element, color, text) {
+  const frame = element.querySelector(".frame");
+  if (frame) {
+    frame.style.stroke = color;
+    frame.style.strokeWidth = 4;
+  } else {
+    element.querySelector(".header").style.fill = color;
+    element.querySelector(".name").style.fill = ink(color);
+  }
+  if (text) element.append(svg("text", { class: "badge", x: 2, y: -4 }, text));
+}
+
+function bar() {
+  const steps = Array.from({ length: STEPS }, (_, k) => {
+    const step = svg("rect", { x: 5 * k, width: 5, height: 12 });
+    step.style.fill = shade(k / (STEPS - 1));
+    return step;
+  });
+  return svg("svg", { width: 5 * STEPS, height: 12, "aria-hidden": "true" }, ...steps);
+}
+
+function patch(color) {
+  const square = svg("rect", { width: 12, height: 12 });
+  square.style.fill = color;
+  return svg("svg", { width: 12, height: 12, "aria-hidden": "true" }, square);
+}
+
+/** Colours the boxes of a picture and writes what the colours mean into the legend. */
+export function paint(graph, root, name, legend) {
+  legend.replaceChildren();
+  const read = reader(graph, name);
+  if (!read) return;
+  const values = valuesOf(graph, root, read);
+  const known = [...values.values()].filter((value) => value !== null);
+  if (!known.length) return;
+  const { text, unit } = title(graph, name);
+  const numeric = known.every((value) => typeof value === "number");
+  const [least, most] = numeric ? [Math.min(...known), Math.max(...known)] : [];
+  const kinds = numeric ? [] : [...new Set(known.map(said))].toSorted();
+  const color = (value) => (numeric
+    ? shade((value - least) / (most - least || 1))
+    : KINDS[kinds.indexOf(said(value)) % KINDS.length]);
+  for (const [element, value] of values) {
+    if (value === null) mark(element, neutral, "");
+    else mark(element, color(value), name === "op" ? "" : `${said(value)} ${unit}`.trim());
+  }
+  legend.append(`${text}: `);
+  if (numeric) legend.append(`${number(least)} `, bar(), ` to ${number(most)} ${unit}`);
+  for (const kind of kinds) {
+    legend.append(html("span", { class: "kind" }, patch(KINDS[kinds.indexOf(kind) % KINDS.length]), ` ${kind}`));
+  }
 }

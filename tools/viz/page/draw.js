@@ -78,10 +78,17 @@ function between(a, b) {
 
 const round = (value) => Math.round(value * 10) / 10;
 
+/** The colour of a node's header, as in the static pictures: whether it trains, else its role. */
+function band(node) {
+  if (node.kind === "state" || node.trainable === undefined) return node.role ?? "forward";
+  return node.trainable ? "trainable" : "frozen";
+}
+
 function drawBox(graph, id, place) {
   const lines = texts(graph, id);
   const node = graph.nodes.get(id);
-  const kind = node ? `node role-${node.role ?? node.kind ?? "forward"}` : "closed cluster";
+  const dashed = node?.kind === "const" ? " constant" : "";
+  const kind = node ? `node band-${band(node)}${dashed}` : "closed cluster";
   const x = round(place.x - place.width / 2);
   const y = round(place.y - place.height / 2);
   const box = svg("g", { class: kind, "data-id": id, transform: `translate(${x},${y})` });
@@ -112,6 +119,12 @@ function drawFrame(graph, id, place) {
   );
 }
 
+/** The calls of a shared layer that an edge leaves and enters. */
+function callsOf(edge) {
+  const numbers = [...new Set(edge.calls ?? [])].filter((number) => number > 0);
+  return numbers.map((number) => `#${number}`).join(" → ");
+}
+
 function drawLine(line) {
   const { s, d, kind, edges } = line.bundle;
   const group = svg("g", { class: `edge kind-${kind ?? "data"}`, "data-s": s, "data-d": d });
@@ -120,9 +133,10 @@ function drawLine(line) {
     svg("title", {}, names.slice(0, 8).join("\n") || `${edges.length} tensors`),
     svg("path", { d: path(line.points), "marker-end": "url(#arrow)" }),
   );
-  if (edges.length > 1) {
+  const label = edges.length > 1 ? `×${edges.length}` : callsOf(edges[0]);
+  if (label) {
     const middle = line.points[Math.floor(line.points.length / 2)];
-    group.append(svg("text", { x: round(middle.x + 4), y: round(middle.y) }, `×${edges.length}`));
+    group.append(svg("text", { x: round(middle.x + 4), y: round(middle.y) }, label));
   }
   return group;
 }

@@ -128,10 +128,11 @@ export class ViewGraph {
     for (const edge of this.edges) {
       const s = this.shown(edge.s);
       const d = this.shown(edge.d);
-      if (s === d) continue;
+      // An edge to oneself is seen at a node only; in a closed cluster it may be of a part.
+      if (s === d && (this.isCluster(s) || edge.s !== edge.d)) continue;
       // Two arrows between the same boxes stay two: add(x, x) has two operands.
       const whole = s === edge.s && d === edge.d;
-      const key = `${s} ${d} ${edge.kind}${whole ? ` ${edge.sp} ${edge.dp}` : ""}`;
+      const key = `${s} ${d} ${edge.kind}${whole ? ` ${edge.sp} ${edge.dp} ${edge.calls ?? ""}` : ""}`;
       if (!found.has(key)) found.set(key, { s, d, kind: edge.kind, edges: [] });
       found.get(key).edges.push(edge);
     }

@@ -33,7 +33,9 @@ export class GraphTab {
     this.selected = null;
     this.marked = new Map();
     this.signs = new Map();
-    this.color = "role";
+    const measures = available(this.graph);
+    this.usual = measures.some(([name]) => name === view.color_by) ? view.color_by : "role";
+    this.color = this.usual;
     this.found = [];
     this.drawn = false;
     const actions = {
@@ -76,7 +78,8 @@ export class GraphTab {
   }
 
   #toolbar() {
-    const choices = available(this.graph).map((name) => html("option", { value: name }, name));
+    const choices = available(this.graph).map(([name, text]) =>
+      html("option", { value: name, selected: name === this.color }, text));
     const chooser = html(
       "select",
       { "aria-label": "Colour by", onchange: () => this.paint(chooser.value) },
@@ -107,7 +110,7 @@ export class GraphTab {
   redraw() {
     this.picture = draw(this.graph, this.graph.view.rankdir);
     this.viewport.show(this.picture);
-    this.legend.textContent = paint(this.graph, this.picture.root, this.color);
+    paint(this.graph, this.picture.root, this.color, this.legend);
     this.tree.update(this.selected);
     this.#highlight();
   }
@@ -269,7 +272,8 @@ export class GraphTab {
     if (!here) next = [...boxes.keys()].find((id) => !this.graph.open.has(id));
     else if (key === "ArrowUp" || key === "ArrowDown") {
       const [from, to] = key === "ArrowUp" ? ["d", "s"] : ["s", "d"];
-      next = this.graph.bundles().find((bundle) => bundle[from] === this.selected)?.[to];
+      const leads = (bundle) => bundle[from] === this.selected && bundle[to] !== this.selected;
+      next = this.graph.bundles().find(leads)?.[to];
     } else {
       const side = key === "ArrowLeft" ? -1 : 1;
       const beside = [...boxes].filter(([id, box]) =>
@@ -284,7 +288,8 @@ export class GraphTab {
 
   /** What a link needs to restore the tab. */
   get state() {
-    return { sel: this.selected, open: [...this.graph.open], color: this.color };
+    const color = this.color === this.usual ? null : this.color;
+    return { sel: this.selected, open: [...this.graph.open], color };
   }
 
   set state({ sel, open, color }) {

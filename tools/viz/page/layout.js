@@ -10,6 +10,7 @@ import { router } from "./routes.js";
 
 const TITLE = 26;
 const PADDING = 14;
+const LOOP = 12;
 const PORT = { width: 8, height: 1 };
 
 /** The cluster that two ids have in common, and the child of it that holds each. */
@@ -127,7 +128,7 @@ function cutBundles(graph, levels, bundles) {
   const routes = bundles.map((bundle) => {
     const { at, left, right } = meet(graph, bundle.s, bundle.d);
     const [edge] = bundle.edges;
-    const tag = bundle.edges.length === 1 ? `${edge.sp} ${edge.dp}` : "";
+    const tag = bundle.edges.length === 1 ? `${edge.sp} ${edge.dp} ${edge.calls ?? ""}` : "";
     return { bundle, at, left, right, key: levels.get(at).connect(left[0], right[0], tag) };
   });
   for (const level of levels.values()) level.sort();
@@ -183,7 +184,7 @@ function place(level, sizes, rankdir) {
 export function layout(graph, measure, rankdir = "TB") {
   const bundles = graph.bundles();
   const levels = openLevels(graph);
-  const routes = cutBundles(graph, levels, bundles);
+  const routes = cutBundles(graph, levels, bundles.filter(({ s, d }) => s !== d));
   const sizes = new Map();
   const placed = new Map();
   // The inner clusters come last in the map: they are placed first.
@@ -218,8 +219,20 @@ export function layout(graph, measure, rankdir = "TB") {
     bundle,
     points: join(legs, levels, bends, corners),
   }));
+  for (const bundle of bundles) {
+    if (bundle.s === bundle.d) lines.push({ bundle, points: loop(boxes.get(bundle.s)) });
+  }
   const { width, height } = sizes.get(null);
   return { width, height: height - TITLE, boxes, lines };
+}
+
+/** The way of an edge from a box to itself, at its right side. */
+function loop({ x, y, width, height }) {
+  const right = x + width / 2;
+  const [low, high] = [y + height / 4, y - height / 4];
+  return [
+    { x: right, y: low }, { x: right + LOOP, y: low }, { x: right + LOOP, y: high }, { x: right, y: high },
+  ];
 }
 
 /** What dagre found; of a graph without nodes it says minus infinity. */

@@ -66,7 +66,7 @@ function keepAddress() {
   const parts = new URLSearchParams();
   if (sel) parts.set("sel", sel);
   if (clusters) parts.set("open", clusters.join(","));
-  if (color && color !== "role") parts.set("color", color);
+  if (color) parts.set("color", color);
   if (pass) parts.set("pass", String(pass));
   if (document.documentElement.dataset.theme) {
     parts.set("theme", document.documentElement.dataset.theme);

@@ -11,6 +11,17 @@ function link(graph, id, select) {
   return html("button", { class: "link", type: "button", onclick: () => select(id) }, graph.label(id));
 }
 
+function calls(sharing) {
+  if (!sharing) return null;
+  return sharing[0] ? `call ${sharing[0]} of ${sharing[1]}` : `calls #1 to #${sharing[1]}`;
+}
+
+/** What the overlays of the view say of a node or cluster. */
+function overlays(graph, id) {
+  return (graph.view.overlays ?? []).flatMap(({ name, unit, nodes }) =>
+    row(name, nodes[id] === undefined ? null : `${nodes[id]} ${unit ?? ""}`.trim()));
+}
+
 function links(graph, ids, select) {
   const items = [...new Set(ids)].map((id) => html("li", {}, link(graph, id, select)));
   return items.length ? html("ul", { class: "links" }, ...items) : "none";
@@ -50,9 +61,10 @@ function ofNode(graph, id, select) {
     ...row("trainable", node.params && { true: "yes", false: "no" }[node.trainable]),
     ...row("role", node.role),
     ...row("activation", node.activation),
-    ...row("shared", node.sharing && `call ${node.sharing[0]} of ${node.sharing[1]}`),
+    ...row("shared", calls(node.sharing)),
     ...row("attributes", lines(node.details)),
     ...costs(node.cost),
+    ...overlays(graph, id),
     ...row("written at", source(node.src)),
     ...row("made by", lines(node.lineage)),
     ...row("reads", links(graph, graph.before.get(id).map((edge) => edge.s), select)),
@@ -67,12 +79,14 @@ function ofCluster(graph, id, select) {
     {},
     ...row("class", graph.clusters.get(id).type),
     ...row("nodes", number(graph.sizes.get(id))),
+    ...row("shared", calls(graph.clusters.get(id).sharing)),
     ...row("times", graph.clusters.get(id).repeat > 1 ? graph.clusters.get(id).repeat : null),
     ...row("parameters", params ? number(params) : null),
     ...costs({
       ms: graph.total(id, (item) => item.cost?.ms) ?? undefined,
       flops: graph.total(id, (item) => item.cost?.flops) ?? undefined,
     }),
+    ...overlays(graph, id),
     ...row("holds", links(graph, graph.children.get(id).slice(0, 100), select)),
   );
 }

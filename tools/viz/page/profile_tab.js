@@ -25,7 +25,8 @@ export class ProfileTab {
     this.element = html(
       "div",
       { class: "profile-tab" },
-      html("p", {}, `${number(total)} ms a run, median of ${profile.runs} runs of each step.`),
+      html("p", {}, `${number(total)} ms a run` +
+        (profile.runs ? `, median of ${profile.runs} runs of each step.` : ".")),
       ...(profile.notes ?? []).map((note) => html("p", {}, note)),
       html("table", {}, html("thead", {}, html("tr", {}, ...this.heads)), this.body),
     );
