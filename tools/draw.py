@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from kgraph.errors import KGraphError, RenderError, explain
-from kgraph.tools.answers import add_json, answer, write_file
+from kgraph.tools.answers import add_json, answer, refuse_existing, write_file
 from kgraph.tools.complaints import CommandError
 from kgraph.tools.draw_options import add_options
 from kgraph.tools.models import add_model, find_model
@@ -109,6 +109,7 @@ def _contradiction(args: argparse.Namespace, outputs: list[tuple[str, str]]) -> 
 def _draw(args: argparse.Namespace, outputs: list[tuple[str, str]]) -> int:
     pages = [path for path, format in outputs if format == "html" and shows_all(args)]
     pictures = [(path, format) for path, format in outputs if path not in pages]
+    refuse_existing(args, *(path for path, _ in outputs))
     try:
         known = values_of(args)
         found = find_model(args.model, args.weights)
@@ -121,7 +122,7 @@ def _draw(args: argparse.Namespace, outputs: list[tuple[str, str]]) -> int:
     except (KGraphError, OSError, ValueError) as error:
         raise CommandError("E0411", f"{args.model}: {error}") from error
     for path in pages:
-        _write_page(page, path, not args.no_clobber)
+        write_file(path, page.encode("utf-8", "backslashreplace"))
     if view is not None:
         with doing(f"drawing {len(view.boxes):,} boxes"):
             _write_pictures(args, view, pictures)
@@ -133,13 +134,6 @@ def _draw(args: argparse.Namespace, outputs: list[tuple[str, str]]) -> int:
 
 def _title(args: argparse.Namespace) -> str:
     return _stem(args) if args.title is None else args.title
-
-
-def _write_page(page: str, path: str, clobber: bool) -> None:
-    data = page.encode("utf-8", "backslashreplace")
-    if not clobber and path != "-" and Path(path).exists():
-        raise CommandError("E0101", f"{path} cannot be written: {path} is there already")
-    write_file(path, data)
 
 
 def _write_pictures(
