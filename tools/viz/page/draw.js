@@ -84,11 +84,14 @@ function band(node) {
   return node.trainable ? "trainable" : "frozen";
 }
 
+/** The phases of a training step have the colours of their roles, whose names they bear. */
+const phase = (cluster) => (cluster.kind === "phase" ? ` phase band-${cluster.label}` : "");
+
 function drawBox(graph, id, place) {
   const lines = texts(graph, id);
   const node = graph.nodes.get(id);
   const dashed = node?.kind === "const" ? " constant" : "";
-  const kind = node ? `node band-${band(node)}${dashed}` : "closed cluster";
+  const kind = node ? `node band-${band(node)}${dashed}` : `closed cluster${phase(graph.clusters.get(id))}`;
   const x = round(place.x - place.width / 2);
   const y = round(place.y - place.height / 2);
   const box = svg("g", { class: kind, "data-id": id, transform: `translate(${x},${y})` });
@@ -121,8 +124,8 @@ function drawFrame(graph, id, place) {
 
 /** The calls of a shared layer that an edge leaves and enters. */
 function callsOf(edge) {
-  const numbers = [...new Set(edge.calls ?? [])].filter((number) => number > 0);
-  return numbers.map((number) => `#${number}`).join(" → ");
+  const numbers = [...new Set(edge.calls ?? [])].filter((call) => call > 0);
+  return numbers.map((call) => `#${call}`).join(" → ");
 }
 
 function drawLine(line) {
