@@ -230,7 +230,7 @@ def document():
 @pytest.mark.parametrize(
     ("path", "value", "where", "message"),
     [
-        ("bodies/0/parameters/0", "f32[2]", "/bodies/0/nodes/1/types", "is f32\\[2\\]"),
+        ("bodies/0/parameters/0", "f32[2]", "/bodies/0/nodes/1/types", "comes to f32\\[2\\]"),
         ("bodies/0/parameters/0", "f32[2", "/bodies/0/parameters/0", "not a tensor type"),
         ("bodies/0/parameters", [], "/bodies/0/nodes/1/inputs/1", "comes later"),
         ("bodies/0/outputs/0", 9, "/bodies/0/outputs/0", "does not exist"),
