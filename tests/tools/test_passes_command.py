@@ -320,7 +320,7 @@ def test_checks_that_are_no_use(capsys):
         (["py:nowhere:model"], 4, "ModuleNotFoundError"),
         (["py:theirs:nothing"], 4, "theirs.py has no 'nothing'"),
         (["py:theirs:grahp"], 4, "did you mean 'graph'"),
-        (["py:theirs:number"], 4, "cannot be made"),
+        (["py:theirs:number"], 4, "is no model"),
     ],
 )
 def test_what_is_refused(arguments, code, message, capsys):
