@@ -128,7 +128,16 @@ function callsOf(edge) {
   return numbers.map((call) => `#${call}`).join(" → ");
 }
 
-function drawLine(line) {
+/** Where a label begins: beside the line's middle, below the labels that are there already. */
+function labelPlace(points, taken) {
+  const middle = points[Math.floor(points.length / 2)];
+  const at = { x: round(middle.x + 4), y: round(middle.y) };
+  while (taken.has(`${at.x} ${at.y}`)) at.y = round(at.y + LINE);
+  taken.add(`${at.x} ${at.y}`);
+  return at;
+}
+
+function drawLine(line, taken) {
   const { s, d, kind, edges } = line.bundle;
   const group = svg("g", { class: `edge kind-${kind ?? "data"}`, "data-s": s, "data-d": d });
   const names = edges.map((edge) => edge.t).filter(Boolean);
@@ -137,10 +146,7 @@ function drawLine(line) {
     svg("path", { d: path(line.points), "marker-end": "url(#arrow)" }),
   );
   const label = edges.length > 1 ? `×${edges.length}` : callsOf(edges[0]);
-  if (label) {
-    const middle = line.points[Math.floor(line.points.length / 2)];
-    group.append(svg("text", { x: round(middle.x + 4), y: round(middle.y) }, label));
-  }
+  if (label) group.append(svg("text", labelPlace(line.points, taken), label));
   return group;
 }
 
@@ -157,6 +163,7 @@ export function draw(graph, rankdir) {
     if (graph.open.has(id)) frames.append(drawFrame(graph, id, place));
     else boxes.append(drawBox(graph, id, place));
   }
-  for (const line of plan.lines) lines.append(drawLine(line));
+  const taken = new Set();
+  for (const line of plan.lines) lines.append(drawLine(line, taken));
   return { ...plan, root: svg("g", { class: "graph" }, frames, lines, boxes) };
 }
