@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from kgraph.ir.variable import Variable
+from kgraph.ir.variable import Variable, keeping
 from kgraph.runtime.emit import Plan
 from kgraph.runtime.plan import Step
 
@@ -71,15 +71,11 @@ def profile(plan: Plan, runs: int = 20) -> Profile:
         The measured steps, and the time of a whole run.
     """
     variables = [v for v in plan.data.graph.states if isinstance(v, Variable)]
-    saved = [v.numpy() for v in variables]
-    try:
+    with keeping(variables):
         total = _median([_timed(plan.run) for _ in range(runs)])
         with np.errstate(all="ignore"):
             calls = [functools.partial(kernel, *arrays) for kernel, arrays in plan.calls]
             samples = [[_timed(call) for call in calls] for _ in range(runs)]
-    finally:
-        for variable, value in zip(variables, saved, strict=True):
-            variable.assign(value)
     rows = [
         _row(step, _median([sample[i] for sample in samples]))
         for i, step in enumerate(plan.data.steps)

@@ -67,7 +67,7 @@ def _plain(value: Any) -> Any:
     return value if known else str(value)
 
 
-def add_no_clobber(parser: argparse.ArgumentParser) -> None:
+def add_no_clobber(parser: argparse._ActionsContainer) -> None:
     """Adds `--no-clobber` to a command that writes files."""
     parser.add_argument("--no-clobber", action="store_true", help="never replace a file")
 

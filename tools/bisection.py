@@ -17,6 +17,7 @@ import numpy as np
 
 from kgraph.errors import KGraphError, explain
 from kgraph.ir.graph import Graph, toposort
+from kgraph.ir.variable import keeping
 from kgraph.passes.blame import cut_out, first_bad, rerun
 from kgraph.passes.journal import Firing, fueled
 from kgraph.passes.manager import CompileReport, Pipeline
@@ -110,14 +111,11 @@ def bisect(graph: Graph, check: Check, pipeline: Pipeline) -> Guilt | None:
 
 def _failure(check: Check, executable: Executable) -> str:
     """What is wrong with the results, "" if nothing; variables keep their values."""
-    kept = {v: v.numpy() for v in executable.graph.states}
-    try:
-        verdict = check(executable)
-    except Exception as error:
-        return f"{type(error).__name__}: {str(error).strip()}"
-    finally:
-        for variable, value in kept.items():
-            variable.assign(value)
+    with keeping(executable.graph.states):
+        try:
+            verdict = check(executable)
+        except Exception as error:
+            return f"{type(error).__name__}: {str(error).strip()}"
     return "" if verdict is None or np.all(verdict) else f"check returned {verdict!r}"
 
 

@@ -12,7 +12,7 @@ from kgraph.ir.graph import Graph
 from kgraph.ir.leaves import ITEM
 from kgraph.ir.node import Node
 from kgraph.ir.printer import name_nodes
-from kgraph.ir.variable import Variable
+from kgraph.ir.variable import Variable, keeping
 from kgraph.runtime.executable import compile
 from kgraph.runtime.interp import interpret
 from kgraph.tools.progress import progress
@@ -58,13 +58,9 @@ def apart(a: np.ndarray, b: np.ndarray, rtol: float, atol: float) -> float | Non
 def run_kept(graph: Graph, arrays: Arrays) -> tuple[list[np.ndarray], dict[Variable, np.ndarray]]:
     """Outputs and new values of the variables, which have their old ones again afterwards."""
     executable = compile(graph)
-    kept = {v: v.numpy() for v in executable.graph.states}
-    try:
+    with keeping(executable.graph.states):
         outputs = executable(*arrays)
         return list(outputs), {v: v.numpy() for v, _ in graph.updates}
-    finally:
-        for variable, value in kept.items():
-            variable.assign(value)
 
 
 def compare_with_interpreter(

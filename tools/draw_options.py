@@ -7,6 +7,7 @@ import re
 
 from kgraph.ir.graph import Stage
 from kgraph.passes.cost import SIZE_HINT
+from kgraph.tools.answers import add_no_clobber
 from kgraph.tools.feeding import KINDS
 from kgraph.tools.stages import LEVELS
 from kgraph.tools.viz.looks import SHOWN, THEMES, USUAL
@@ -45,7 +46,7 @@ def _add_files(parser: argparse.ArgumentParser) -> None:
     add("--timeout", type=_positive, metavar="SECONDS", help=limits)
     add("--passes", action="store_true", help="html: step through what the passes did; json")
     add("--open", action="store_true", help="open the first file in a browser, if there is one")
-    add("--no-clobber", action="store_true", help="never replace a file")
+    add_no_clobber(group)
     add("--dpi", type=_count, default=200, help="of png; %(default)s")
     add("--size", type=_size, metavar="WxH", help="fit into, in px, in or mm: 800x600, 6x4in")
 

@@ -14,8 +14,7 @@ import numpy as np
 
 from kgraph.errors import explain
 from kgraph.ir.graph import Graph, Stage
-from kgraph.ir.variable import Variable
-from kgraph.passes.lower import lower
+from kgraph.ir.variable import Variable, keeping
 from kgraph.runtime.executable import Executable, compile
 from kgraph.runtime.interp import interpret
 from kgraph.tools.answers import (
@@ -35,10 +34,10 @@ from kgraph.tools.divergence import (
     first_divergence,
 )
 from kgraph.tools.feeding import add_feeds, arrays_for, running
-from kgraph.tools.models import add_model, find_model, graph_of
+from kgraph.tools.models import add_model, find_model
 from kgraph.tools.progress import progress, watching
 from kgraph.tools.stages import LEVELS, numerics
-from kgraph.tools.training_step import training_step
+from kgraph.tools.training_step import source_graph
 
 _KEYS = ("dtype", "shape", "min", "max", "mean", "nan", "inf")
 
@@ -100,32 +99,25 @@ def run(args: argparse.Namespace) -> int:
 
 def _graph(args: argparse.Namespace) -> Graph:
     found = find_model(args.model, args.weights)
-    if not args.train_step:
-        return lower(graph_of(found))
-    report = training_step(found, args.loss, args.optimizer).report
-    assert report is not None
-    if args.lr is not None:
+    graph = source_graph(found, args.train_step, args.loss, args.optimizer)
+    if args.train_step and args.lr is not None:
         found.optimizer.lr = args.lr
-    return report.source
+    return graph
 
 
 def _ran(
     executable: Executable, graph: Graph, arrays: Sequence[np.ndarray], repeat: int
 ) -> tuple[list[np.ndarray], dict[Variable, tuple[np.ndarray, float]], list[float]]:
     """Outputs and updates of the first run, and the seconds of each one."""
-    states = executable.graph.states
-    kept, times = {v: v.numpy() for v in states}, []
+    times: list[float] = []
     outputs, new = [], {}
-    try:
+    with keeping(executable.graph.states) as kept:
         for number in progress(range(repeat), "run"):
             start = time.perf_counter()
             found = executable(*arrays)
             times.append(time.perf_counter() - start)
             if number == 0:
                 outputs, new = list(found), {v: v.numpy() for v, _ in graph.updates}
-    finally:
-        for variable, value in kept.items():
-            variable.assign(value)
     return outputs, {v: (new[v], _change(kept[v], new[v])) for v in new}, times
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,7 +15,7 @@ from kgraph.ir.leaves import is_const
 from kgraph.ir.node import Node
 from kgraph.ir.printer import name_nodes
 from kgraph.ir.serialize import dumps, loads
-from kgraph.ir.variable import Variable
+from kgraph.ir.variable import keeping
 from kgraph.ir.verify import verify
 from kgraph.passes.lower import lower
 from kgraph.passes.pipeline import optimize
@@ -179,31 +179,22 @@ def poison(found: Any, draws: int, seed: int, batch: int = 3) -> list[Finding]:
     """
     graph = lower(graph_of(found))
     plan = compile(graph).bind(dict.fromkeys(graph.symbols, batch))
-    kept, results = {v: v.numpy() for v in plan.data.graph.states}, []
-    try:
-        for number in progress(range(draws), "poisoned draw"):
-            arrays = feed(graph, np.random.default_rng([seed, number]), batch=batch)
-            pair = []
-            for run in (plan.run, functools.partial(run_poisoned, plan)):
-                _assign(kept)
-                for buffer, array in zip(plan.inputs, arrays, strict=True):
-                    buffer[...] = array
-                with running(), np.errstate(all="ignore"):
-                    run()
+    results = []
+    for number in progress(range(draws), "poisoned draw"):
+        arrays = feed(graph, np.random.default_rng([seed, number]), batch=batch)
+        pair = []
+        for run in (plan.run, functools.partial(run_poisoned, plan)):
+            for buffer, array in zip(plan.inputs, arrays, strict=True):
+                buffer[...] = array
+            with keeping(plan.data.graph.states), running(), np.errstate(all="ignore"):
+                run()
                 pair.append(_bits(plan))
-            results += [
-                Finding(ERROR, "poison", name, "memory is read in which nothing lives")
-                for name, bits in pair[0].items()
-                if bits != pair[1][name]
-            ]
-    finally:
-        _assign(kept)
+        results += [
+            Finding(ERROR, "poison", name, "memory is read in which nothing lives")
+            for name, bits in pair[0].items()
+            if bits != pair[1][name]
+        ]
     return list(dict.fromkeys(results))
-
-
-def _assign(values: Mapping[Variable, np.ndarray]) -> None:
-    for variable, value in values.items():
-        variable.assign(value)
 
 
 def _bits(plan: Plan) -> dict[str, bytes]:

@@ -12,7 +12,6 @@ from kgraph.errors import KGraphError, StageError, explain
 from kgraph.ir.graph import Graph, Stage
 from kgraph.ir.serialize import save
 from kgraph.passes.blame import describe
-from kgraph.passes.lower import lower
 from kgraph.passes.manager import CompileReport, Observer, Pipeline, observing
 from kgraph.passes.observers import Dump, VerifyPhases
 from kgraph.passes.options import unknown
@@ -26,7 +25,7 @@ from kgraph.tools.answers import add_json, add_no_clobber, answer, refuse_existi
 from kgraph.tools.bisection import bisect, load_check
 from kgraph.tools.complaints import BAD_INPUT, NO, USAGE, CommandError, complain
 from kgraph.tools.explaining import did_data, did_text, rule_text, statistics_of
-from kgraph.tools.models import add_model, find_model, graph_of
+from kgraph.tools.models import add_model, find_model
 from kgraph.tools.passes_listing import (
     all_rules,
     chosen,
@@ -38,7 +37,7 @@ from kgraph.tools.passes_listing import (
     trace_text,
 )  # fmt: skip
 from kgraph.tools.progress import doing, watching
-from kgraph.tools.training_step import training_step
+from kgraph.tools.training_step import source_graph
 
 
 def add_parser(subparsers: Any) -> None:
@@ -169,14 +168,10 @@ def _switches(args: argparse.Namespace) -> Iterator[None]:
 
 def _source(args: argparse.Namespace, found: Any) -> Graph:
     """The graph that the passes get."""
-    if not args.training:
-        return lower(graph_of(found))
-    if isinstance(found, Graph):
+    if args.training and isinstance(found, Graph):
         hint = "give a model, or leave out --training"
         raise KGraphError(explain("a bare graph has no training step", hint=hint))
-    report = training_step(found, args.loss, args.optimizer).report
-    assert report is not None
-    return report.source
+    return source_graph(found, args.training, args.loss, args.optimizer)
 
 
 def _table(report: CompileReport, stats: bool) -> str:

@@ -27,7 +27,7 @@ from kgraph.tools.viz.looks import Style
 from kgraph.tools.viz.model import GraphView, Overlay
 from kgraph.tools.viz.opening import MOST, open_clusters, visible
 from kgraph.tools.viz.overlay import names_of, nowhere, overlaid
-from kgraph.tools.viz.painting import painting
+from kgraph.tools.viz.painting import painting, usual_measure
 from kgraph.tools.viz.select import select
 from kgraph.tools.viz.tabs import pass_row
 from kgraph.tools.viz.view import build_view, refuse_large
@@ -72,7 +72,7 @@ def _document(path: str) -> Mapping[str, Any]:
 
 def style_of(args: argparse.Namespace, format: str = "svg") -> Style:
     """How a picture of a format is to look."""
-    by = args.color_by or ("overlay" if args.overlay else "role")
+    by = usual_measure(args.color_by, args.overlay)
     size = None
     if args.size is not None:
         wide, high, unit = args.size

@@ -11,7 +11,7 @@ import numpy as np
 
 from kgraph.errors import explain
 from kgraph.ir.printer import show_bytes
-from kgraph.passes.lower import lower
+from kgraph.ir.variable import keeping
 from kgraph.runtime.emit import Plan
 from kgraph.runtime.executable import compile
 from kgraph.runtime.profile import Profile, profile
@@ -26,7 +26,7 @@ from kgraph.tools.answers import (
 from kgraph.tools.complaints import CommandError
 from kgraph.tools.feeding import add_feeds, arrays_for, running, sizes_of
 from kgraph.tools.interactive import profile_page
-from kgraph.tools.models import add_model, find_model, graph_of
+from kgraph.tools.models import add_model, find_model
 from kgraph.tools.profile_report import (
     SORTS,
     Compilation,
@@ -38,7 +38,7 @@ from kgraph.tools.profile_report import (
 )
 from kgraph.tools.progress import doing, progress, watching
 from kgraph.tools.stages import LEVELS, numerics
-from kgraph.tools.training_step import training_step
+from kgraph.tools.training_step import source_graph
 
 _BARS = 20  # lines of the timeline
 
@@ -106,12 +106,7 @@ def run(args: argparse.Namespace) -> int:
 def _compiled(args: argparse.Namespace) -> tuple[Plan, Compilation]:
     """A plan with its inputs filled, and how long it took to make."""
     found = find_model(args.model, args.weights)
-    if args.mode == "step":
-        report = training_step(found, args.loss, args.optimizer).report
-        assert report is not None
-        graph = report.source
-    else:
-        graph = lower(graph_of(found))
+    graph = source_graph(found, args.mode == "step", args.loss, args.optimizer)
     arrays = arrays_for(graph, args)
     start = time.perf_counter()
     executable = compile(graph)
@@ -126,16 +121,12 @@ def _compiled(args: argparse.Namespace) -> tuple[Plan, Compilation]:
 
 def _measured(plan: Plan, args: argparse.Namespace) -> Profile:
     """The profile after some runs to warm up; variables keep their values."""
-    kept = {v: v.numpy() for v in plan.data.graph.states}
-    try:
+    with keeping(plan.data.graph.states):
         with np.errstate(all="ignore"):
             for _ in progress(range(args.warmup), "warming up: run"):
                 plan.run()
         with doing(f"timing {len(plan.data.steps):,} steps, {args.runs} times each"):
             return profile(plan, args.runs)
-    finally:
-        for variable, value in kept.items():
-            variable.assign(value)
 
 
 def _document(

@@ -54,5 +54,27 @@ def training_step(found: Any, loss: str | None = None, optimizer: str = "adam") 
         return found.executable(batch, targets, training=True)
 
 
+def source_graph(found: Any, training: bool, loss: str | None, optimizer: str) -> Graph:
+    """What a model computes before the passes: a prediction, or a training step.
+
+    Args:
+        found: a model, or a graph, which has no training step.
+        training: whether the step is meant.
+        loss, optimizer: see `training_step`.
+
+    Example:
+        >>> from kgraph.layers import Dense
+        >>> from kgraph.models import Sequential
+        >>> model = Sequential([Dense(1, input_dim=2)])
+        >>> [len(source_graph(model, step, "mse", "sgd").updates) > 0 for step in (False, True)]
+        [False, True]
+    """
+    if not training:
+        return lower(graph_of(found))
+    report = training_step(found, loss, optimizer).report
+    assert report is not None, "a compiled step has one"
+    return report.source
+
+
 def _zeros(type_: Any) -> np.ndarray:
     return np.zeros([d if isinstance(d, int) else 2 for d in type_.shape], type_.dtype)

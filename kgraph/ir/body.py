@@ -159,8 +159,7 @@ def bodies_of(node: Node) -> tuple[Body, ...]:
 def all_bodies(nodes: Iterable[Node]) -> tuple[Body, ...]:
     """Every body that the nodes hold, also those inside bodies: inner ones first, each once."""
     found: dict[Body, None] = {}
-    held = [node.attrs for node in nodes if node.attrs]
-    stack = [v for attrs in held for v in attrs.values() if isinstance(v, Body)][::-1]
+    stack = [body for node in nodes if node.attrs for body in bodies_of(node)][::-1]
     while stack:
         waiting = [b for b in stack[-1].inner if b not in found]
         if waiting:

@@ -6,7 +6,8 @@ in place, never replaced, so that compiled plans may hold on to it.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import contextlib
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import numpy as np
@@ -129,3 +130,28 @@ class Variable(Node):
 
     def __repr__(self) -> str:
         return f"<Variable {self.name}: {self.type}>"
+
+
+@contextlib.contextmanager
+def keeping(variables: Iterable[Variable]) -> Iterator[dict[Variable, np.ndarray]]:
+    """Gives variables the values back that they had, however the block ends.
+
+    Args:
+        variables: those that the block may write.
+
+    Returns:
+        Each with a copy of its value.
+
+    Example:
+        >>> v = Variable(1.0)
+        >>> with keeping([v]) as before:
+        ...     _ = v.assign(2.0)
+        >>> float(v), float(before[v])
+        (1.0, 1.0)
+    """
+    kept = {variable: variable.numpy() for variable in variables}
+    try:
+        yield kept
+    finally:
+        for variable, value in kept.items():
+            variable.assign(value)

@@ -75,19 +75,17 @@ class Batches:
         """Leaves out epochs, which does not change arrays."""
 
     def pieces(
-        self, first: int = 0, order: np.ndarray | None = None, bare: bool = False
+        self, first: int = 0, order: np.ndarray | None = None
     ) -> Iterator[tuple[int, int, Callable[[], Any]]]:
         """The number, the samples and the run of each batch of an epoch; a run returns the plan.
 
         Args:
             first: number of batches that are left out.
             order: what `order` returned.
-            bare: whether NumPy's warnings are silenced by the caller.
         """
-        run = self.run_bare if bare else self.run
         for index in range(first, len(self.bounds)):
             start, stop = self.bounds[index]
-            yield index, stop - start, functools.partial(run, index, order)
+            yield index, stop - start, functools.partial(self.run, index, order)
 
     def run(self, index: int, order: np.ndarray | None = None) -> Any:
         """Runs one batch.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import functools
 import time
 from collections.abc import Callable, Mapping
@@ -244,18 +243,15 @@ def run_batches(
     if isinstance(batches, Batches) and not watched and bar is None:
         run_alone(batches, order, take)
         return
-    # A user's code between the batches sees NumPy's warnings.
-    bare = isinstance(batches, Batches) and not watched
-    with np.errstate(all="ignore") if bare else contextlib.nullcontext():
-        for each in in_rounds(batches.pieces(0, order, bare), together):
-            if watched:
-                logs = Logs(batch=each.first, size=each.size)
-                callbacks.call(f"on_{mode}_batch_begin", each.first, logs)
-            each.run(take)
-            if watched:
-                logs = Logs({"batch": each.last, "size": each.size, **read()})
-                callbacks.call(f"on_{mode}_batch_end", each.last, logs)
-            progress.add(each.size, dict, len(each.pieces))
+    for each in in_rounds(batches.pieces(0, order), together):
+        if watched:
+            logs = Logs(batch=each.first, size=each.size)
+            callbacks.call(f"on_{mode}_batch_begin", each.first, logs)
+        each.run(take)
+        if watched:
+            logs = Logs({"batch": each.last, "size": each.size, **read()})
+            callbacks.call(f"on_{mode}_batch_end", each.last, logs)
+        progress.add(each.size, dict, len(each.pieces))
     progress.end()
 
 

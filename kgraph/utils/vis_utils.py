@@ -20,6 +20,7 @@ from kgraph.tools.viz.mermaid import to_mermaid as mermaid_of
 from kgraph.tools.viz.model import GraphView
 from kgraph.tools.viz.notebook import svg_of
 from kgraph.tools.viz.overlay import overlaid
+from kgraph.tools.viz.painting import usual_measure
 from kgraph.tools.viz.svg import to_svg as svg_of_view
 from kgraph.tools.viz.view import build_view
 from kgraph.tools.viz.write import format_of, save_picture
@@ -115,7 +116,7 @@ def plot_model(
     if on_error not in ("raise", "warn"):
         raise ValueError(explain("unknown on_error", expected="raise or warn", got=on_error))
     graph, path = _graph(model), os.fspath(to_file)
-    by = color_by or ("role" if overlay is None else "overlay")
+    by = usual_measure(color_by, overlay)
     style = _style(show_shapes, show_dtype, show_layer_names, show_layer_activations,
                    show_trainable, rankdir, splines, dpi, by)  # fmt: skip
     _check_format(path)
@@ -205,7 +206,7 @@ def to_mermaid(
         >>> to_mermaid(Sequential([Dense(1, input_dim=2, name="top")])).split("\\n")[0]
         'flowchart TD'
     """
-    by = color_by or ("role" if overlay is None else "overlay")
+    by = usual_measure(color_by, overlay)
     drawn = _view(_graph(model), model, False, view, calls, by, overlay, runs)
     return mermaid_of(drawn, Style(rankdir=rankdir, color_by=by))
 
@@ -242,7 +243,7 @@ def to_html(
     """
     _graph(model)  # complains about a model that is not built
     title = getattr(model, "name", "graph")
-    by = color_by or ("role" if overlay is None else "overlay")
+    by = usual_measure(color_by, overlay)
     return interactive_page(
         model, title, training=training, passes=passes, runs=runs, overlay=overlay,
         style=Style(theme=theme, color_by=by), calls=calls,
@@ -278,7 +279,7 @@ def to_svg(
         >>> to_svg(Sequential([Dense(1, input_dim=2, name="top")]))[:4]
         '<svg'
     """
-    by = color_by or ("role" if overlay is None else "overlay")
+    by = usual_measure(color_by, overlay)
     drawn = _view(_graph(model), model, False, view, calls, by, overlay, runs)
     return svg_of_view(drawn, Style(rankdir=rankdir, theme=theme, color_by=by))
 

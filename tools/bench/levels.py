@@ -12,7 +12,7 @@ from rich.table import Table
 
 from kgraph.errors import explain
 from kgraph.ir.graph import Graph
-from kgraph.passes.lower import lower
+from kgraph.ir.variable import keeping
 from kgraph.passes.manager import Pipeline
 from kgraph.runtime.emit import Plan
 from kgraph.runtime.executable import compile
@@ -20,10 +20,10 @@ from kgraph.tools.bench.counting import count_all
 from kgraph.tools.bench.turns import Rows
 from kgraph.tools.complaints import CommandError
 from kgraph.tools.feeding import add_feeds, arrays_for, running, sizes_of
-from kgraph.tools.models import find_model, graph_of
+from kgraph.tools.models import find_model
 from kgraph.tools.progress import doing, progress, watching
 from kgraph.tools.stages import LEVELS, numerics
-from kgraph.tools.training_step import training_step
+from kgraph.tools.training_step import source_graph
 
 NONE = "none"  # no pass at all
 
@@ -72,12 +72,7 @@ def bench_model(args: argparse.Namespace, model: str) -> Rows:
         got = f"--levels {args.levels} --runs {args.runs}"
         raise CommandError("E0101", explain("no such measurement", expected=expected, got=got))
     found = find_model(model, args.weights)
-    if args.mode == "step":
-        report = training_step(found, args.loss, args.optimizer).report
-        assert report is not None
-        graph = report.source
-    else:
-        graph = lower(graph_of(found))
+    graph = source_graph(found, args.mode == "step", args.loss, args.optimizer)
     arrays = arrays_for(graph, args)
     plans, seconds = {}, {}
     for level in levels:
@@ -102,19 +97,15 @@ def _plan(graph: Graph, level: str, args: argparse.Namespace, arrays: Sequence[n
 
 def _in_turn(plans: Mapping[str, Plan], runs: int) -> dict[str, list[float]]:
     """Seconds of every run after one to warm up; variables keep their values."""
-    kept = {v: v.numpy() for plan in plans.values() for v in plan.data.graph.states}
+    states = [v for plan in plans.values() for v in plan.data.graph.states]
     samples: dict[str, list[float]] = {level: [] for level in plans}
-    try:
-        with running(), np.errstate(all="ignore"):
-            for number in progress(range(runs + 1), "round"):
-                for level, plan in plans.items():
-                    start = time.perf_counter()
-                    plan.run()
-                    if number:
-                        samples[level].append(time.perf_counter() - start)
-    finally:
-        for variable, value in kept.items():
-            variable.assign(value)
+    with keeping(states), running(), np.errstate(all="ignore"):
+        for number in progress(range(runs + 1), "round"):
+            for level, plan in plans.items():
+                start = time.perf_counter()
+                plan.run()
+                if number:
+                    samples[level].append(time.perf_counter() - start)
     return samples
 
 

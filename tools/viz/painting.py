@@ -64,6 +64,16 @@ class Painting:
         return self.fills[id].row if id in self.fills else ""
 
 
+def usual_measure(asked: str | None, overlay: object) -> str:
+    """What boxes are coloured by: what was asked for, else the overlay if there is one.
+
+    Example:
+        >>> usual_measure(None, None), usual_measure(None, {"nodes": {}}), usual_measure("op", None)
+        ('role', 'overlay', 'op')
+    """
+    return asked or ("role" if overlay is None else "overlay")
+
+
 def painting(view: GraphView, seen: GraphView, by: str = "role") -> Painting:
     """Colours the boxes of a picture by one of `MEASURES`.
 

@@ -167,14 +167,13 @@ class StreamBatches:
         return self.stream.samples is not None
 
     def pieces(
-        self, first: int = 0, order: np.ndarray | None = None, bare: bool = False
+        self, first: int = 0, order: np.ndarray | None = None
     ) -> Iterator[tuple[int, int, Callable[[], Any]]]:
         """The number, the samples and the run of each batch of an epoch; a run returns the plan.
 
         Args:
             first: number of batches that are left out.
             order: what `order` returned.
-            bare: of no effect, because a user's code runs between the batches.
         """
         for index, batch in enumerate(self.stream.epoch(order, first), first):
             run, size = self._run_of(batch)
