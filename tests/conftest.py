@@ -10,6 +10,7 @@ from hypothesis import settings
 from quick_xla import set_flags
 
 from kgraph import compat
+from kgraph.layers import naming
 
 # Threads of OpenBLAS spin while they wait for each other: where another process holds one of two
 # cores, a small matrix product takes twenty times as long. One thread is enough for these tests.
@@ -17,9 +18,12 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 # Real Keras, where it is the oracle, runs on JAX.
 os.environ.setdefault("KERAS_BACKEND", "jax")
 set_flags()
-# No test is timed: where other processes hold the cores, anything may take long.
-settings.register_profile("untimed", deadline=None)
-settings.load_profile("untimed")
+# No test is timed: where other processes hold the cores, anything may take long. Every run draws
+# the same examples, so that a change is to blame for what fails; `--hypothesis-profile random`
+# draws others.
+settings.register_profile("random", deadline=None, print_blob=True)
+settings.register_profile("same", deadline=None, derandomize=True)
+settings.load_profile("same")
 
 
 def pytest_collection_finish(session):
@@ -30,6 +34,17 @@ def pytest_collection_finish(session):
     gc.collect()
     gc.freeze()
     gc.set_threshold(20_000, 20, 20)
+
+
+@pytest.fixture(autouse=True)
+def names_go_on():
+    """Automatic names are not given again after a test that starts their numbers anew.
+
+    Layers of a test file live longer than a test, and a model must not meet two of one name.
+    """
+    before = naming._COUNTS.copy()
+    yield
+    naming._COUNTS |= before
 
 
 @pytest.fixture

@@ -203,7 +203,9 @@ def floor_divide(dim: int | Dim, divisor: int) -> int | Dim:
         divisor: a number above 0.
 
     Returns:
-        An int or a `Dim`, the same for equal arguments.
+        An int or a `Dim`, the same for equal arguments. Of a polynomial without quotients, dividing
+        by a and then by b gives the form of dividing by a b; of one with quotients, equal sizes may
+        have two forms (q = n//2: (n//10 + q)//2 and 3 q//5 are equal), which then compare unequal.
 
     Raises:
         ValueError: the divisor is not above 0.

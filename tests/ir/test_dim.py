@@ -17,16 +17,19 @@ from kgraph.ir.dim import parse_dim
 B, N = Dim.symbol("batch"), Dim.symbol("n")
 
 LEAVES = st.one_of(st.integers(-9, 9), st.sampled_from([B, N, Dim.symbol("x_1")]))
-DIMS = st.recursive(
-    LEAVES,
-    lambda inner: st.one_of(
-        st.tuples(st.sampled_from([operator.add, operator.sub, operator.mul]), inner, inner).map(
-            lambda t: t[0](t[1], t[2])
-        ),
-        st.tuples(inner, st.integers(1, 6)).map(lambda t: floor_divide(*t)),
-    ),
-    max_leaves=7,
-)
+RINGS = st.sampled_from([operator.add, operator.sub, operator.mul])
+
+
+def combined(inner):
+    return st.tuples(RINGS, inner, inner).map(lambda t: t[0](t[1], t[2]))
+
+
+def divided(inner):
+    return st.tuples(inner, st.integers(1, 6)).map(lambda t: floor_divide(*t))
+
+
+POLYNOMIALS = st.recursive(LEAVES, combined, max_leaves=7)
+DIMS = st.recursive(LEAVES, lambda inner: combined(inner) | divided(inner), max_leaves=7)
 BINDINGS = st.fixed_dictionaries({name: st.integers(0, 50) for name in ("batch", "n", "x_1")})
 
 
@@ -68,11 +71,12 @@ def test_rounded_quotients_are_those_of_integers(dim, divisor, binding):
         assert evaluate(quotient.substitute(some), binding) == evaluate(quotient, swapped)
 
 
-@given(DIMS, st.integers(1, 9), st.integers(1, 9))
-def test_strides_of_strides_are_one_quotient(dim, first, second):
-    twice = floor_divide(floor_divide(dim, first), second)
-    assert twice == floor_divide(dim, first * second)
-    assert hash(twice) == hash(floor_divide(dim, first * second))
+@given(POLYNOMIALS, st.integers(1, 9), st.integers(1, 9), st.integers(1, 9))
+def test_strides_of_strides_are_one_quotient(dim, first, second, third):
+    once = floor_divide(dim, first * second * third)
+    thrice = floor_divide(floor_divide(floor_divide(dim, first), second), third)
+    assert thrice == once
+    assert hash(thrice) == hash(once)
 
 
 @given(DIMS, DIMS, BINDINGS)
