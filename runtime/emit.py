@@ -161,6 +161,15 @@ class Plan:
             ]
         )
 
+    def fill(self, arrays: Sequence[np.ndarray]) -> None:
+        """Copies arrays into the inputs, for any number of runs that leave them as they are.
+
+        Args:
+            arrays: one an input, of its shape.
+        """
+        for buffer, array in zip(self.inputs, arrays, strict=True):
+            buffer[...] = array
+
     def feed(self, arrays: Sequence[np.ndarray]) -> Given:
         """Copies arrays into the inputs, but for those that a run may read where they lie.
 

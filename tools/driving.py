@@ -46,7 +46,7 @@ def fit_seconds() -> tuple[float, float]:
     y = (x[:, :1] > 0).astype("float32")
     model, steps = small_model(), -(-ROWS // BATCH)
     plan = model.executable(x[:BATCH], y[:BATCH]).bind({"batch": BATCH})
-    plan.feed([x[:BATCH], y[:BATCH]])
+    plan.fill([x[:BATCH], y[:BATCH]])
     model.fit(x[:BATCH], y[:BATCH], verbose=0)
 
     def epoch() -> None:

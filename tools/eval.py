@@ -29,6 +29,7 @@ from kgraph.tools.colors import paint
 from kgraph.tools.complaints import NO, OK, CommandError
 from kgraph.tools.divergence import (
     Divergence,
+    Results,
     compare_with_interpreter,
     describe,
     first_divergence,
@@ -79,14 +80,18 @@ def run(args: argparse.Namespace) -> int:
     targets, arrays = _targets(args, names), arrays_for(graph, args)
     with numerics(args.numerics), running(), watching():
         executable = compile(graph)
-        outputs, written, times = _ran(executable, graph, arrays, args.repeat)
-        wrong = compare_with_interpreter(graph, arrays, args.rtol, args.atol) if args.check else []
-        first = first_divergence(graph, arrays, args.rtol, args.atol) if wrong else None
+        results, changes, times = _ran(executable, graph, arrays, args.repeat)
+        close = args.rtol, args.atol
+        wrong = compare_with_interpreter(graph, arrays, results, *close) if args.check else []
+        first = first_divergence(graph, arrays, *close) if wrong else None
+    outputs, written = results
     for path, wanted in targets:
         _write(path, {name: outputs[names.index(name)] for name in wanted})
     document = {
         "outputs": [{"name": n, **describe(a)} for n, a in zip(names, outputs, strict=True)],
-        "updates": [{"name": v.name, "change": c, **describe(a)} for v, (a, c) in written.items()],
+        "updates": [
+            {"name": v.name, "change": changes[v], **describe(a)} for v, a in written.items()
+        ],
         "values": _traced(graph, arrays, args.trace_values) if args.trace_values else [],
         "runs": len(times),
         "ms": {"min": min(times) * 1e3, "median": sorted(times)[len(times) // 2] * 1e3},
@@ -107,8 +112,8 @@ def _graph(args: argparse.Namespace) -> Graph:
 
 def _ran(
     executable: Executable, graph: Graph, arrays: Sequence[np.ndarray], repeat: int
-) -> tuple[list[np.ndarray], dict[Variable, tuple[np.ndarray, float]], list[float]]:
-    """Outputs and updates of the first run, and the seconds of each one."""
+) -> tuple[Results, dict[Variable, float], list[float]]:
+    """What the first run made, how much it changed each variable, and the seconds of each run."""
     times: list[float] = []
     outputs, new = [], {}
     with keeping(executable.graph.states) as kept:
@@ -118,7 +123,7 @@ def _ran(
             times.append(time.perf_counter() - start)
             if number == 0:
                 outputs, new = list(found), {v: v.numpy() for v, _ in graph.updates}
-    return outputs, {v: (new[v], _change(kept[v], new[v])) for v in new}, times
+    return (outputs, new), {v: _change(kept[v], new[v]) for v in new}, times
 
 
 def _change(old: np.ndarray, new: np.ndarray) -> float:

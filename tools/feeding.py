@@ -12,6 +12,8 @@ from kgraph.errors import BindingError, KGraphError, did_you_mean, explain
 from kgraph.ir.graph import Graph
 from kgraph.ir.node import Node
 from kgraph.runtime.binding import bind_shapes
+from kgraph.runtime.emit import Plan
+from kgraph.runtime.executable import Executable
 from kgraph.testing.feeds import feed
 from kgraph.tools.complaints import CommandError
 
@@ -52,12 +54,23 @@ def arrays_for(graph: Graph, args: argparse.Namespace) -> list[np.ndarray]:
     return found
 
 
-def sizes_of(
-    graph: Graph, args: argparse.Namespace, arrays: Sequence[np.ndarray]
-) -> dict[str, int]:
-    """A number for every open size of a graph that runs on these arrays."""
-    bound = bind_shapes(graph.inputs, [a.shape for a in arrays])
-    return {**dict.fromkeys(graph.symbols, args.batch), **dims_of(graph.symbols, args), **bound}
+def sizes_of(graph: Graph, args: argparse.Namespace) -> dict[str, int]:
+    """A number for every open size of a graph, where its arrays do not show another."""
+    return {**dict.fromkeys(graph.symbols, args.batch), **dims_of(graph.symbols, args)}
+
+
+def filled(executable: Executable, arrays: Sequence[np.ndarray], sizes: Mapping[str, int]) -> Plan:
+    """The plan that runs on arrays, and holds them.
+
+    Args:
+        executable: what runs.
+        arrays: one an input.
+        sizes: numbers for the open sizes that no array shows; see `sizes_of`.
+    """
+    bound = bind_shapes(executable.graph.inputs, [a.shape for a in arrays])
+    plan = executable.bind({**sizes, **bound})
+    plan.fill(arrays)
+    return plan
 
 
 def dims_of(symbols: Sequence[str], args: argparse.Namespace) -> dict[str, int]:

@@ -184,8 +184,7 @@ def poison(found: Any, draws: int, seed: int, batch: int = 3) -> list[Finding]:
         arrays = feed(graph, np.random.default_rng([seed, number]), batch=batch)
         pair = []
         for run in (plan.run, functools.partial(run_poisoned, plan)):
-            for buffer, array in zip(plan.inputs, arrays, strict=True):
-                buffer[...] = array
+            plan.fill(arrays)
             with keeping(plan.data.graph.states), running(), np.errstate(all="ignore"):
                 run()
                 pair.append(_bits(plan))

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from kgraph import config
-from kgraph.errors import KGraphError, StageError, explain
+from kgraph.errors import KGraphError, StageError
 from kgraph.ir.graph import Graph, Stage
 from kgraph.ir.serialize import save
 from kgraph.passes.blame import describe
@@ -130,7 +130,7 @@ def _show(args: argparse.Namespace) -> int:
     if args.list:
         return answer(args, {"passes": listed(pipeline)}, list_text(pipeline))
     refuse_existing(args, *filter(None, (args.dump, args.output if args.bisect else None)))
-    graph = _source(args, found)
+    graph = source_graph(found, args.training, args.loss, args.optimizer)
     if graph.stage is Stage.FUSED:
         raise StageError("the graph is optimized already")
     if args.bisect:
@@ -164,14 +164,6 @@ def _switches(args: argparse.Namespace) -> Iterator[None]:
         yield
     finally:
         config.numerics, config.stats, config.passes, config.verify, config.fuel = kept
-
-
-def _source(args: argparse.Namespace, found: Any) -> Graph:
-    """The graph that the passes get."""
-    if args.training and isinstance(found, Graph):
-        hint = "give a model, or leave out --training"
-        raise KGraphError(explain("a bare graph has no training step", hint=hint))
-    return source_graph(found, args.training, args.loss, args.optimizer)
 
 
 def _table(report: CompileReport, stats: bool) -> str:

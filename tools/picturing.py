@@ -19,10 +19,11 @@ from kgraph.tools.draw_options import ALL, PIXELS
 from kgraph.tools.feeding import arrays_for, dims_of
 from kgraph.tools.interactive import page_with_views
 from kgraph.tools.models import graph_of
+from kgraph.tools.stages import at_stage
 from kgraph.tools.terminal import warn
 from kgraph.tools.timing import Times, Timing
-from kgraph.tools.training_step import training_step
-from kgraph.tools.viewed import at_stage, training_graph
+from kgraph.tools.training_step import training_graph, training_step
+from kgraph.tools.viewed import shown_stage
 from kgraph.tools.viz.looks import Style
 from kgraph.tools.viz.model import GraphView, Overlay
 from kgraph.tools.viz.opening import MOST, open_clusters, visible
@@ -130,7 +131,7 @@ def view_of(
     executable = _executable(args, found) if known.timing or args.passes else None
     dims = dims_of(graph_of(found).symbols, args)
     times = known.timing.of(executable, dims) if known.timing and executable else None
-    graph = _graph(args, found, times)
+    graph = _graph(args, found, executable, times)
     selecting = _selects(args)
     # Costs take a lowering of every layer, so they are estimated where they are shown; blocks with
     # values of their own are not equal.
@@ -169,16 +170,30 @@ def _executable(args: argparse.Namespace, found: Any) -> Executable:
     return compile(graph_of(found))
 
 
-def _graph(args: argparse.Namespace, found: Any, times: Times | None) -> Graph:
-    """The graph that is drawn; with times it is that of the layers, or what runs."""
+def _graph(
+    args: argparse.Namespace, found: Any, executable: Executable | None, times: Times | None
+) -> Graph:
+    """The graph that is drawn; with times it is that of the layers, or what runs.
+
+    Args:
+        args: of the command.
+        found: a model or graph.
+        executable: what was compiled of it, if anything was.
+        times: of that, if they are wanted.
+    """
     training = args.training or args.view == "step"
-    layers = graph_of(found).stage is Stage.LAYERS and args.stage in (None, "layers")
-    shows_layers = layers and not training and args.view in (None, "layers")
+    present = Stage.CORE if training else graph_of(found).stage
+    shows_layers = (
+        present is Stage.LAYERS and args.stage in (None, "layers") and args.view in (None, "layers")
+    )
     if times is not None and not shows_layers and args.stage != "core":
         return times.graph
+    wanted = shown_stage(present, args.view, args.stage)
+    if wanted is Stage.FUSED and executable is not None:
+        return at_stage(executable.graph, wanted.value)  # which only an eager step still needs
     if training:
-        return training_graph(found, args.view, args.stage, args.loss, args.optimizer)
-    return at_stage(graph_of(found), args.view, args.stage)
+        return at_stage(training_graph(found, args.loss, args.optimizer), wanted.value)
+    return at_stage(graph_of(found), wanted.value)
 
 
 def _check_overlay(views: Iterable[GraphView]) -> None:

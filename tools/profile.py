@@ -24,7 +24,7 @@ from kgraph.tools.answers import (
     write_file,
 )
 from kgraph.tools.complaints import CommandError
-from kgraph.tools.feeding import add_feeds, arrays_for, running, sizes_of
+from kgraph.tools.feeding import add_feeds, arrays_for, filled, running, sizes_of
 from kgraph.tools.interactive import profile_page
 from kgraph.tools.models import add_model, find_model
 from kgraph.tools.profile_report import (
@@ -112,10 +112,8 @@ def _compiled(args: argparse.Namespace) -> tuple[Plan, Compilation]:
     executable = compile(graph)
     optimized = time.perf_counter()
     with doing("planning memory"):
-        plan = executable.bind(sizes_of(executable.graph, args, arrays))
+        plan = filled(executable, arrays, sizes_of(executable.graph, args))
     made = time.perf_counter()
-    for buffer, array in zip(plan.inputs, arrays, strict=True):
-        buffer[...] = array
     return plan, Compilation(optimized - start, made - optimized)
 
 

@@ -12,13 +12,12 @@ from kgraph.errors import RenderError, explain
 from kgraph.ir.graph import Graph, Stage
 from kgraph.ir.printer import ordered
 from kgraph.passes.cost import SIZE_HINT
-from kgraph.runtime.binding import bind_shapes
 from kgraph.runtime.emit import Plan
 from kgraph.runtime.executable import Executable
 from kgraph.runtime.profile import Profile, Row, profile
 from kgraph.runtime.unfuse import came_from
 from kgraph.testing.feeds import feed
-from kgraph.tools.feeding import running
+from kgraph.tools.feeding import filled, running
 from kgraph.tools.viz.model import GraphView
 
 Feeds = Callable[[Graph], Sequence[np.ndarray]]
@@ -63,10 +62,7 @@ class Timing:
             )
         else:
             arrays = self.feeds(graph)
-            sizes |= bind_shapes(graph.inputs, [a.shape for a in arrays])
-        plan = executable.bind(sizes)
-        for buffer, array in zip(plan.inputs, arrays, strict=True):
-            buffer[...] = array
+        plan = filled(executable, arrays, sizes)
         with running():
             return Times(profile(plan, self.runs), plan, self.runs, graph)
 

@@ -1,4 +1,4 @@
-"""The training step of a model that a command names, compiled for it if nobody has."""
+"""The training step of a model that a command names, before the passes or compiled."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def training_step(found: Any, loss: str | None = None, optimizer: str = "adam") 
         optimizer: of such a model.
 
     Returns:
-        The step for a batch of two zeros; `report.source` is its graph before the passes.
+        The step for a batch of two zeros.
 
     Raises:
         KGraphError: `found` is a graph.
@@ -38,20 +38,23 @@ def training_step(found: Any, loss: str | None = None, optimizer: str = "adam") 
         >>> "top/kernel" in [variable.name for variable, _ in step.graph.updates]
         True
     """
-    if isinstance(found, Graph):
-        hint = "give a model"
-        raise KGraphError(explain("a bare graph has no training step", hint=hint))
-    graph = graph_of(found)
-    if found.optimizer is None:
-        ops = [node.op.name for _, node in lower(graph).outputs]
-        losses = [loss or LOSSES.get(op, "mse") for op in ops]
-        found.compile(optimizer=optimizer, loss=losses if len(losses) > 1 else losses[0])
-    batch = [_zeros(n.type) for n in found.inputs]
-    targets = [_zeros(n.type) for n in found.outputs]
-    if "sparse" in str(found.loss):
-        targets = [t[..., 0] for t in targets]
+    batch = _batch(found, loss, optimizer)
     with making(Origin()):  # what no layer makes has no line of the user's
-        return found.executable(batch, targets, training=True)
+        return found.executable(*batch, training=True)
+
+
+def training_graph(found: Any, loss: str | None = None, optimizer: str = "adam") -> Graph:
+    """The graph of a model's training step before the passes; see `training_step`.
+
+    Example:
+        >>> from kgraph.layers import Dense
+        >>> from kgraph.models import Sequential
+        >>> training_graph(Sequential([Dense(1, input_dim=2)]), "mse", "sgd").stage
+        <Stage.CORE: 'core'>
+    """
+    batch = _batch(found, loss, optimizer)
+    with making(Origin()):
+        return found.step_graph(*batch, training=True)
 
 
 def source_graph(found: Any, training: bool, loss: str | None, optimizer: str) -> Graph:
@@ -62,6 +65,9 @@ def source_graph(found: Any, training: bool, loss: str | None, optimizer: str) -
         training: whether the step is meant.
         loss, optimizer: see `training_step`.
 
+    Raises:
+        KGraphError: a graph is asked for its training step.
+
     Example:
         >>> from kgraph.layers import Dense
         >>> from kgraph.models import Sequential
@@ -69,11 +75,27 @@ def source_graph(found: Any, training: bool, loss: str | None, optimizer: str) -
         >>> [len(source_graph(model, step, "mse", "sgd").updates) > 0 for step in (False, True)]
         [False, True]
     """
-    if not training:
-        return lower(graph_of(found))
-    report = training_step(found, loss, optimizer).report
-    assert report is not None, "a compiled step has one"
-    return report.source
+    return training_graph(found, loss, optimizer) if training else lower(graph_of(found))
+
+
+def _batch(found: Any, loss: str | None, optimizer: str) -> tuple[list[np.ndarray], ...]:
+    """Inputs and targets for a step of a model, which gets a loss and an optimizer if it has none.
+
+    Raises:
+        KGraphError: it is a graph.
+    """
+    if isinstance(found, Graph):
+        hint = "give the model that it was made from, or ask for the prediction"
+        raise KGraphError(explain("a bare graph has no training step", hint=hint))
+    graph = graph_of(found)
+    if found.optimizer is None:
+        ops = [node.op.name for _, node in lower(graph).outputs]
+        losses = [loss or LOSSES.get(op, "mse") for op in ops]
+        found.compile(optimizer=optimizer, loss=losses if len(losses) > 1 else losses[0])
+    targets = [_zeros(n.type) for n in found.outputs]
+    if "sparse" in str(found.loss):
+        targets = [t[..., 0] for t in targets]
+    return [_zeros(n.type) for n in found.inputs], targets
 
 
 def _zeros(type_: Any) -> np.ndarray:

@@ -1,13 +1,9 @@
-"""Which graph a view shows: the model's as it is, lowered, optimized, or its training step's."""
+"""Which stage of a graph a view shows: as it is, lowered, or optimized."""
 
 from __future__ import annotations
 
-from typing import Any
-
 from kgraph.errors import StageError, explain
-from kgraph.ir.graph import Graph, Stage
-from kgraph.tools.stages import at_stage as brought_to
-from kgraph.tools.training_step import training_step
+from kgraph.ir.graph import Stage
 
 _ORDER = list(Stage)
 # View -> the stage that it shows when none is asked for; ops of a later stage stay there.
@@ -33,55 +29,33 @@ def contradiction(view: str | None, stage: str | None, training: bool) -> str | 
     return None
 
 
-def training_graph(
-    found: Any, view: str | None, stage: str | None, loss: str | None, optimizer: str
-) -> Graph:
-    """The graph of a model's training step, before the passes or after them.
+def shown_stage(present: Stage, view: str | None, stage: str | None) -> Stage:
+    """The stage that the options ask for.
 
     Args:
-        found: a model.
-        view: one of `VIEWS` or None.
-        stage: core, fused, or None: what the view shows.
-        loss, optimizer: see `training_step`.
-
-    Example:
-        >>> from kgraph.layers import Dense
-        >>> from kgraph.models import Sequential
-        >>> model = Sequential([Dense(1, input_dim=2)])
-        >>> training_graph(model, "step", None, "mse", "sgd").stage
-        <Stage.CORE: 'core'>
-    """
-    report = training_step(found, loss, optimizer).report
-    assert report is not None, "a compiled step has one"
-    wanted = Stage(stage) if stage else _STAGES.get(view or "", Stage.CORE)
-    return report.result if wanted is Stage.FUSED else report.source
-
-
-def at_stage(graph: Graph, view: str | None, stage: str | None) -> Graph:
-    """The graph at the stage that the options ask for.
-
-    Args:
-        graph: as it was read.
+        present: that of the graph at hand; CORE for a training step.
         view: one of `VIEWS` or None.
         stage: a stage's name, or None: what the view shows, else as it is.
 
     Raises:
         StageError: the graph is past that stage.
+
+    Example:
+        >>> shown_stage(Stage.LAYERS, "memory", None), shown_stage(Stage.CORE, None, None)
+        (<Stage.FUSED: 'fused'>, <Stage.CORE: 'core'>)
     """
-    present = _ORDER.index(graph.stage)
     wanted = present
     if view in _STAGES:
-        wanted = max(present, _ORDER.index(_STAGES[view]))
+        wanted = max(present, _STAGES[view], key=_ORDER.index)
     if view == "layers":
-        wanted = _ORDER.index(Stage.LAYERS)
+        wanted = Stage.LAYERS
     if stage is not None:
-        wanted = _ORDER.index(Stage(stage))
-    if wanted < present:
+        wanted = Stage(stage)
+    if _ORDER.index(wanted) < _ORDER.index(present):
         raise StageError(
             explain(
-                f"the file holds a graph at stage {graph.stage.value}, which is past "
-                f"{_ORDER[wanted].value}",
-                hint=f"--view ops --stage {graph.stage.value}",
+                f"the file holds a graph at stage {present.value}, which is past {wanted.value}",
+                hint=f"--view ops --stage {present.value}",
             )
         )
-    return brought_to(graph, _ORDER[wanted].value)
+    return wanted

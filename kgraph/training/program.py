@@ -163,6 +163,7 @@ class Program:
         self.names = [*compiled.names, *(m.name for m in self._sources["train"].added)]
         check_names(self.names)
         self.totals = {kind: Totals(self.names) for kind in ("train", "evaluate")}
+        self._graphs: dict[tuple[str, Signature], Graph] = {}
         self._steps: dict[tuple[str, Signature], Step] = {}
         self._found: dict[Any, Step] = {}  # shortcuts from shapes of data to steps
         self._lock = threading.RLock()
@@ -247,6 +248,15 @@ class Program:
             found = self._found[key] = self._steps[kind, signature]
         return found
 
+    def source(self, kind: str, data: Data) -> Graph:
+        """The graph of the step for data like these before the passes; nothing is compiled.
+
+        Args:
+            kind: "train" or "evaluate".
+            data: decides the types of targets and weights.
+        """
+        return self._source(kind, self._signature(data))
+
     def _signature(self, data: Data) -> Signature:
         heads = self.compiled.heads[: len(data.targets)]
         outputs = [self.outputs[head.index] for head in heads]
@@ -261,6 +271,13 @@ class Program:
         own = self.custom["train"] or self.custom["evaluate"]
         return () if y is None and own else self.compiled.heads
 
+    @without_collection
+    def _source(self, kind: str, signature: Signature) -> Graph:
+        if (kind, signature) not in self._graphs:
+            graph = self._graph(kind, signature)
+            self._graphs[kind, signature] = count_runs(graph, self.rng_step)
+        return self._graphs[kind, signature]
+
     def _graph(self, kind: str, signature: Signature) -> Graph:
         if self.custom[kind]:
             totals = self.totals[kind]
@@ -272,14 +289,13 @@ class Program:
         make: Callable[..., Graph] = training_graph if kind == "train" else evaluation_graph
         return make(self._sources[kind], self.compiled, signature, self.totals[kind])
 
-    @without_collection
     def _build(self, kind: str, signature: Signature) -> Executable:
-        graph = self._graph(kind, signature)
+        graph = self._source(kind, signature)
         if self.compiled.run_eagerly:
-            return Executable(count_runs(graph, self.rng_step))
+            return Executable(graph)
         # Only a step that goes forth and back has values that wait long enough to be dropped.
         budget = self.compiled.memory_budget if kind == "train" else None
-        return compile(graph, rng_step=self.rng_step, memory_budget=budget)
+        return compile(graph, memory_budget=budget)
 
     def run_once(self, kind: str, data: Data, reset: bool = True) -> dict[str, float]:
         """One step on one batch, and the means of the logged values.

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from typing import Any
 
 from kgraph import optimizers
-from kgraph.ir import Variable
+from kgraph.ir import Graph, Variable
 from kgraph.optimizers import Optimizer
 from kgraph.passes.rematerialize import check_budget
 from kgraph.runtime.executable import Executable
@@ -215,5 +215,34 @@ class Trainer(CustomSteps, OnBatch, Generators):
             ['iterations', 'kernel', 'bias', 'sums']
         """
         program = self._compiled(x)
-        data = program.data(x, y, sample_weight)
-        return program.step("train" if training else "evaluate", data).executable
+        return program.step(_kind(training), program.data(x, y, sample_weight)).executable
+
+    def step_graph(
+        self, x: Any, y: Any = None, sample_weight: Any = None, training: bool = True
+    ) -> Graph:
+        """The step for data like these before the passes; nothing is compiled.
+
+        Args:
+            x: inputs, as for `fit`.
+            y: targets, as for `fit`.
+            sample_weight: as for `fit`.
+            training: the step of `fit`, else that of `evaluate`.
+
+        Returns:
+            The graph that `executable` compiles.
+
+        Example:
+            >>> import numpy as np
+            >>> from kgraph.layers import Dense
+            >>> from kgraph.models import Sequential
+            >>> model = Sequential([Dense(1, input_dim=2)])
+            >>> model.compile("sgd", "mse")
+            >>> model.step_graph(np.ones((4, 2)), np.ones((4, 1))).stage
+            <Stage.CORE: 'core'>
+        """
+        program = self._compiled(x)
+        return program.source(_kind(training), program.data(x, y, sample_weight))
+
+
+def _kind(training: bool) -> str:
+    return "train" if training else "evaluate"

@@ -168,8 +168,7 @@ def poisoned_plan(case: Case, pipeline: Pipeline | None = None) -> None:
 
     def run() -> Sequence[np.ndarray]:
         plan._arena[...] = 0xFF
-        for buffer, array in zip(plan.inputs, case.arrays, strict=True):
-            buffer[...] = array
+        plan.fill(case.arrays)
         plan.run()
         for buffer, array in zip(plan.inputs, case.arrays, strict=True):
             if not same_bits(buffer, array):
@@ -187,8 +186,7 @@ def prepared_plan(case: Case) -> None:
     plan.prepare()
 
     def run() -> Sequence[np.ndarray]:
-        for buffer, array in zip(plan.inputs, case.arrays, strict=True):
-            buffer[...] = array
+        plan.fill(case.arrays)
         with np.errstate(all="ignore"):
             plan.run_bare(prepared=True)
         return plan.outputs

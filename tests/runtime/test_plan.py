@@ -24,8 +24,7 @@ def check_both(graph, arrays, **binding):
     """
     expected, updates = interpret(graph, arrays, binding=binding)
     plan = Plan(make_plan(graph, binding))
-    for buffer, array in zip(plan.inputs, arrays, strict=True):
-        buffer[...] = array
+    plan.fill(arrays)
     plan.run()
     for got, want in zip(plan.outputs, expected, strict=True):
         np.testing.assert_allclose(got, want, rtol=1e-6)

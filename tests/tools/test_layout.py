@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from viz_models import MODELS
 
 from kgraph.passes.lower import lower
-from kgraph.tools.training_step import training_step
+from kgraph.tools.training_step import training_graph
 from kgraph.tools.viz import build_view, visible
 from kgraph.tools.viz.layered import Level, Link, layered
 from kgraph.tools.viz.looks import look_of, operand_types
@@ -104,7 +104,7 @@ def test_pictures_of_models(name):
 
 
 def test_a_training_step_with_loops():
-    graph = training_step(MODELS["recurrent"]()).report.source
+    graph = training_graph(MODELS["recurrent"]())
     for depth in (0, 1, 2, 9):
         drawn(build_view(graph, view="step", depth=depth, costs=False))
 

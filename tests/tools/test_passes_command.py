@@ -55,6 +55,11 @@ def network():
     model.compile("sgd", "sparse_categorical_crossentropy")
     return model
 
+def eager():
+    model = network()
+    model.compile("sgd", "sparse_categorical_crossentropy", run_eagerly=True)
+    return model
+
 number = 3
 """
 CHECK = """
@@ -102,7 +107,7 @@ def test_a_line_a_pass(source, capsys):
     assert [line.split()[0] for line in lines[2 : 2 + len(CORE)]] == [p.name for p in CORE]
 
 
-@pytest.mark.parametrize("source", ["keras.json", "py:theirs:network"])
+@pytest.mark.parametrize("source", ["keras.json", "py:theirs:network", "py:theirs:eager"])
 def test_the_training_step(source, capsys):
     plain, step = (
         json.loads(out(capsys, source, "--json", *options))["passes"][0]["nodes"][0]

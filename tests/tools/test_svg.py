@@ -13,7 +13,7 @@ from kgraph.ir import Graph, Variable, input_node
 from kgraph.ir.origin import Origin, making
 from kgraph.passes.lower import lower
 from kgraph.passes.pipeline import optimize
-from kgraph.tools.training_step import training_step
+from kgraph.tools.training_step import training_graph
 from kgraph.tools.viz import Style, build_view, to_mermaid, to_svg, to_text, visible
 from kgraph.tools.viz.looks import DARK, LIGHT, SHOWN, edge_label, look_of
 from kgraph.tools.viz.memory_svg import memory_svg
@@ -136,7 +136,7 @@ def test_mermaid_of_every_model(name):
 
 
 def test_text_says_each_node_once():
-    view = build_view(training_step(recurrent()).report.source, view="step", costs=False)
+    view = build_view(training_graph(recurrent()), view="step", costs=False)
     text = to_text(view)
     ids = re.findall(r"^ *(?:- )?.*? ?(n\d\w*|out\d+|up\d+)(?: × \d+)?(?::|$|  \[)", text, re.M)
     assert set(ids) >= {b.id for b in visible(view).boxes if b.kind != "update"}
@@ -175,7 +175,7 @@ def test_closed_clusters_and_bundles():
     view = visible(build_view(nested().graph, depth=0))
     middle = next(b for b in view.boxes if b.kind == "model")
     assert "3 inside" in look_of(middle).rows
-    step = visible(build_view(training_step(siamese()).report.source, view="step", depth=0))
+    step = visible(build_view(training_graph(siamese()), view="step", depth=0))
     boxes = {b.id: b for b in step.boxes}
     labels = [edge_label(e, boxes[e.source]) for e in step.edges]
     assert any(re.fullmatch(r"\d+ tensors", label) for label in labels)
@@ -190,7 +190,7 @@ def test_sizes():
 
 
 def test_the_memory_view():
-    graph = optimize(training_step(siamese()).report.source)[0]
+    graph = optimize(training_graph(siamese()))[0]
     view = build_view(graph, "a <title>", view="memory", costs=False)
     root = ElementTree.fromstring(memory_svg(view))
     buffers = [g for g in root.iter(f"{SVG}g") if g.get("class") == "buffer"]

@@ -22,17 +22,14 @@ from kgraph.layers import Add, Concatenate, Dense, Input
 from kgraph.models import Model
 from kgraph.passes.lower import lower
 from kgraph.passes.pipeline import optimize
-from kgraph.tools.training_step import training_step
+from kgraph.tools.stages import at_stage
+from kgraph.tools.training_step import training_graph
 from kgraph.tools.viz import build_view, to_json, visible
 from kgraph.tools.viz.json_view import SCHEMA
 from kgraph.tools.viz.model import GraphView, ancestors, by_id
 from kgraph.tools.viz.opening import MOST
 
 VALIDATOR = jsonschema.Draft202012Validator(json.loads(SCHEMA.read_text()))
-
-
-def step_of(model: Model):
-    return training_step(model).report.source
 
 
 def check(view: GraphView) -> dict:
@@ -160,10 +157,9 @@ def test_a_fused_region_is_a_cluster_of_its_members():
     assert region.box.lineage[0].startswith("fuse/")
 
 
-@pytest.mark.parametrize("stage", ["source", "graph"])
+@pytest.mark.parametrize("stage", ["core", "fused"])
 def test_a_training_step_has_phases(stage):
-    step = training_step(recurrent())
-    graph = step.graph if stage == "graph" else step.report.source
+    graph = at_stage(training_graph(recurrent()), stage)
     view = build_view(graph, view="step")
     check(view)
     phases = {c.label: c.id for c in view.clusters if c.kind == "phase"}
@@ -181,7 +177,7 @@ def test_a_training_step_has_phases(stage):
 
 
 def test_memory_is_rectangles_that_never_meet():
-    view = build_view(optimize(step_of(siamese()))[0], view="memory", dims={"batch": 4})
+    view = build_view(optimize(training_graph(siamese()))[0], view="memory", dims={"batch": 4})
     memory = view.memory
     document = check(view)
     assert document["memory"]["arena"] == memory.arena >= memory.lower_bound
@@ -324,7 +320,7 @@ import sys
 from viz_models import MODELS
 from kgraph.passes.lower import lower
 from kgraph.passes.pipeline import optimize
-from kgraph.tools.training_step import training_step
+from kgraph.tools.training_step import training_graph
 from kgraph.tools.viz import build_view, to_dot, to_json
 sys.stdout.reconfigure(encoding="utf-8")
 for name in ("nested", "headlines", "residual", "odd_names"):
@@ -332,7 +328,7 @@ for name in ("nested", "headlines", "residual", "odd_names"):
     view = build_view(model.graph)
     print(to_json(view), to_dot(view))
     print(to_json(build_view(optimize(lower(model.graph))[0], view="fused")))
-    print(to_json(build_view(training_step(model).report.source, view="step")))
+    print(to_json(build_view(training_graph(model), view="step")))
 """
 
 

@@ -48,3 +48,16 @@ def test_a_training_step(tmp_path):
     for (mine, _), (theirs, _) in zip(again.updates, graph.updates, strict=True):
         assert mine.name == theirs.name
         np.testing.assert_allclose(mine.value, theirs.value, rtol=1e-6)
+
+
+@pytest.mark.parametrize("training", [True, False])
+def test_the_graph_before_the_passes(training, monkeypatch):
+    model = shared_and_two_headed()
+    model.compile("adam", ["categorical_crossentropy", "mse"], metrics=["acc"])
+    with monkeypatch.context() as patch:
+        patch.setattr("kgraph.training.program.compile", None)
+        graph = model.step_graph(X, Y, training=training)
+        assert model.step_graph(X, Y, training=training) is graph
+    assert model.executable(X, Y, training=training).report.source is graph
+    model.compile("adam", ["categorical_crossentropy", "mse"], run_eagerly=True)
+    assert model.executable(X, Y).graph is model.step_graph(X, Y)

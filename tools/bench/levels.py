@@ -19,7 +19,7 @@ from kgraph.runtime.executable import compile
 from kgraph.tools.bench.counting import count_all
 from kgraph.tools.bench.turns import Rows
 from kgraph.tools.complaints import CommandError
-from kgraph.tools.feeding import add_feeds, arrays_for, running, sizes_of
+from kgraph.tools.feeding import add_feeds, arrays_for, filled, running, sizes_of
 from kgraph.tools.models import find_model
 from kgraph.tools.progress import doing, progress, watching
 from kgraph.tools.stages import LEVELS, numerics
@@ -89,10 +89,7 @@ def _plan(graph: Graph, level: str, args: argparse.Namespace, arrays: Sequence[n
     """The plan of a level with its inputs filled."""
     with numerics(None if level == NONE else level):
         executable = compile(graph, pipeline=Pipeline(()) if level == NONE else None)
-    plan = executable.bind(sizes_of(executable.graph, args, arrays))
-    for buffer, array in zip(plan.inputs, arrays, strict=True):
-        buffer[...] = array
-    return plan
+    return filled(executable, arrays, sizes_of(executable.graph, args))
 
 
 def _in_turn(plans: Mapping[str, Plan], runs: int) -> dict[str, list[float]]:

@@ -55,8 +55,7 @@ def describe_step(name: str) -> dict[str, Any]:
     executable = model.executable(xs, ys)
     plan = executable.bind({"batch": len(ys[0])})
     compiled = time.perf_counter() - start
-    for buffer, array in zip(plan.inputs, (*xs, *ys), strict=True):
-        buffer[...] = array
+    plan.fill((*xs, *ys))
     borrowed = _allocated(plan)
     held = sum(buffer.nbytes for buffer in plan.inputs)
     held += sum(int(state.type.nbytes) for state in executable.graph.states)
