@@ -19,7 +19,7 @@ from kgraph.passes.einsum_order import EINSUM
 from kgraph.passes.planned import PlannedRewrite, PlannedRule
 from kgraph.passes.products import CALL, ELEMENT, GAIN, bindings, is_product, product_time
 from kgraph.passes.rules import FunctionRule, Rule, at
-from kgraph.passes.values import shaped, symbols_of
+from kgraph.passes.values import TOO_SHORT, shaped, symbols_of
 
 # At the ends of a symbolic size, where a sum of a product is as good as the product of sums.
 TIE = 1.1
@@ -35,6 +35,8 @@ def sum_of_product(node: Node) -> Found | str | None:
     whole = node.inputs[0]
     if not is_product(whole):
         return None
+    if node.dtype == "float16":
+        return TOO_SHORT
     x, w = whole.inputs
     inner = x.shape[1]
     if node.op is ops.mean and not (isinstance(inner, int) and inner > 0):
@@ -69,6 +71,8 @@ def scale_product(node: Node) -> Found | str | None:
     """c * (a @ b) is a @ (c * b) for a scalar c; it pays where b has fewer elements than a @ b."""
     for factor, whole in _scaled(node):
         if is_product(whole):
+            if node.dtype == "float16":
+                return TOO_SHORT
             target = _smaller_operand(whole)
             if target is None:
                 return "no operand has fewer elements than the product"

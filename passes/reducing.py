@@ -1,7 +1,8 @@
 """Reductions: over axes of size 1, of reductions, of what was scaled, transposed or stretched.
 
 Sums of floats in another order round otherwise, so most rules here are `rounding`. Their twins for
-integers and bools, whose sums wrap around and whose extremes have one zero, are exact.
+integers and bools, whose sums wrap around and whose extremes have one zero, are exact. Factors do
+not move out of sums of float16, whose largest number is 65504: what is left may not fit.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from kgraph.ops.base import reduced_shape
 from kgraph.ops.reductions import count
 from kgraph.passes.pattern import P, unknowns
 from kgraph.passes.rules import FunctionRule, Rule, rule
-from kgraph.passes.values import shaped, size_one
+from kgraph.passes.values import TOO_SHORT, constant_like, shaped, size_one
 
 Found = tuple[Callable[[], Node], tuple[Node, ...]]
 
@@ -58,12 +59,14 @@ def _reduce_reduce(node: Node) -> Found | None:
     return lambda: shaped(build(node.op, (source,), attrs), node.type), (inner,)
 
 
-def _reduce_scaled(node: Node) -> Found | None:
+def _reduce_scaled(node: Node) -> Found | str | None:
     """sum(x * c) is sum(x) * c for one finite number c, and sum(-x) is -sum(x)."""
     inner = node.inputs[0]
     if not node.type.is_float:
         return None
     if inner.op is not ops.negative:
+        if node.dtype == "float16":
+            return TOO_SHORT
         factor = inner.inputs[1]
         if not is_const(factor) or factor.ndim or inner.inputs[0].shape != inner.shape:
             return None
@@ -118,17 +121,23 @@ def _reduce_broadcast(node: Node) -> Callable[[], Node] | str | None:
         one = shaped(inner.inputs[0], inner.type.with_shape(padded))
         one = build(node.op, (one,), {"axis": rest, "keepdims": True}) if rest else one
         if node.op is ops.sum:
-            one = _times(one, number, count(inner, gone))
+            one = _times(one, number, inner, gone)
         one = one if one.shape == kept else ops.broadcast_to(one, kept)
         return shaped(one, node.type)
 
     return make
 
 
-def _times(one: Node, number: Any, factor: Any) -> Node:
+def _times(one: Node, number: Any, inner: Node, axes: tuple[int, ...]) -> Node:
     """one * number, and 0 where there are no elements, however large the one that repeats."""
+    if number == 0:
+        return constant_like(one.type, 0)
+    if one.dtype == "float16":  # the number of elements may exceed its range
+        wide, elements = ops.cast(one, "float32"), ops.cast(inner, "float32")
+        return ops.cast(_times(wide, number, elements, axes), one.dtype)
     if isinstance(number, int):
         return one * const(np.asarray(number), one.dtype)
+    factor = count(inner, axes)
     return ops.where(ops.equal(factor, 0), 0, one * factor)
 
 
@@ -162,7 +171,9 @@ def _twins(
     )
 
 
-def _is_scalar(k: Node, x: Node, p: tuple[int, ...]) -> bool:
+def _is_scalar(k: Node, x: Node, p: tuple[int, ...]) -> bool | str:
+    if x.dtype == "float16":
+        return TOO_SHORT
     number = product(x.shape[axis] for axis in p)
     if k.ndim or not isinstance(number, int) or number < 2:
         return False

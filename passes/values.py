@@ -19,6 +19,9 @@ from kgraph.ir.types import DTYPES, INTEGERS, TensorType
 # Ops through which a constant is still seen as one.
 STRETCHING = (ops.broadcast_to, ops.reshape, ops.expand_dims)
 
+# Why factors stay where they are beside sums: what is left out or taken first may not fit.
+TOO_SHORT = "float16 may overflow on the way"
+
 # Ops whose results are never negative; exp, squares and absolute values are never -0.0 either.
 _NEVER_NEGATIVE = frozenset(["exp", "abs", "square", "sigmoid", "softmax"])
 

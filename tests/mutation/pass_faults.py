@@ -305,4 +305,29 @@ def recomputation_merged() -> None:
 @mutant("broadcast-sum-counted-once", "passes/test_rules_exact.py", "fuzz/test_differential.py")
 def broadcast_sum_counted_once() -> None:
     """The sum of n equal numbers is one of them."""
-    reducing._times = lambda one, number, factor: one * const(np.asarray(1), one.dtype)
+    reducing._times = lambda one, *rest: one * const(np.asarray(1), one.dtype)
+
+
+@mutant("no-copies-as-a-product-with-zero", "passes/test_rules_exact.py")
+def no_copies_as_a_product_with_zero() -> None:
+    """The sum of no copies of infinity is NaN."""
+    times = reducing._times
+
+    def multiplied(one: Node, number: Any, *rest: Any) -> Node:
+        if number == 0:
+            return one * const(np.asarray(0), one.dtype)
+        return times(one, number, *rest)
+
+    reducing._times = multiplied
+
+
+@mutant("factors-leave-means-of-float16", "passes/test_short_floats.py")
+def factors_leave_means_of_float16() -> None:
+    """As if its sums had room enough."""
+    change("mean-scaled", where=lambda k, x, p: not k.ndim)
+
+
+@mutant("copies-counted-in-float16", "passes/test_short_floats.py")
+def copies_counted_in_float16() -> None:
+    """More than 65504 of them are infinitely many."""
+    reducing._times = lambda one, number, inner, axes: one * reducing.count(inner, axes)

@@ -100,7 +100,7 @@ ARITHMETIC = (
          (lambda x: x**5, lambda x: x ** wide(x, 4))),
     Case("power-minus-one", "f", lambda x: x**-1, lambda x: ops.reciprocal(x),
          (lambda x: x**-1.5, lambda x: x ** wide(x, -1))),
-    Case("power-minus-two", "f", lambda x: x**-2, lambda x: ops.reciprocal(ops.square(x)),
+    Case("power-minus-two", "f", lambda x: x**-2, lambda x: ops.square(ops.reciprocal(x)),
          (lambda x: x**-3,), grid=POSITIVE),
     Case("one-over-sqrt", "f", lambda x: 1 / ops.sqrt(x), lambda x: ops.rsqrt(x),
          (lambda x: 2 / ops.sqrt(x), lambda x: 1 / ops.square(x)), smooth=True),
@@ -214,6 +214,9 @@ REDUCTIONS = (
           lambda x: ops.prod(ops.broadcast_to(x, (5, *x.shape)), axis=0),
           lambda x: ops.max(ops.broadcast_to(x, (BATCH, *x.shape)), axis=0)), shapes=ROWS),
     # No rows give 0, however large the row that is repeated.
+    Case("reduce-broadcast", "f", lambda x: ops.sum(ops.broadcast_to(x, (0, *x.shape)), axis=0),
+         lambda x: ops.reshape(filled(ops.reshape(x, (1, *x.shape)), 0), x.shape),
+         (lambda x: ops.mean(ops.broadcast_to(x, (0, *x.shape)), axis=0),), shapes=ROWS),
     Case("reduce-broadcast", "ff", lambda x, y: ops.sum(ops.broadcast_to(x, y.shape), axis=0),
          lambda x, y: ops.reshape(ops.where(
              ops.equal(ops.cast(size(BATCH), x.dtype), 0), 0,
