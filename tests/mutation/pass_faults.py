@@ -11,7 +11,7 @@ from mutants import mutant
 from rule_faults import change, find_rule
 
 from kgraph import ops
-from kgraph.ir import Variable, const
+from kgraph.ir import Node, Variable, const
 from kgraph.ops import blocks
 from kgraph.passes import (
     batch_norm,

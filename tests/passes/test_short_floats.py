@@ -1,4 +1,4 @@
-"""Rules leave float16 its range: 65504 is its largest number, and it has eleven digits in base 2."""
+"""Rules leave float16 its range: 65504 is its largest number, and it has eleven binary digits."""
 
 from __future__ import annotations
 
