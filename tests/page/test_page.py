@@ -16,7 +16,7 @@ GEOMETRY, CONTRAST = (
 FOCUSED = """(() => {
   const element = document.activeElement;
   element.dataset.seen ??= String(Math.random());
-  const control = element.matches("button, input, select, summary, svg.viewport");
+  const control = element.matches("button, input, select, summary, .viewport");
   return control ? element.dataset.seen : "";
 })()"""
 # Notes for each cluster how many places dagre makes for lines that go past ranks.
@@ -157,7 +157,7 @@ def test_the_tree_is_walked_by_keys(show):
 def test_every_control_is_reached_by_tab(show):
     page = show("two_headed", "#layers")
     wanted = page.evaluate(
-        "[...document.querySelectorAll('button, input, select, summary, svg.viewport')]"
+        "[...document.querySelectorAll('button, input, select, summary, .viewport')]"
         ".filter((e) => e.tabIndex >= 0 && e.checkVisibility() && !e.closest('[hidden]')).length"
     )
     page.evaluate("document.activeElement.blur()")

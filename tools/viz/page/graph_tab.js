@@ -110,6 +110,7 @@ export class GraphTab {
   redraw() {
     this.picture = draw(this.graph, this.graph.view.rankdir);
     this.viewport.show(this.picture);
+    this.hovered = null;
     paint(this.graph, this.picture.root, this.color, this.legend);
     this.tree.update(this.selected);
     this.#highlight();
@@ -217,8 +218,11 @@ export class GraphTab {
     }
   }
 
-  #boxOf(event) {
-    return event.target.closest?.("[data-id]")?.dataset.id ?? null;
+  /** The box under the pointer, which may have been covered when the button went down. */
+  #boxOf({ target, clientX, clientY }) {
+    const covered = target === this.viewport.element;
+    const under = covered ? document.elementFromPoint(clientX, clientY) : target;
+    return under?.closest("[data-id]")?.dataset.id ?? null;
   }
 
   #click(event) {
@@ -235,9 +239,11 @@ export class GraphTab {
 
   /** All arrows that carry the same tensor as the one under the pointer. */
   #hover(event) {
-    const under = event.target.closest?.(".edge");
+    const source = event.target.closest(".edge")?.dataset.s ?? null;
+    if (source === this.hovered) return;
+    this.hovered = source;
     for (const edge of this.picture.root.querySelectorAll(".edge")) {
-      edge.classList.toggle("hover", Boolean(under) && edge.dataset.s === under.dataset.s);
+      edge.classList.toggle("hover", edge.dataset.s === source);
     }
   }
 

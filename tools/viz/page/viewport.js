@@ -1,22 +1,40 @@
-/** A picture that is moved by dragging and zoomed by the wheel, two fingers, or keys. */
+/**
+ * A picture that is moved by dragging and zoomed by the wheel, two fingers, or keys.
+ *
+ * To draw thousands of boxes takes a browser longer than a frame lasts. So while a gesture goes on,
+ * the glass with what was drawn last is moved as it is, which blurs letters that grow; when the
+ * gesture ends, or has gone far, the picture is drawn anew where it is then.
+ */
 
-import { svg } from "./dom.js";
+import { html, svg } from "./dom.js";
 
 const SMALLEST = 0.02;
 const LARGEST = 8;
+const MARGIN = 12;
+// The scale below which letters are too small to read, and left away.
+const LETTERS = 0.25;
+// A gesture has ended when nothing has moved for so many milliseconds.
+const PAUSE = 150;
+// How much larger or smaller than it was drawn the picture may be shown.
+const BLUR = 2;
+
+const toPixel = (place) => Math.round(place * devicePixelRatio) / devicePixelRatio;
 
 export class Viewport {
   /** @param label what a screen reader calls the picture. */
   constructor(label) {
-    this.stage = svg("g");
-    this.element = svg(
-      "svg",
+    this.sheet = svg("svg", { class: "sheet" });
+    this.glass = html("div", { class: "glass" }, this.sheet);
+    this.element = html(
+      "div",
       { class: "viewport", tabindex: 0, role: "application", "aria-label": label },
-      this.stage,
+      this.glass,
     );
     this.size = { width: 1, height: 1 };
     this.at = { x: 0, y: 0, scale: 1 };
+    this.drawn = this.at;
     this.fingers = new Map();
+    this.dragged = 0;
     this.element.addEventListener("wheel", (event) => this.#wheel(event), { passive: false });
     for (const name of ["pointerdown", "pointermove", "pointerup", "pointercancel"]) {
       this.element.addEventListener(name, (event) => this.#pointer(event));
@@ -25,55 +43,79 @@ export class Viewport {
 
   /** Shows another picture; where one is in the window stays, unless it is the first. */
   show(picture) {
-    this.stage.replaceChildren(picture.root);
+    this.sheet.replaceChildren(picture.root);
+    this.sheet.setAttribute("width", picture.width);
+    this.sheet.setAttribute("height", picture.height);
     this.size = picture;
   }
 
+  /** The scale at which the whole picture is in the window; at most its natural one. */
+  #whole({ width, height }) {
+    const [wide, high] = [width, height].map((side) => Math.max(1, side - 2 * MARGIN));
+    return Math.min(1, wide / (this.size.width || 1), high / (this.size.height || 1));
+  }
+
   /** Makes the whole picture fit the window, at most at its natural size; or its upper part. */
-  fit(least = SMALLEST) {
+  fit(least = 0) {
     const { width, height } = this.element.getBoundingClientRect();
     if (!width || !height) return;
-    const scale = Math.min(1, width / (this.size.width + 24), height / (this.size.height + 24));
-    this.at.scale = Math.max(scale, least);
-    this.at.x = (width - this.size.width * this.at.scale) / 2;
-    this.at.y = Math.max(12, (height - this.size.height * this.at.scale) / 2);
-    this.#apply();
+    const scale = Math.max(this.#whole({ width, height }), least);
+    const x = (width - this.size.width * scale) / 2;
+    const y = Math.max(MARGIN, (height - this.size.height * scale) / 2);
+    this.#draw({ x, y, scale });
   }
 
   /** Zooms by a factor; what lies at (x, y) of the window stays there. */
   zoom(factor, x, y) {
     const { width, height } = this.element.getBoundingClientRect();
     const [atX, atY] = [x ?? width / 2, y ?? height / 2];
-    const scale = Math.min(LARGEST, Math.max(SMALLEST, this.at.scale * factor));
-    this.at.x = atX - ((atX - this.at.x) * scale) / this.at.scale;
-    this.at.y = atY - ((atY - this.at.y) * scale) / this.at.scale;
-    this.at.scale = scale;
-    this.#apply();
-  }
-
-  move(dx, dy) {
-    this.at.x += dx;
-    this.at.y += dy;
-    this.#apply();
+    const smallest = Math.min(SMALLEST, this.#whole({ width, height }));
+    const scale = Math.min(LARGEST, Math.max(smallest, this.at.scale * factor));
+    const grown = scale / this.at.scale;
+    this.#show({ x: atX - (atX - this.at.x) * grown, y: atY - (atY - this.at.y) * grown, scale });
   }
 
   /** Brings a place of the picture to the middle, at a size that can be read. */
   center(place) {
     const { width, height } = this.element.getBoundingClientRect();
-    this.at.scale = Math.max(this.at.scale, 0.8);
-    this.at.x = width / 2 - place.x * this.at.scale;
-    this.at.y = height / 2 - place.y * this.at.scale;
-    this.#apply();
+    const scale = Math.max(this.at.scale, 0.8);
+    this.#draw({ x: width / 2 - place.x * scale, y: height / 2 - place.y * scale, scale });
   }
 
   /** Moves by as much as brings a place of the picture to where it was in the window. */
   keep(before, after) {
-    this.move((before.x - after.x) * this.at.scale, (before.y - after.y) * this.at.scale);
+    const { x, y, scale } = this.at;
+    const [dx, dy] = [before.x - after.x, before.y - after.y];
+    this.#draw({ x: x + dx * scale, y: y + dy * scale, scale });
   }
 
-  #apply() {
-    const { x, y, scale } = this.at;
-    this.stage.setAttribute("transform", `translate(${x},${y}) scale(${scale})`);
+  /** Shows the picture somewhere else, as a part of a gesture. */
+  #show(at) {
+    this.at = at;
+    this.element.classList.add("moving");
+    const grown = at.scale / this.drawn.scale;
+    if (grown > BLUR || grown < 1 / BLUR) this.#draw(at);
+    const factor = at.scale / this.drawn.scale;
+    const [x, y] = [at.x - this.drawn.x * factor, at.y - this.drawn.y * factor];
+    this.glass.style.transform = `translate(${x}px,${y}px) scale(${factor})`;
+    clearTimeout(this.ending);
+    this.ending = setTimeout(() => this.fingers.size || this.settle(), PAUSE);
+  }
+
+  /** Ends a gesture. */
+  settle() {
+    clearTimeout(this.ending);
+    if (this.element.classList.contains("moving")) this.#draw(this.at);
+    this.element.classList.remove("moving");
+  }
+
+  /** Draws the picture where it is; letters are sharpest at whole pixels. */
+  #draw({ x, y, scale }) {
+    this.at = { x: toPixel(x), y: toPixel(y), scale };
+    this.drawn = this.at;
+    this.glass.style.transform = "";
+    this.sheet.style.transform = `translate(${this.at.x}px,${this.at.y}px) scale(${scale})`;
+    this.element.classList.toggle("far", scale < LETTERS);
   }
 
   #wheel(event) {
@@ -84,6 +126,7 @@ export class Viewport {
 
   #pointer(event) {
     if (event.type === "pointerdown") {
+      this.settle();
       if (event.button === 0) this.fingers.set(event.pointerId, event);
       this.dragged = 0;
       return;
@@ -92,6 +135,7 @@ export class Viewport {
     if (!last) return;
     if (event.type !== "pointermove") {
       this.fingers.delete(event.pointerId);
+      if (!this.fingers.size) this.settle();
       return;
     }
     const [dx, dy] = [event.clientX - last.clientX, event.clientY - last.clientY];
@@ -100,7 +144,7 @@ export class Viewport {
     if (this.dragged > 4) this.element.setPointerCapture(event.pointerId);
     const other = [...this.fingers].find(([id]) => id !== event.pointerId)?.[1];
     if (other) this.#pinch(last, event, other);
-    else this.move(dx, dy);
+    else this.#show({ ...this.at, x: this.at.x + dx, y: this.at.y + dy });
     this.fingers.set(event.pointerId, event);
   }
 
