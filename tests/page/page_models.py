@@ -7,9 +7,11 @@ from functools import partial
 
 from kgraph.layers import LSTM, Add, Concatenate, Dense, Dropout, Embedding, Input
 from kgraph.models import Model, Sequential
+from kgraph.runtime.executable import compile
 from kgraph.tools.comparison import compare_graphs
 from kgraph.tools.diff_page import diff_page
-from kgraph.tools.interactive import interactive_page
+from kgraph.tools.interactive import interactive_page, profile_page
+from kgraph.tools.timing import Timing
 from kgraph.tools.viz.html_page import make_page
 from kgraph.tools.viz.looks import Style
 
@@ -109,7 +111,14 @@ def difference_page() -> str:
     return diff_page(graphs, compare_graphs(*graphs), (f"old {EVIL}", "new"))
 
 
+def measured_page() -> str:
+    """What `kgraph profile -o FILE.html` writes."""
+    times = Timing(runs=2).of(compile(two_headed_model().graph))
+    return profile_page(times.plan, times.profile, times.runs, "measured", ["2 runs"])
+
+
 PAGES = {
+    "measured": measured_page,
     "difference": difference_page,
     "nested": lambda: page_of(nested_model(), f"nested {EVIL}"),
     "small": lambda: page_of(small_model(), "small", optimizer="sgd"),

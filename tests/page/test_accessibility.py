@@ -16,6 +16,12 @@ LOOKS = [
     ("small", "profile", None),
     ("untrained", "ops", CLOSED),
     ("untrained", "ops", OPEN),
+    ("difference", "diff", CLOSED),
+    ("difference", "diff", OPEN),
+    ("measured", "profile", None),
+    ("measured", "fused", CLOSED),
+    ("measured", "fused", OPEN),
+    ("measured", "memory", None),
 ]
 
 
@@ -43,7 +49,7 @@ def test_axe_finds_what_is_wrong(show):
     assert (count, "svg-img-alt" in report) == (1, True), report
 
 
-@pytest.mark.parametrize("model", ["small", "untrained"])
+@pytest.mark.parametrize("model", ["small", "untrained", "difference", "measured"])
 def test_every_tab_is_looked_at(show, model):
     tabs = show(model).locator("[role=tab]").evaluate_all("all => all.map((tab) => tab.id)")
     assert set(tabs) <= {f"tab-{tab}" for _, tab, _ in LOOKS}

@@ -25,7 +25,8 @@ export function makePane(name, view, signs, hooks) {
     `${ids.filter((id) => signs.get(id) === kind).length} ${kind}`);
   const step = (text, by) => html("button", { type: "button", onclick: () => go(by),
     "aria-label": `${by > 0 ? "next" : "previous"} ${kinds.join(" or ")} box` }, text);
-  const head = html("h3", {}, `${name}: ${[`${view.nodes.length} boxes`, ...counts].join(", ")} `,
+  const said = [`${view.nodes.length} boxes`, ...counts].join(", ");
+  const head = html("div", { class: "pane-head" }, html("h2", {}, `${name}: ${said}`),
     ...(ids.length ? [step("<", -1), step(">", 1)] : []));
   const element = html("section", { class: "pane", "aria-label": name }, head, tab.element);
   const show = () => {
