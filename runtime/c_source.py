@@ -14,8 +14,7 @@ from dataclasses import dataclass
 
 from kgraph.ir.types import TensorType
 from kgraph.ops.program import Instruction, Program
-
-C_TYPES = {"float32": "float", "float64": "double", "bool": "bool"}
+from kgraph.ops.routines import C_TYPES, EACH_ALONE
 
 # How the element of row j and column k is found in memory, by whether the operand has the rows and
 # whether it has the columns.
@@ -29,15 +28,10 @@ _HEAD = """\
 
 void run(ptrdiff_t rows, ptrdiff_t columns, void *const *arrays)
 {"""
-# An element's result depends on no other element, also where a result takes an operand's place.
-_LOOP = """\
-    for (ptrdiff_t j = 0; j < rows; j++) {
-#if defined(__clang__)
-#pragma clang loop vectorize(assume_safety)
-#else
-#pragma GCC ivdep
-#endif
-        for (ptrdiff_t k = 0; k < columns; k++) {
+_LOOP = f"""\
+    for (ptrdiff_t j = 0; j < rows; j++) {{
+{EACH_ALONE}
+        for (ptrdiff_t k = 0; k < columns; k++) {{
             const ptrdiff_t i = j * columns + k;"""
 
 

@@ -17,7 +17,7 @@ from kgraph.ir.variable import Variable
 from kgraph.ops.linalg import matmul
 from kgraph.runtime.loops import Call, LoopFunction, bound_call
 from kgraph.runtime.memory import ALIGNMENT
-from kgraph.runtime.native import NativeKernel, native_kernel
+from kgraph.runtime.native import NativeCalls, NativeKernel, native_calls, native_kernel
 from kgraph.runtime.plan import Operand, PlanData, Step
 from kgraph.runtime.source import Line, Listing, Names, call_line, definition, wish
 
@@ -28,6 +28,7 @@ Given = Mapping[str, np.ndarray]
 # copying takes half a microsecond, as long as asking whether the array will do.
 LENT = 1 << 15
 
+_NATIVE = (NativeKernel, NativeCalls)
 _NOTHING: Given = {}
 _CHUNK = 1000  # lines a function; Python compiles several short functions faster than a huge one
 
@@ -68,7 +69,7 @@ class Plan:
     @property
     def source(self) -> str:
         """The text of the generated functions: Python, that of loops, C."""
-        native = dict.fromkeys(k.text for k, _ in self.calls if isinstance(k, NativeKernel))
+        native = dict.fromkeys(k.text for k, _ in self.calls if isinstance(k, _NATIVE))
         loops = [loop.listing.text for loop in self._loops]
         return "\n\n".join([self._listing.text, *loops, *native])
 
@@ -109,7 +110,11 @@ class Plan:
         if step.loop is None:
             arrays = [self.array(o) for o in (*step.inputs, *step.outputs, *step.scratch)]
             native = native_kernel(step)
-            return (native, tuple(arrays)) if native else bound_call(step, arrays)
+            if native is not None:
+                return native, tuple(arrays)
+            call = bound_call(step, arrays)
+            routines = native_calls(call)
+            return (routines, ()) if routines else call
         self._loops.append(LoopFunction(step, self.array))
         return self._loops[-1].run, ()
 
@@ -132,7 +137,7 @@ class Plan:
         for (kernel, arrays), step in zip(
             self.calls[start:stop], self.data.steps[start:stop], strict=True
         ):
-            native = isinstance(kernel, NativeKernel)
+            native = isinstance(kernel, _NATIVE)
             words = [names.of(kernel, "native" if native else step.op.name)]
             words += [names.of(a, wishes.get(id(a), "view")) for a in arrays]
             used.update(dict.fromkeys(words))

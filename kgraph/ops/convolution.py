@@ -239,7 +239,8 @@ class ConvInputGrad(Convolution):
 
     def kernel_of(self, problem: Problem) -> Any:
         if problem.is_depthwise:
-            return DepthwiseInputGrad(problem)
+            many = problem.filters > problem.channels
+            return DepthwiseInputGrad(problem) if many else PhasedGrad(problem, DepthwiseForward)
         few = problem.channels * _FEW_CHANNELS <= problem.filters
         return ScatteredGrad(problem) if few else PhasedGrad(problem)
 

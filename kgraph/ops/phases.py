@@ -95,10 +95,15 @@ def _step(places: list[int]) -> int:
 
 
 class PhasedGrad:
-    """The gradient by the images, one convolution of the cotangent for each phase."""
+    """The gradient by the images, one convolution of the cotangent for each phase.
 
-    def __init__(self, problem: Problem) -> None:
-        self.problem, w = problem, problem.windows
+    Args:
+        problem: the convolution.
+        kind: what computes convolutions like it.
+    """
+
+    def __init__(self, problem: Problem, kind: type[Any] = Forward) -> None:
+        self.problem, self.kind, w = problem, kind, problem.windows
         befores = [before for before, _ in w.pairs]
         axes = zip(problem.sizes, problem.counts, w.size, w.strides, w.dilation, befores)
         self.phases = list(itertools.product(*[axis_phases(*axis) for axis in axes]))
@@ -111,7 +116,7 @@ class PhasedGrad:
         self.starts = range(0, problem.batch, max(1, step))
         self.most = min(step, problem.batch)
 
-    def forward(self, phase: Sequence[AxisPhase], batch: int) -> Forward:
+    def forward(self, phase: Sequence[AxisPhase], batch: int) -> Any:
         """The convolution of a phase for some images."""
         windows = Windows(
             tuple(a.size for a in phase),
@@ -119,7 +124,7 @@ class PhasedGrad:
             tuple(a.padding for a in phase),
             tuple(a.dilation for a in phase),
         )
-        return Forward(
+        return self.kind(
             replace(
                 self.problem,
                 batch=batch,

@@ -7,9 +7,11 @@ from typing import Any
 from mutants import mutant
 
 from kgraph import ops
+from kgraph.ops import routines
 from kgraph.runtime import c_compiler, c_source, native
 
 TESTS = ("runtime/test_native.py",)
+ROUTINES = ("runtime/test_native_routines.py",)
 
 
 @mutant("products-and-sums-are-contracted", *TESTS)
@@ -53,3 +55,21 @@ def addresses_of_other_arrays_are_kept() -> None:
         original(self, *self.first)
 
     native.NativeKernel.__call__ = call  # type: ignore[method-assign]
+
+
+@mutant("later-channels-have-the-weights-of-the-first", *ROUTINES)
+def later_channels_have_the_weights_of_the_first() -> None:
+    """Where channels are cut, weights are read from the start."""
+    routines._HEAD = routines._HEAD.replace("arrays[1] + start", "arrays[1]")
+
+
+@mutant("sums-of-a-strip-go-on-in-the-next", *ROUTINES)
+def sums_of_a_strip_go_on_in_the_next() -> None:
+    """Only the first strip of a row starts its sums afresh."""
+    routines._PRODUCTS = routines._PRODUCTS.replace("(i + j + k == 0)", "(strip + i + j + k == 0)")
+
+
+@mutant("sums-start-at-zero", *ROUTINES)
+def sums_start_at_zero() -> None:
+    """0.0 + -0.0 is 0.0."""
+    routines._SUMS = routines._SUMS.replace("sum = from", "sum = 0 + from")
