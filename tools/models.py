@@ -23,7 +23,7 @@ from kgraph.ir.graph import Graph, Stage
 from kgraph.ir.origin import Origin, making
 from kgraph.ir.serialize import VERSION, load, loads
 from kgraph.ir.strict_json import read_json
-from kgraph.ir.variable import Variable
+from kgraph.ir.variable import Variable, assign_all
 from kgraph.layers import Input
 from kgraph.layers.node import keras_shape
 from kgraph.models import Model, model_from_config
@@ -168,8 +168,7 @@ def _load_arrays(states: Mapping[str, Variable], path: str) -> None:
             raise CommandError(
                 "E0413", explain(f"{path}: {name} does not fit", expected=state.type, got=got)
             )
-    for name, state in states.items():
-        state.assign(arrays[name])
+    assign_all((state, arrays[name]) for name, state in states.items())
 
 
 def _read(path: str) -> Any:

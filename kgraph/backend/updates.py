@@ -11,6 +11,7 @@ from kgraph import ops
 from kgraph.backend.operands import tensor
 from kgraph.errors import explain
 from kgraph.ir import Node, Variable
+from kgraph.ir.variable import assign_all
 
 
 class Update(NamedTuple):
@@ -88,7 +89,7 @@ def batch_get_value(tensors: Iterable[Any]) -> list[Any]:
 
 
 def batch_set_value(tuples: Sequence[tuple[Any, Any]]) -> None:
-    """Writes new values into several variables.
+    """Writes new values into several variables, all of them or, after an error, none.
 
     Args:
         tuples: pairs (variable, value).
@@ -98,8 +99,7 @@ def batch_set_value(tuples: Sequence[tuple[Any, Any]]) -> None:
         >>> batch_set_value([(v, [2.0])]); v.numpy()
         array([2.], dtype=float32)
     """
-    for x, value in tuples:
-        set_value(x, value)
+    assign_all((_variable("batch_set_value", x), get_value(value)) for x, value in tuples)
 
 
 def update(x: Any, new_x: Any) -> Update:

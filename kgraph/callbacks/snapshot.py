@@ -18,8 +18,8 @@ import numpy as np
 
 from kgraph.callbacks.base import Callback
 from kgraph.errors import explain
-from kgraph.ir import Variable
 from kgraph.ir.files import atomic_write
+from kgraph.ir.variable import Variable, assign_all
 
 _VERSION = 1
 
@@ -82,14 +82,15 @@ def restore(path: str | os.PathLike[str], run: Any, callbacks: Sequence[Callback
                 hint="delete the backup to start anew",
             )
         )
-    for index, variable in enumerate(variables):
-        variable.assign(arrays[f"variable/{index}"])
-    _restore_callbacks(facts["callbacks"], callbacks, arrays)
-    run.model.stop_training = facts["stop"]
-    run.position.epoch, run.position.batch = facts["epoch"], facts["batch"]
     shuffled = facts["shuffled"]
-    run.position.before = None if shuffled is None else _random_state(shuffled, arrays)
-    np.random.set_state(_random_state(facts["random"], arrays))
+    before = None if shuffled is None else _random_state(shuffled, arrays)
+    now, position = _random_state(facts["random"], arrays), (facts["epoch"], facts["batch"])
+    _restore_callbacks(facts["callbacks"], callbacks, arrays)
+    assign_all((v, arrays[f"variable/{i}"]) for i, v in enumerate(variables))
+    run.model.stop_training = facts["stop"]
+    run.position.epoch, run.position.batch = position
+    run.position.before = before
+    np.random.set_state(now)
 
 
 def _restore_callbacks(

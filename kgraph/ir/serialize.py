@@ -20,6 +20,7 @@ Journal of versions (files of every one must load; tests/data holds one of each)
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 from collections.abc import Sequence
@@ -92,11 +93,11 @@ def save(graph: Graph, path: str | os.PathLike[str], *, labels: bool = True) -> 
     target = Path(path)
     arrays: dict[str, np.ndarray] = {}
     document = _Writer(graph, arrays, labels).document()
-    if arrays:
-        with atomic_write(target.with_suffix(".npz")) as file:
-            np.savez(file, **arrays)  # type: ignore[arg-type]
-    with atomic_write(target) as file:
-        file.write(document.encode("ascii"))
+    with contextlib.ExitStack() as files:  # both are complete before one replaces an older file
+        if arrays:
+            beside = files.enter_context(atomic_write(target.with_suffix(".npz")))
+            np.savez(beside, **arrays)  # type: ignore[arg-type]
+        files.enter_context(atomic_write(target)).write(document.encode("ascii"))
 
 
 def load(path: str | os.PathLike[str]) -> Graph:

@@ -81,7 +81,17 @@ class Variable(Node):
 
         Raises:
             ValueError: the shapes differ.
-            TypeError: it is a symbolic tensor, which has no value.
+            TypeError: it is a symbolic tensor, which has no value, or not numeric.
+        """
+        self.value[...] = self.fitting(value)
+        return self
+
+    def fitting(self, value: Any) -> np.ndarray:
+        """What `assign` would write: the value as an array of the variable's shape and dtype.
+
+        Raises:
+            ValueError: the shapes differ.
+            TypeError: it is a symbolic tensor, which has no value, or not numeric.
         """
         if isinstance(value, Node) and not isinstance(value, Variable):
             raise TypeError(
@@ -100,8 +110,13 @@ class Variable(Node):
                     got=array.shape,
                 )
             )
-        self.value[...] = array
-        return self
+        if array.dtype.kind not in "biufO":
+            raise TypeError(
+                explain(
+                    f"Cannot assign to variable {self.name}", expected=self.type, got=array.dtype
+                )
+            )
+        return array.astype(self.value.dtype, copy=False)
 
     def __float__(self) -> float:
         """The present value of a variable of one element; inside a traced function, a constant."""
@@ -130,6 +145,27 @@ class Variable(Node):
 
     def __repr__(self) -> str:
         return f"<Variable {self.name}: {self.type}>"
+
+
+def assign_all(pairs: Iterable[tuple[Variable, Any]]) -> None:
+    """Writes values to variables, all of them or, where one does not fit, none.
+
+    Args:
+        pairs: variables, each with a value of its shape.
+
+    Raises:
+        ValueError: shapes differ.
+        TypeError: a value is symbolic, or not numeric.
+
+    Example:
+        >>> a, b = Variable(1.0), Variable(2.0)
+        >>> assign_all([(a, 3.0), (b, 4.0)])
+        >>> float(a), float(b)
+        (3.0, 4.0)
+    """
+    fitting = [(variable, variable.fitting(value)) for variable, value in pairs]
+    for variable, array in fitting:
+        variable.value[...] = array
 
 
 @contextlib.contextmanager

@@ -38,7 +38,7 @@ from kgraph.layers.naming import to_snake_case, unique_name
 from kgraph.layers.node import Call, CallHistory, keras_shape, mask_of_tensor
 from kgraph.layers.spec import InputSpec, check_inputs
 from kgraph.layers.structure import flatten, is_node, leaves_of, map_structure, pack
-from kgraph.layers.weights import WeightOwner
+from kgraph.layers.weights import WeightOwner, unchanged_on_error
 
 __all__ = ["InputSpec", "Layer"]
 
@@ -377,12 +377,13 @@ class Layer(CallHistory, Configurable, EffectOwner, WeightOwner):
         layer._build_with(list(shapes))
 
     def _build_with(self, shapes: list[Any]) -> None:
-        with calling(None):
-            self.build(*shapes)
-        self.built, self._built_for = True, shapes
-        if self._initial_weights is not None:
-            self.set_weights(self._initial_weights)
-            self._initial_weights = None
+        with unchanged_on_error(self):
+            with calling(None):
+                self.build(*shapes)
+            self.built, self._built_for = True, shapes
+            if self._initial_weights is not None:
+                self.set_weights(self._initial_weights)
+                self._initial_weights = None
 
     def _build_shapes(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> list[Any]:
         """One shape, or one for each `<argument>_shape` that `build` takes."""

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from kgraph.errors import explain
-from kgraph.ir.variable import Variable
+from kgraph.ir.variable import Variable, assign_all
 from kgraph.layers.recurrent_inputs import as_list
 
 
@@ -100,7 +100,7 @@ class StateKeeper:
         if not self.stateful:
             raise AttributeError("Layer must be stateful.")
         kept = self._kept.variables
-        arrays = [0.0] * len(kept) if states is None else as_list(states)
+        arrays = [np.zeros(v.shape) for v in kept] if states is None else as_list(states)
         if len(arrays) != len(kept):
             raise ValueError(
                 explain(
@@ -111,12 +111,11 @@ class StateKeeper:
             )
         values = [np.asarray(a) for a in arrays]
         for i, (variable, value) in enumerate(zip(kept, values, strict=True)):
-            if states is not None and value.shape != variable.shape:
+            if value.shape != variable.shape:
                 raise ValueError(
                     f"State {i} is incompatible with layer {self.name}: "
                     f"expected shape={variable.shape}, found shape={value.shape}"
                 )
-        for variable, value in zip(kept, values, strict=True):
-            variable.value[...] = value
+        assign_all(zip(kept, values, strict=True))
 
     reset_state = reset_states

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
@@ -11,7 +12,7 @@ from kgraph import config, constraints, initializers, regularizers
 from kgraph.errors import explain
 from kgraph.ir.context import current_context
 from kgraph.ir.types import canonical_dtype
-from kgraph.ir.variable import Variable
+from kgraph.ir.variable import Variable, assign_all
 from kgraph.layers.budget import spend
 from kgraph.layers.structure import leaves_of
 
@@ -283,6 +284,28 @@ class WeightOwner:
         return sum(v.value.size for v in self.weights)
 
 
+@contextlib.contextmanager
+def unchanged_on_error(*layers: WeightOwner) -> Iterator[None]:
+    """Gives layers and those inside them the attributes back that they had, if the block fails.
+
+    A `build` that fails halfway would else leave weights, and the next one make them again.
+    """
+    inside = {each: None for layer in layers for each in layer.flattened_layers()}
+    kept = [(each, {k: _copied(v) for k, v in vars(each).items()}) for each in inside]
+    try:
+        yield
+    except BaseException:
+        for each, attributes in kept:
+            vars(each).clear()
+            vars(each).update(attributes)
+        raise
+
+
+def _copied(value: Any) -> Any:
+    """Lists and dictionaries apart from those that the attributes hold; all else as it is."""
+    return value.copy() if type(value) in (list, dict) else value
+
+
 def assign_weights(name: str, variables: Sequence[Variable], weights: Sequence[Any]) -> None:
     """Writes arrays to the variables of the layer called `name`, all or none."""
     if len(variables) != len(weights):
@@ -301,5 +324,4 @@ def assign_weights(name: str, variables: Sequence[Variable], weights: Sequence[A
                     where=variable.name,
                 )
             )
-    for variable, array in zip(variables, arrays, strict=True):
-        variable.assign(array)
+    assign_all(zip(variables, arrays, strict=True))

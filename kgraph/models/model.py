@@ -302,15 +302,15 @@ class Model(NetworkOwner, FileMethods, Trainer, Layer):
             ValueError: a loss depends on an input that the model does not have.
         """
         given = losses if isinstance(losses, (list, tuple)) else [losses]
+        mine, others = [], []
         for loss in given:
-            below = toposort([loss]) if is_node(loss) else ()
+            below = toposort([loss]) if current_context() is None and is_node(loss) else ()
             needed = [n for n in below if n.op is INPUT]
-            if current_context() is not None or not needed:
-                super().add_loss(loss, inputs)
-                continue
             self._check_own_inputs("A loss", needed)
-            self._graph_losses.append(loss)
-            self._eager.clear()
+            (mine if needed else others).append(loss)
+        super().add_loss(others, inputs)
+        self._graph_losses += mine
+        self._eager.clear()
 
     def add_metric(
         self, value: Any, name: str | None = None, aggregation: str | None = "mean"
@@ -343,18 +343,17 @@ class Model(NetworkOwner, FileMethods, Trainer, Layer):
             return
         name, node = checked_metric(self.name, value, name, aggregation)
         needed = [n for n in toposort([node]) if n.op is INPUT]
-        if needed:
-            self._check_own_inputs(f"Metric {name!r}", needed)
+        self._check_own_inputs(f"Metric {name!r}", needed)
         check_names([name, *(known for known, _ in self._graph_metrics)])
         self._graph_metrics.append((name, node))
         self._eager.clear()
         try:
             self._renew_program()
-        except ValueError:
+        except Exception:
             self._graph_metrics.pop()
             raise
 
-    def _check_own_inputs(self, what: str, needed: Iterable[Node]) -> None:
+    def _check_own_inputs(self, what: str, needed: Sequence[Node]) -> None:
         strangers = [n.name for n in needed if n not in self.network.inputs]
         if strangers:
             raise ValueError(

@@ -14,6 +14,7 @@ from kgraph.layers.input import Input, InputLayer
 from kgraph.layers.node import history_of, keras_shape
 from kgraph.layers.serialization import deserialize, serialize
 from kgraph.layers.structure import is_node
+from kgraph.layers.weights import unchanged_on_error
 from kgraph.models.model import Model
 from kgraph.models.network import NOT_BUILT, Network
 from kgraph.utils.registry import custom_object_scope
@@ -91,10 +92,10 @@ class Sequential(Model):
                     "All layer names should be unique."
                 )
             )
-        if not self._stack and not self._tensors:
-            self._start(layer)
-        if self._tensors:
-            self._tensors.append(_single_output(layer, self._tensors[-1]))
+        tensors = self._tensors or ([] if self._stack else _first_tensors(layer))
+        if tensors:
+            tensors = [*tensors, _single_output(layer, tensors[-1])]
+        self._tensors = tensors
         self._stack.append(layer)
         self._changed()
 
@@ -133,9 +134,9 @@ class Sequential(Model):
             return
         if input_shape is None:
             raise ValueError(NOT_BUILT)
-        self._build_shape = tuple(input_shape)
         # The layers' paths start here, wherever the model is called for the first time.
-        with making(replace(here(), scope="")):
+        with unchanged_on_error(self, *self._stack), making(replace(here(), scope="")):
+            self._build_shape = tuple(input_shape)
             name = f"{self._stack[0].name}_input"
             self._tensors = [Input(batch_shape=self._build_shape, name=name)]
             for layer in self._stack:
@@ -214,19 +215,19 @@ class Sequential(Model):
         self._given = layer
         self._tensors = [layer.output]
 
-    def _start(self, layer: Layer) -> None:
-        """Makes the input if the first layer says its shape."""
-        first, shape, dtype = layer, getattr(layer, "batch_input_shape", None), None
-        while shape is None and isinstance(first, Model) and first.built:
-            if len(first.inputs) != 1:
-                self._tensors = [[_same_input(x) for x in first.inputs]]
-                return
-            shape, dtype = first.input_shape, first.inputs[0].dtype
-        if shape is not None:
-            name = f"{layer.name}_input"
-            # An Embedding reads ids: floats could not hold large ones.
-            dtype = dtype or getattr(layer, "input_dtype", layer.dtype)
-            self._tensors = [Input(batch_shape=shape, name=name, dtype=dtype)]
+
+def _first_tensors(layer: Layer) -> list[Any]:
+    """The input, or inputs, of a stack whose first layer says their shape; else nothing."""
+    first, shape, dtype = layer, getattr(layer, "batch_input_shape", None), None
+    while shape is None and isinstance(first, Model) and first.built:
+        if len(first.inputs) != 1:
+            return [[_same_input(x) for x in first.inputs]]
+        shape, dtype = first.input_shape, first.inputs[0].dtype
+    if shape is None:
+        return []
+    # An Embedding reads ids: floats could not hold large ones.
+    dtype = dtype or getattr(layer, "input_dtype", layer.dtype)
+    return [Input(batch_shape=shape, name=f"{layer.name}_input", dtype=dtype)]
 
 
 def _same_input(tensor: Node) -> Node:

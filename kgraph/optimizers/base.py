@@ -17,6 +17,7 @@ import numpy as np
 from kgraph import config, ops
 from kgraph.errors import explain
 from kgraph.ir import Node, Variable, cast_to
+from kgraph.ir.variable import assign_all
 from kgraph.optimizers import schedules
 from kgraph.optimizers.accumulation import Accumulation
 from kgraph.optimizers.applying import Applying
@@ -429,8 +430,7 @@ class Optimizer(Applying):
                     f"Optimizer weight shape {variable.value.shape} not compatible with provided "
                     f"weight shape {np.shape(value)}"
                 )
-        for variable, value in zip(own, weights, strict=True):
-            variable.assign(value)
+        assign_all(zip(own, weights, strict=True))
 
     def get_config(self) -> dict[str, Any]:
         """The arguments that make an equal one, with the present learning rate."""

@@ -168,13 +168,17 @@ class Tokenizer:
         Args:
             texts: texts, or lists of words.
         """
-        for text in texts:
-            self.document_count += 1
+        texts_seen, counts, documents = 0, Counter[str](), Counter[str]()
+        for text in texts:  # which may fail: nothing is changed until all are read
             words = self._words(text)
-            for word in words:
-                self.word_counts[word] = self.word_counts.get(word, 0) + 1
-            for word in set(words):
-                self.word_docs[word] += 1
+            texts_seen += 1
+            counts.update(words)
+            documents.update(set(words))
+        self.document_count += texts_seen
+        for word, count in counts.items():
+            self.word_counts[word] = self.word_counts.get(word, 0) + count
+        for word, count in documents.items():
+            self.word_docs[word] += count
         ranked = sorted(self.word_counts, key=lambda word: -self.word_counts[word])
         vocabulary = ranked if self.oov_token is None else [self.oov_token, *ranked]
         self.word_index = {word: i for i, word in enumerate(vocabulary, 1)}
@@ -188,10 +192,10 @@ class Tokenizer:
         Args:
             sequences: lists of word numbers.
         """
+        documents = Counter(i for sequence in sequences for i in set(sequence))
         self.document_count += len(sequences)
-        for sequence in sequences:
-            for i in set(sequence):
-                self.index_docs[i] += 1
+        for i, count in documents.items():
+            self.index_docs[i] += count
 
     def texts_to_sequences(self, texts: Iterable[Any]) -> list[list[int]]:
         """The numbers of the words of texts; unknown and too rare words are left out or are

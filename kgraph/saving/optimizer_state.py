@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from kgraph.errors import FileFormatError, explain
-from kgraph.ir.variable import Variable
+from kgraph.ir.variable import Variable, assign_all
 from kgraph.optimizers.slots import AS_WEIGHT
 from kgraph.saving import hdf5
 from kgraph.saving.optimizer_names import name_of, scalar_of, slot_of
@@ -106,9 +106,7 @@ def read_state(group: Any, optimizer: Any, weights: Sequence[Variable]) -> None:
     except FileFormatError as error:
         warnings.warn(f"{STALE} {error}", stacklevel=7)
         return
-    values = [hdf5.read_array(data) for _, data in found]
-    for (variable, _), value in zip(found, values, strict=True):
-        variable.assign(value)
+    assign_all((variable, hdf5.read_array(data)) for variable, data in found)
     if optimizer.averages is not None:
         optimizer.averages.swapped = hdf5.read_text(group, _SWAPPED) == "yes"
 

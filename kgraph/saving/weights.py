@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from kgraph.errors import FileFormatError, explain
-from kgraph.ir.variable import Variable
+from kgraph.ir.variable import Variable, assign_all
 from kgraph.saving import hdf5
 from kgraph.saving.matching import match_by_name, match_by_order
 
@@ -123,9 +123,7 @@ def read_layers(
     """Reads the weights of layers from the group that `write_layers` filled; all or none."""
     match = match_by_name if by_name else match_by_order
     pairs = match(group, layers, skip_mismatch, reshape)
-    values = [hdf5.read_array(data).reshape(variable.value.shape) for variable, data in pairs]
-    for (variable, _), value in zip(pairs, values, strict=True):
-        variable.assign(value)
+    assign_all((v, hdf5.read_array(data).reshape(v.value.shape)) for v, data in pairs)
 
 
 def _weights_group(root: Any) -> Any:

@@ -45,6 +45,21 @@ class Head:
     metrics: tuple[Metric, ...]
 
 
+@dataclass(frozen=True)
+class Settings:
+    """What `compile` was told, under the names that a model has for it."""
+
+    optimizer: Optimizer
+    loss: Any
+    loss_weights: Any
+    metrics: Any
+    weighted_metrics: Any
+    sample_weight_mode: Any
+    memory_budget: int | float | None
+    run_eagerly: bool
+    steps_per_execution: int
+
+
 @dataclass
 class Compilation:
     """The result of `compile`.

@@ -122,17 +122,16 @@ class Fitting(Trained):
 
     def _run(self, run: Fit, verbose: Any, callbacks: Any) -> History:
         """Runs the epochs; callbacks find the run at the model meanwhile."""
-        self._check_trainable(run.program)
-        self.history = history = History()
-        self.stop_training = False
-        train, validation = run.train, run.validation
+        train, validation, history = run.train, run.validation, History()
         check_stateful(self, train, run.batch_size)
         check_stateful(self, validation, run.validation_batch_size)
-        verbose, names = as_verbosity(verbose), run.program.names
+        verbose, given, names = as_verbosity(verbose), callback_list(callbacks), run.program.names
+        self._check_trainable(run.program)
+        self.history, self.stop_training = history, False
         several = run.epochs.last, train, run.batch_size, verbose
         params = run_params(*several, names, validation is not None)
         bars = [ProgbarLogger()] if verbose else []
-        called = CallbackList([*bars, *callback_list(callbacks), history], self, params)
+        called = CallbackList([*bars, *given, history], self, params)
         arrays = validation.arrays if isinstance(validation, Data) else None
         for callback in called.callbacks:
             callback.validation_data = arrays

@@ -17,7 +17,13 @@ from kgraph.ir import Graph, Variable
 from kgraph.optimizers import Optimizer
 from kgraph.passes.rematerialize import check_budget
 from kgraph.runtime.executable import Executable
-from kgraph.training.compilation import Compilation, check_mode, in_keras_2s_order, make_heads
+from kgraph.training.compilation import (
+    Compilation,
+    Settings,
+    check_mode,
+    in_keras_2s_order,
+    make_heads,
+)
 from kgraph.training.custom import CustomSteps, free_heads, overrides
 from kgraph.training.epochs import whole_number
 from kgraph.training.generators import Generators
@@ -59,6 +65,7 @@ class Trainer(CustomSteps, OnBatch, Generators):
     weighted_metrics: Any = None
     sample_weight_mode: Any = None
     memory_budget: int | float | None = None
+    _settings: Settings | None = None
     _program: Program | None = None
     _rng_step: Variable | None = None
 
@@ -83,6 +90,8 @@ class Trainer(CustomSteps, OnBatch, Generators):
         **hints: Any,
     ) -> None:
         """Says how the model is trained; the trained weights are those trainable now.
+
+        After an error the model is compiled as it was before, or not at all.
 
         Args:
             optimizer: a name or an optimizer.
@@ -124,31 +133,35 @@ class Trainer(CustomSteps, OnBatch, Generators):
         metrics, loss_weights, sample_weight_mode, weighted_metrics = in_keras_2s_order(
             metrics, loss_weights, sample_weight_mode, weighted_metrics
         )
-        self.optimizer = optimizers.get(optimizer)
-        self.loss, self.loss_weights = loss, loss_weights
-        self.metrics, self.weighted_metrics = metrics, weighted_metrics
-        self.sample_weight_mode = sample_weight_mode
         if memory_budget is not None:
             check_budget(memory_budget)
-        self.memory_budget, self.run_eagerly = memory_budget, bool(run_eagerly)
         count = 1 if steps_per_execution is None else steps_per_execution
-        self.steps_per_execution = whole_number("steps_per_execution", count, least=1)
-        self._predictor = self._program = None
-        if self.graph is not None:
-            self._program = self._make_program()
-
-    def _make_program(self) -> Program:
-        assert self.optimizer is not None
-        check_mode(self.sample_weight_mode, self.output_names)
-        heads = make_heads(
-            self.output_names, self.loss, self.loss_weights, self.metrics, self.weighted_metrics
+        settings = Settings(
+            optimizers.get(optimizer),
+            loss,
+            loss_weights,
+            metrics,
+            weighted_metrics,
+            sample_weight_mode,
+            memory_budget,
+            bool(run_eagerly),
+            whole_number("steps_per_execution", count, least=1),
         )
+        program = None if self.graph is None else self._make_program(settings)
+        for name, value in vars(settings).items():
+            setattr(self, name, value)
+        self._settings, self._program, self._predictor = settings, program, None
+
+    def _make_program(self, told: Settings) -> Program:
+        names = self.output_names
+        check_mode(told.sample_weight_mode, names)
+        heads = make_heads(names, told.loss, told.loss_weights, told.metrics, told.weighted_metrics)
         if not heads and any(overrides(self, name) for name in STEPS.values()):
-            heads = free_heads(self.output_names)
+            heads = free_heads(names)
         flags = tuple((layer, layer.trainable) for layer in self.flattened_layers())
         weights = tuple(self.trainable_weights)
-        how = self.memory_budget, self.run_eagerly, self.steps_per_execution
-        compiled = Compilation(self.optimizer, heads, weights, flags, *how)
+        how = told.memory_budget, told.run_eagerly, told.steps_per_execution
+        compiled = Compilation(told.optimizer, heads, weights, flags, *how)
         return Program(self, compiled, self.rng_step)
 
     def _renew_program(self) -> None:
@@ -174,11 +187,11 @@ class Trainer(CustomSteps, OnBatch, Generators):
         Args:
             x: data that a model without an input shape takes it from.
         """
-        if self.optimizer is None:
+        if self._settings is None:
             raise RuntimeError(NOT_COMPILED)
         self._build_for(x)
         if self._program is None or self._program.graph is not self.graph:
-            self._program = self._make_program()
+            self._program = self._make_program(self._settings)
         return self._program
 
     def _check_trainable(self, program: Program) -> None:
