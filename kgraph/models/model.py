@@ -302,7 +302,8 @@ class Model(NetworkOwner, FileMethods, Trainer, Layer):
             ValueError: a loss depends on an input that the model does not have.
         """
         given = losses if isinstance(losses, (list, tuple)) else [losses]
-        mine, others = [], []
+        mine: list[Node] = []
+        others: list[Any] = []
         for loss in given:
             below = toposort([loss]) if current_context() is None and is_node(loss) else ()
             needed = [n for n in below if n.op is INPUT]
