@@ -13,8 +13,8 @@ import numpy as np
 
 from kgraph.ir.variable import Variable
 from kgraph.layers import Conv1D, Conv2D, Conv2DTranspose, Conv3D, GRUCell, LSTMCell
-from kgraph.saving import hdf5
 from kgraph.saving.cudnn import from_cudnn
+from kgraph.utils import hdf5
 
 Pairs = list[tuple[Variable, Any]]
 

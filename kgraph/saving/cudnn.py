@@ -13,7 +13,7 @@ import numpy as np
 
 from kgraph.ir.variable import Variable
 from kgraph.layers import GRUCell, LSTMCell
-from kgraph.saving.hdf5 import read_array
+from kgraph.utils.hdf5 import read_array
 
 Pairs = list[tuple[Variable, Any]]
 

@@ -13,8 +13,8 @@ from typing import Any
 
 from kgraph.errors import explain
 from kgraph.ir.variable import Variable
-from kgraph.saving import hdf5
 from kgraph.saving.conversions import Dialect, Pairs, convert, dialect_of, join_gates
+from kgraph.utils import hdf5
 
 
 @dataclass(frozen=True)

@@ -18,12 +18,12 @@ from kgraph.errors import FileFormatError, explain
 from kgraph.ir.strict_json import read_json
 from kgraph.layers.budget import weights_at_most
 from kgraph.layers.serialization import deserialize
-from kgraph.saving import hdf5
 from kgraph.saving.dialects import in_our_words
-from kgraph.saving.hdf5_limits import file_size
 from kgraph.saving.optimizer_state import read_state, write_state
 from kgraph.saving.training_config import compile_arguments, training_config
 from kgraph.saving.weights import BACKEND, KERAS_VERSION, may_write, read_layers, write_layers
+from kgraph.utils import hdf5
+from kgraph.utils.hdf5_limits import file_size
 from kgraph.utils.registry import custom_object_scope
 
 NO_TRAINING = (

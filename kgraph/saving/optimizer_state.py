@@ -14,8 +14,8 @@ from typing import Any
 from kgraph.errors import FileFormatError, explain
 from kgraph.ir.variable import Variable, assign_all
 from kgraph.optimizers.slots import AS_WEIGHT
-from kgraph.saving import hdf5
 from kgraph.saving.optimizer_names import name_of, scalar_of, slot_of
+from kgraph.utils import hdf5
 
 # What Keras 2.3 keeps although it does not use it: class -> (slot, whether of the weight's shape).
 _UNUSED = {"SGD": ("momentum", True), "Adam": ("vhat", False)}

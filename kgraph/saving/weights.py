@@ -8,8 +8,8 @@ from typing import Any
 
 from kgraph.errors import FileFormatError, explain
 from kgraph.ir.variable import Variable, assign_all
-from kgraph.saving import hdf5
 from kgraph.saving.matching import match_by_name, match_by_order
+from kgraph.utils import hdf5
 
 KERAS_VERSION = "2.3.1"
 # Readers convert kernels of files from backends that they know to differ from their own.

@@ -10,7 +10,7 @@ import h5py
 import numpy as np
 
 from kgraph.errors import explain
-from kgraph.saving.hdf5 import find_array
+from kgraph.utils.hdf5 import find_array
 
 
 class HDF5Matrix:

@@ -39,7 +39,6 @@ LAYERS = {
     "kgraph.datasets": 0.5,
     "kgraph.utils": 0.5,
     "kgraph.utils.conv_utils": 4,  # Keras 2's path to the lengths that layers and ops compute
-    "kgraph.utils.io_utils": 5,  # rows of HDF5 files, found by kgraph.saving
     "kgraph.utils.layer_utils": 5,  # counts and copies the weights of models
     "kgraph.utils.vis_utils": 6,  # Keras 2's path to the pictures of models
     "kgraph.compat": 6,  # names everything, in strings that are imported when they are used

@@ -15,8 +15,8 @@ import pytest
 from kgraph.errors import FileFormatError, KGraphError, ParseError, UnsafeFileError
 from kgraph.layers import Dense, Input
 from kgraph.models import Model, Sequential, load_model, model_from_yaml
-from kgraph.saving import probe
 from kgraph.saving.strict_yaml import read_yaml
+from kgraph.utils import hdf5_probe
 
 DATA = pathlib.Path(__file__).resolve().parents[1] / "data" / "hostile"
 
@@ -189,13 +189,13 @@ def test_attributes_that_claim_more_than_the_file_holds(tmp_path):
 
 
 def test_hdf5_may_hang_or_crash_but_not_here(monkeypatch):
-    monkeypatch.setattr(probe, "_SECONDS", 0.5)
+    monkeypatch.setattr(hdf5_probe, "_SECONDS", 0.5)
     with pytest.raises(FileFormatError, match="reading it does not come to an end"):
         load_model(DATA / "h5_endless.h5")
-    monkeypatch.setattr(probe, "_touch_all", lambda file: os.kill(os.getpid(), signal.SIGSEGV))
+    monkeypatch.setattr(hdf5_probe, "_touch_all", lambda file: os.kill(os.getpid(), signal.SIGSEGV))
     with pytest.raises(FileFormatError, match=r"HDF5 crashes on it \(SIGSEGV\)"):
         load_model(saved())
-    monkeypatch.setattr(probe, "_touch_all", lambda file: bytearray(1 << 33))
+    monkeypatch.setattr(hdf5_probe, "_touch_all", lambda file: bytearray(1 << 33))
     with pytest.raises(FileFormatError, match="damaged: MemoryError"):
         load_model(saved())
 

@@ -9,7 +9,8 @@ import pytest
 
 from kgraph.layers import BatchNormalization, Dense, Dropout, Input, Layer
 from kgraph.models import Model, Sequential
-from kgraph.saving import hdf5, load_weights, save_weights
+from kgraph.saving import load_weights, save_weights
+from kgraph.utils import hdf5
 
 
 def mlp(prefix="", units=2):

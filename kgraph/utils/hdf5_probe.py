@@ -23,7 +23,7 @@ import h5py
 from h5py._objects import phil
 
 from kgraph.errors import FileFormatError, explain
-from kgraph.saving.hdf5_limits import is_readable, reads_plainly
+from kgraph.utils.hdf5_limits import is_readable, reads_plainly
 
 try:
     import resource

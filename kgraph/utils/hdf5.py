@@ -18,8 +18,8 @@ import numpy as np
 
 from kgraph.errors import FileFormatError, UnsafeFileError, explain
 from kgraph.ir.files import atomic_write
-from kgraph.saving.hdf5_limits import is_readable, reads_plainly
-from kgraph.saving.probe import probe
+from kgraph.utils.hdf5_limits import is_readable, reads_plainly
+from kgraph.utils.hdf5_probe import probe
 
 # HDF5 keeps attributes in the object's header, which has a limit; longer ones are split.
 _ATTRIBUTE_LIMIT = 64512
