@@ -58,6 +58,15 @@ def colored_page() -> str:
     return interactive_page(two_headed_model(), "colored", overlay=energy, style=style)
 
 
+COSTS = {"words": 0, "embedding": 0.003, "lstm": 12.5, "both": 40, "main": 70000}
+
+
+def costly_page() -> str:
+    """A page with values that span decades."""
+    style, costs = Style(color_by="overlay"), {"name": "cost", "unit": "s", "nodes": COSTS}
+    return interactive_page(two_headed_model(), "costly", overlay=costs, style=style)
+
+
 def page_of(model: Model, title: str, **options: str) -> str:
     """A page with all tabs."""
     return interactive_page(model, title, training=True, passes=True, runs=2, **options)
@@ -131,4 +140,5 @@ PAGES = {
     },
     "circular": lambda: interactive_page(circular_model(), "circular"),
     "colored": colored_page,
+    "costly": costly_page,
 }

@@ -6,9 +6,11 @@ import re
 from pathlib import Path
 
 import pytest
+from page_models import COSTS
 
 from kgraph.tools.viz.looks import LIGHT
 from kgraph.tools.viz.palette import KINDS, NEUTRAL, SCALE, shade
+from kgraph.tools.viz.scales import scale_of, tick_text
 
 CONTRAST = Path(__file__).with_name("contrast.js").read_text()
 
@@ -31,7 +33,9 @@ def test_roles_have_the_bands_of_static_pictures(show):
 def test_an_overlay_is_shown_at_first(show):
     page = show("colored", "#layers")
     assert page.get_by_label("Colour by").first.input_value() == "overlay"
-    assert page.locator(".legend").first.text_content() == "energy: 2  to 12.5 mJ"
+    legend = page.locator(".legend").first
+    assert legend.text_content() == "energy: 2 510 12.5 mJ, linear"
+    assert legend.locator("text").all_text_contents() == ["5", "10"]
     assert header(page, "lstm (LSTM)") == SCALE[-1]
     assert header(page, "main (Dense)") == shade((5 - 2) / 10.5)
     assert header(page, "words (input)") == NEUTRAL
@@ -41,6 +45,22 @@ def test_an_overlay_is_shown_at_first(show):
     assert page.url.endswith("color=role")
     page.locator("[role=treeitem]", has_text="lstm").click()
     assert "energy12.5 mJ" in page.locator(".facts dl").first.text_content()
+
+
+def test_costs_that_span_decades_have_the_colours_of_static_pictures(show):
+    page = show("costly", "#layers")
+    scale = scale_of(COSTS.values())
+    assert scale.logarithmic
+    for name, kind in (("embedding", "Embedding"), ("lstm", "LSTM"), ("both", "Concatenate")):
+        assert header(page, f"{name} ({kind})") == scale.color(COSTS[name])
+    assert header(page, "words (input)") == NEUTRAL
+    legend = page.locator(".legend").first
+    assert legend.locator(".kind").all_text_contents() == [" 0"]
+    ticks = legend.locator("text.tick")
+    assert ticks.all_text_contents() == [tick_text(tick) for tick in scale.ticks()]
+    places = [float(x) for x in ticks.evaluate_all("(all) => all.map((e) => e.getAttribute('x'))")]
+    assert places == pytest.approx([120 * scale.part(tick) for tick in scale.ticks()])
+    assert "70,000 s, logarithmic" in legend.text_content()
 
 
 def test_kinds_are_told_apart_in_the_legend(show):

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import itertools
 import json
+import math
 import re
 
 import jsonschema
 import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
 from viz_models import headlines, nested, recurrent, residual, siamese
 
 from kgraph.errors import RenderError
@@ -29,6 +32,7 @@ from kgraph.tools.viz.looks import DARK, LIGHT
 from kgraph.tools.viz.overlay import nowhere, overlaid
 from kgraph.tools.viz.painting import MEASURES, Fill, painting, value_text
 from kgraph.tools.viz.palette import KINDS, NEUTRAL, SCALE, ink_on, luminance, shade
+from kgraph.tools.viz.scales import scale_of
 
 ENERGY = {"name": "energy", "unit": "mJ", "nodes": {"lstm": 12.5, "hidden": 3}}
 
@@ -78,13 +82,67 @@ def test_every_measure_in_every_format(by):
 def test_numbers_go_along_the_scale_and_the_legend_has_their_range():
     view = build_view(headlines().graph, dims={"batch": 4})
     paint = painted(view, "params")
-    assert str(paint.legend) == "params: 9 to 480"
+    assert str(paint.legend) == "params: 9 to 480, linear"
     assert fill_of(view, paint, "lstm") == Fill(SCALE[-1], "#000000", "480 parameters")
     assert fill_of(view, paint, "joined") == Fill(NEUTRAL, "#ffffff", "")
     text = to_svg(view, Style(color_by="params"))
     legend = re.search(r'<g class="legend">.*?</g>', text)[0]
     assert legend.count("<rect") == 24
-    assert re.findall(r">([^<]+)</text>", legend) == ["params", "9", "480"]
+    assert re.findall(r">([^<]+)</text>", legend) == ["params", "9", "200", "400", "480  linear"]
+
+
+def test_costs_that_span_decades_are_told_apart():
+    view = build_view(headlines().graph, "m")
+    values = {"aux_input": 0, "embedding": 2, "lstm": 20, "hidden": 30, "main_output": 2e6}
+    view = overlaid(view, {"name": "cost", "nodes": values})
+    paint = painted(view, "overlay")
+    assert str(paint.legend) == "cost: 2 to 2,000,000, logarithmic"
+    assert paint.legend.kinds == (("0", NEUTRAL),)
+    fills = {name: fill_of(view, paint, name).color for name in values}
+    assert fills["aux_input"] == NEUTRAL
+    assert fills["embedding"] == SCALE[0]
+    assert fills["lstm"] == shade(1 / 6)
+    assert len(set(fills.values())) == 5
+    style = Style(color_by="overlay")
+    legend = re.search(r'<g class="legend">.*?</g>', to_svg(view, style))[0]
+    assert re.findall(r">([^<]+)</text>", legend) == [
+        "cost", "0", "2", "10", "1k", "100k", "2,000,000  logarithmic",
+    ]  # fmt: skip
+    places = [float(x) for x in re.findall(r"M([\d.]+) 12v4", legend)]
+    start = float(re.search(r'<rect x="([\d.]+)" y="1.0" width="6.0"', legend)[1])
+    assert places == pytest.approx(
+        [start + 144 * math.log(t / 2, 1e6) for t in (10, 1e3, 1e5)], abs=0.1
+    )
+    ticks = re.findall(r'BGCOLOR="(#\w+)"> </TD><TD><FONT [^>]*>([\w,]+)', to_dot(view, style))
+    scale = paint.legend.scale
+    assert ticks == [("#66727e", "0"), (SCALE[0], "2")] + [
+        (scale.color(tick), text) for tick, text in ((10, "10"), (1e3, "1k"), (1e5, "100k"))
+    ] + [(SCALE[-1], "2,000,000")]  # fmt: skip
+
+
+NUMBERS = st.floats(1e-9, 1e15) | st.just(0.0) | st.floats(-1e6, 1e6)
+
+
+@given(st.lists(NUMBERS, min_size=2, unique=True))
+def test_scales_are_in_order_and_have_few_ticks(values):
+    assume(max(values) - min(values) > 1e-9 * max(map(abs, values)))
+    scale = scale_of(values)
+    placed = [scale.part(v) for v in sorted(values) if v or not scale.logarithmic]
+    assert placed == sorted(placed)
+    assert placed[0] == 0
+    assert placed[-1] == pytest.approx(1)
+    ticks = scale.ticks()
+    assert len(ticks) <= 4
+    assert all(0 < scale.part(tick) < 1 for tick in ticks)
+    if scale.logarithmic:
+        assert all(math.log10(tick).is_integer() for tick in ticks)
+        assert ticks
+
+
+def test_one_number_is_a_kind():
+    view = overlaid(build_view(headlines().graph), {"nodes": {"lstm": 3, "hidden": 3}})
+    paint = painted(view, "overlay")
+    assert (str(paint.legend), paint.legend.scale) == ("overlay: 3", None)
 
 
 def test_kinds_are_told_apart():

@@ -22,6 +22,7 @@ from kgraph.tools.viz.model import Box, Edge, GraphView, by_id
 from kgraph.tools.viz.opening import visible
 from kgraph.tools.viz.painting import Fill, Legend, painting
 from kgraph.tools.viz.palette import shade
+from kgraph.tools.viz.scales import tick_text
 from kgraph.tools.viz.text import clean
 
 FONT = "DejaVu Sans,Verdana,Helvetica,Arial,sans-serif"
@@ -116,15 +117,15 @@ def _graph_attributes(
 def _legend(title: str, legend: Legend, theme: Theme) -> str:
     """The graph's label as a table: its title, then what the colours mean."""
     cells = [f"<TD>{_cell(clean(legend.title), '10.5', theme.ink, bold=True)}</TD>"]
-    if legend.ends is not None:
-        steps = "".join(f'<TD WIDTH="12" BGCOLOR="{shade(i / 11)}"> </TD>' for i in range(12))
-        least, most = (
-            f"<TD>{_cell(clean(e) + NARROW, '10.5', theme.ink)}</TD>" for e in legend.ends
-        )
-        cells += [least, steps, most]
-    for kind, color in legend.kinds:
+    patches = list(legend.kinds)
+    if legend.scale is not None:
+        scale, (least, most) = legend.scale, legend.ends
+        cells.append(f"<TD>{_cell(scale.name + NARROW, '10.5', theme.ink)}</TD>")
+        ticks = [(tick_text(tick), scale.color(tick)) for tick in scale.ticks()]
+        patches += [(least, shade(0)), *ticks, (most, shade(1))]
+    for kind, color in patches:
         cells.append(f'<TD WIDTH="12" BGCOLOR="{color}"> </TD>')
-        cells.append(f"<TD>{_cell(clean(kind), '10.5', theme.ink)}</TD>")
+        cells.append(f"<TD>{_cell(clean(kind) + NARROW, '10.5', theme.ink)}</TD>")
     table = '<TABLE BORDER="0" CELLBORDER="0" CELLSPACING="0" CELLPADDING="2">'
     rows = f"<TR>{''.join(cells)}</TR>"
     head = f'<TR><TD ALIGN="LEFT">{_cell(clean(title), "14", theme.ink)}</TD></TR>' if title else ""

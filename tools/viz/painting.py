@@ -9,7 +9,8 @@ from kgraph.errors import explain
 from kgraph.ir.types import DTYPES
 from kgraph.tools.viz.levels import representatives
 from kgraph.tools.viz.model import Box, GraphView, Value, ancestors, by_id
-from kgraph.tools.viz.palette import KINDS, NEUTRAL, ink_on, shade
+from kgraph.tools.viz.palette import KINDS, NEUTRAL, ink_on
+from kgraph.tools.viz.scales import Scale, scale_of
 
 MEASURES = ("role", "op", "trainable", "dtype", "ms", "bytes", "flops", "params", "overlay")
 _UNITS = {"ms": "ms", "bytes": "bytes", "flops": "flops", "params": "parameters"}
@@ -33,17 +34,23 @@ class Legend:
 
     Args:
         title: what is measured.
-        ends: the least and the greatest value as texts; none for kinds.
-        kinds: each kind with its colour.
+        kinds: each kind with its colour; beside a scale, what it has no place for.
+        scale: of numbers that differ; none for kinds.
     """
 
     title: str
-    ends: tuple[str, str] | None = None
     kinds: tuple[tuple[str, str], ...] = ()
+    scale: Scale | None = None
+
+    @property
+    def ends(self) -> tuple[str, str]:
+        """The least and the greatest number as texts."""
+        assert self.scale is not None
+        return value_text(self.scale.least), value_text(self.scale.most)
 
     def __str__(self) -> str:
-        if self.ends is not None:
-            return f"{self.title}: {' to '.join(self.ends)}"
+        if self.scale is not None:
+            return f"{self.title}: {' to '.join(self.ends)}, {self.scale.name}"
         return f"{self.title}: {', '.join(name for name, _ in self.kinds)}"
 
 
@@ -179,15 +186,14 @@ def _together(values: Sequence[Value]) -> Value | None:
 
 
 def _colors(values: Mapping[str, Value], title: str) -> tuple[dict[str, str], Legend]:
-    """Colours along the scale for numbers; one a kind for anything else."""
+    """Colours along the scale for numbers that differ; one a kind for anything else."""
     numbers = {id: v for id, v in values.items() if not isinstance(v, str)}
-    if numbers and len(numbers) == len(values):
-        least, most = min(numbers.values()), max(numbers.values())
-        span = (most - least) or 1
-        colors = {id: shade((value - least) / span) for id, value in numbers.items()}
-        return colors, Legend(title, (value_text(least), value_text(most)))
+    different = set(numbers.values())
+    if len(numbers) == len(values) and len(different) > 1:
+        scale = scale_of(different)
+        colors = {id: scale.color(value) for id, value in numbers.items()}
+        zero = (("0", NEUTRAL),) if scale.logarithmic and 0 in different else ()
+        return colors, Legend(title, zero, scale)
     kinds = sorted({value_text(value) for value in values.values()})
     of = {kind: KINDS[i % len(KINDS)] for i, kind in enumerate(kinds)}
-    return {id: of[value_text(v)] for id, v in values.items()}, Legend(
-        title, kinds=tuple(of.items())
-    )
+    return {id: of[value_text(v)] for id, v in values.items()}, Legend(title, tuple(of.items()))

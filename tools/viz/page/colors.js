@@ -1,9 +1,10 @@
 /** Colouring boxes by what is known of them; every colour also has its value written beside it. */
 
 import { html, number, svg } from "./dom.js";
+import { parts, Scale, shade, tickText } from "./scale.js";
 
 // The colours of the static pictures: along the scale for numbers, one a kind for anything else.
-const { scale, kinds: KINDS, neutral } = JSON.parse(document.getElementById("data-colors").textContent);
+const { kinds: KINDS, neutral } = JSON.parse(document.getElementById("data-colors").textContent);
 const UNITS = { ms: "ms", bytes: "bytes", flops: "flops", params: "parameters" };
 const STEPS = 24;
 
@@ -50,16 +51,6 @@ export function available(graph) {
   const names = [...Object.keys(MEASURES), "overlay"].filter((name) =>
     items.some((item) => reader(graph, name)(item) !== null));
   return [["role", "role"], ...names.map((name) => [name, title(graph, name).text])];
-}
-
-const parts = (color) => [1, 3, 5].map((k) => Number.parseInt(color.slice(k, k + 2), 16));
-
-function shade(part) {
-  const at = Math.min(scale.length - 2, Math.floor(part * (scale.length - 1)));
-  const rest = part * (scale.length - 1) - at;
-  const [low, high] = [parts(scale[at]), parts(scale[at + 1])];
-  const mixed = low.map((value, k) => Math.round(value + (high[k] - value) * rest));
-  return `#${mixed.map((value) => value.toString(16).padStart(2, "0")).join("")}`;
 }
 
 /** Black or white, whichever can be read better: one of the two has a contrast above 4.5. */
@@ -116,13 +107,19 @@ function mark(element, color, text) {
   if (text) element.append(svg("text", { class: "badge", x: 2, y: -4 }, text));
 }
 
-function bar() {
+/** The colours of a scale, with its round numbers below. */
+function bar(scale) {
+  const wide = 5 * STEPS;
   const steps = Array.from({ length: STEPS }, (_, k) => {
     const step = svg("rect", { x: 5 * k, width: 5, height: 12 });
     step.style.fill = shade(k / (STEPS - 1));
     return step;
   });
-  return svg("svg", { width: 5 * STEPS, height: 12, "aria-hidden": "true" }, ...steps);
+  const ticks = scale.ticks().flatMap((tick) => {
+    const x = scale.part(tick) * wide;
+    return [svg("path", { class: "tick", d: `M${x},10v5` }), svg("text", { class: "tick", x, y: 24 }, tickText(tick))];
+  });
+  return svg("svg", { class: "bar", width: wide, height: 26, "aria-hidden": "true" }, ...steps, ...ticks);
 }
 
 function patch(color) {
@@ -140,19 +137,21 @@ export function paint(graph, root, name, legend) {
   const known = [...values.values()].filter((value) => value !== null);
   if (!known.length) return;
   const { text, unit } = title(graph, name);
-  const numeric = known.every((value) => typeof value === "number");
-  const [least, most] = numeric ? [Math.min(...known), Math.max(...known)] : [];
-  const kinds = numeric ? [] : [...new Set(known.map(said))].toSorted();
-  const color = (value) => (numeric
-    ? shade((value - least) / (most - least || 1))
-    : KINDS[kinds.indexOf(said(value)) % KINDS.length]);
+  const numbers = known.every((value) => typeof value === "number") && new Set(known).size > 1;
+  const scale = numbers ? new Scale(known) : null;
+  const kinds = new Map(scale ? [] : [...new Set(known.map(said))].toSorted()
+    .map((kind, k) => [kind, KINDS[k % KINDS.length]]));
+  const color = (value) => (scale ? scale.color(value) : kinds.get(said(value)));
   for (const [element, value] of values) {
     if (value === null) mark(element, neutral, "");
     else mark(element, color(value), name === "op" ? "" : `${said(value)} ${unit}`.trim());
   }
   legend.append(`${text}: `);
-  if (numeric) legend.append(`${number(least)} `, bar(), ` to ${number(most)} ${unit}`);
-  for (const kind of kinds) {
-    legend.append(html("span", { class: "kind" }, patch(KINDS[kinds.indexOf(kind) % KINDS.length]), ` ${kind}`));
+  if (scale?.logarithmic && known.includes(0)) kinds.set("0", neutral);
+  for (const [kind, shown] of kinds) {
+    legend.append(html("span", { class: "kind" }, patch(shown), ` ${kind}`));
+  }
+  if (scale) {
+    legend.append(`${number(scale.least)} `, bar(scale), ` ${number(scale.most)} ${unit}, ${scale.name}`);
   }
 }
