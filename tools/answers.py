@@ -102,8 +102,8 @@ def write_file(path: str, data: bytes) -> None:
     note(f"wrote {path} ({show_bytes(len(data))})")
 
 
-def columns(rows: Sequence[Sequence[str]], left: int = 1) -> str:
-    """Rows as aligned columns: the first `left` of them to the left, numbers to the right.
+def columns(rows: Sequence[Sequence[str]]) -> str:
+    """Rows as aligned columns: the first one to the left, numbers to the right.
 
     Example:
         >>> print(columns([("op", "us"), ("matmul", "9.5"), ("add", "12.0")]))
@@ -114,7 +114,7 @@ def columns(rows: Sequence[Sequence[str]], left: int = 1) -> str:
     widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
     lines = []
     for row in rows:
-        cells = [c.ljust(w) if i < left else c.rjust(w)
-                 for i, (c, w) in enumerate(zip(row, widths, strict=True))]  # fmt: skip
+        cells = [row[0].ljust(widths[0])]
+        cells += [cell.rjust(width) for cell, width in zip(row[1:], widths[1:], strict=True)]
         lines.append("  ".join(cells).rstrip())
     return "\n".join(lines)

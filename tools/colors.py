@@ -42,8 +42,7 @@ class _Console(Console):
         raise BrokenPipeError
 
 
-def console(stream: TextIO | None = None) -> Console:
+def console() -> Console:
     """What prints tables of `rich`, in colours or without."""
-    stream = stream or sys.stdout
-    color = has_color(stream)
-    return _Console(file=stream, force_terminal=color or None, no_color=not color)
+    color = has_color(sys.stdout)
+    return _Console(file=sys.stdout, force_terminal=color or None, no_color=not color)

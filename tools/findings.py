@@ -37,6 +37,7 @@ from kgraph.tools.stages import LEVELS, numerics
 ERROR, WARNING, NOTE = "error", "warning", "note"
 _KINDS: tuple[Kind, ...] = ("normal", "smooth", "whole", "special")
 _RTOL, _ATOL = 1e-3, 1e-4
+_ROWS = 3
 
 
 @dataclass(frozen=True)
@@ -144,19 +145,18 @@ def gradients(found: Any, seed: int) -> list[Finding]:
     return []
 
 
-def levels(found: Any, draws: int, seed: int, batch: int = 3) -> list[Finding]:
+def levels(found: Any, draws: int, seed: int) -> list[Finding]:
     """Plans of every level of numerics against the interpreter, on drawn inputs.
 
     Args:
         found: a model or graph.
         draws: how many feeds to try; special values come in their turn.
         seed: of them.
-        batch: rows.
     """
     graph, results = lower(graph_of(found)), []
     for number in progress(range(draws), "draw"):
         kind = _KINDS[number % len(_KINDS)]
-        arrays = feed(graph, np.random.default_rng([seed, number]), batch=batch, kind=kind)
+        arrays = feed(graph, np.random.default_rng([seed, number]), batch=_ROWS, kind=kind)
         with running():
             expected = interpret(graph, arrays)[0]
         for level in LEVELS:
@@ -168,20 +168,19 @@ def levels(found: Any, draws: int, seed: int, batch: int = 3) -> list[Finding]:
     return list(dict.fromkeys(results))
 
 
-def poison(found: Any, draws: int, seed: int, batch: int = 3) -> list[Finding]:
+def poison(found: Any, draws: int, seed: int) -> list[Finding]:
     """Plans against themselves over memory in which what is not alive is NaN.
 
     Args:
         found: a model or graph.
         draws: how many feeds to try.
         seed: of them.
-        batch: rows.
     """
     graph = lower(graph_of(found))
-    plan = compile(graph).bind(dict.fromkeys(graph.symbols, batch))
+    plan = compile(graph).bind(dict.fromkeys(graph.symbols, _ROWS))
     results = []
     for number in progress(range(draws), "poisoned draw"):
-        arrays = feed(graph, np.random.default_rng([seed, number]), batch=batch)
+        arrays = feed(graph, np.random.default_rng([seed, number]), batch=_ROWS)
         pair = []
         for run in (plan.run, functools.partial(run_poisoned, plan)):
             plan.fill(arrays)

@@ -16,6 +16,7 @@ import numpy as np
 
 # What kernels of OpenBLAS's core types for AVX-512 use.
 AVX512 = frozenset(["avx512f", "avx512cd", "avx512bw", "avx512dq", "avx512vl"])
+_SIZE, _SECONDS = 384, 0.12  # of the products that are timed, and for how long
 _BUILDS = (("scipy_openblas", "64_"), ("openblas", "64_"), ("scipy_openblas", ""), ("openblas", ""))
 
 
@@ -130,16 +131,16 @@ def _ticks() -> int | None:
     return int(user + nice + system + irq + softirq + steal - ours)
 
 
-def matmul_speed(size: int = 384, seconds: float = 0.12) -> float:
+def matmul_speed() -> float:
     """GFLOP/s of float32 products of square matrices: the best of several in a short time."""
-    a = np.full((size, size), 0.5, "float32")
+    a = np.full((_SIZE, _SIZE), 0.5, "float32")
     out = np.empty_like(a)
     np.matmul(a, a, out=out)
-    best, end = float("inf"), time.perf_counter() + seconds
+    best, end = float("inf"), time.perf_counter() + _SECONDS
     while (start := time.perf_counter()) < end:
         np.matmul(a, a, out=out)
         best = min(best, time.perf_counter() - start)
-    return 2 * size**3 / best / 1e9
+    return 2 * _SIZE**3 / best / 1e9
 
 
 def speeds(blas: Blas, counts: Sequence[int]) -> dict[int, float]:

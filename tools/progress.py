@@ -53,13 +53,12 @@ def _show() -> None:
     status(" > ".join(text for (text,) in _DOING.get()))
 
 
-def progress(items: Iterable[T], what: str, total: int | None = None) -> Iterator[T]:
+def progress(items: Iterable[T], what: str) -> Iterator[T]:
     """The items, with their count on the terminal while they are gone through.
 
     Args:
         items: what is gone through.
         what: says the line.
-        total: how many there are, if `len` does not say so.
 
     Example:
         >>> list(progress("ab", "letters"))
@@ -67,8 +66,7 @@ def progress(items: Iterable[T], what: str, total: int | None = None) -> Iterato
     """
     if not has_status():
         return iter(items)
-    known = len(items) if total is None and isinstance(items, Sized) else total
-    return _counted(items, what, known)
+    return _counted(items, what, len(items) if isinstance(items, Sized) else None)
 
 
 def _counted(items: Iterable[T], what: str, total: int | None) -> Iterator[T]:

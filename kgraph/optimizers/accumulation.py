@@ -9,15 +9,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
-
 from kgraph import ops
 from kgraph.ir import Node, Variable
+from kgraph.optimizers.kept import Kept, Updates
 
-Updates = list[tuple[Variable, Node]]
 
-
-class Accumulation:
+class Accumulation(Kept):
     """Sums of gradients.
 
     Args:
@@ -37,30 +34,13 @@ class Accumulation:
                 "`gradient_accumulation_steps` must be an integer >= 2. "
                 f"Received: gradient_accumulation_steps={steps}"
             )
+        super().__init__("gradient_sum")
         self.steps = steps
-        self._of: dict[Variable, Variable] = {}
 
     @classmethod
     def of(cls, steps: int | None) -> Accumulation | None:
         """The sums for a number of batches an update, None for None."""
         return None if steps is None else cls(steps)
-
-    @property
-    def variables(self) -> list[Variable]:
-        """The sums, in the order of the weights."""
-        return list(self._of.values())
-
-    def kept_for(self, weight: Variable) -> Variable | None:
-        """The sum that belongs to a weight, None if it has none."""
-        return self._of.get(weight)
-
-    def build(self, weights: Sequence[Variable], prefix: str) -> None:
-        """Makes the sums of weights that have none yet."""
-        for weight in weights:
-            if weight not in self._of:
-                zeros = np.zeros(weight.value.shape, weight.dtype)
-                name = f"{prefix}/{weight.name}/gradient_sum"
-                self._of[weight] = Variable(zeros, name, weight.dtype, trainable=False)
 
     def due(self, count: Any) -> Node:
         """Whether this batch is the last of an update; `count` is the number of those before."""

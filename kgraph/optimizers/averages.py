@@ -8,12 +8,11 @@ from typing import Any
 import numpy as np
 
 from kgraph import ops
-from kgraph.ir import Node, Variable
+from kgraph.ir import Variable
+from kgraph.optimizers.kept import Kept, Updates
 
-Updates = list[tuple[Variable, Node]]
 
-
-class Averages:
+class Averages(Kept):
     """The running average of each trained weight: a' = m a + (1 - m) w', and a' = w' at first.
 
     Args:
@@ -41,25 +40,13 @@ class Averages:
                 "`ema_overwrite_frequency` must be an integer >= 1 or None. "
                 f"Received: ema_overwrite_frequency={frequency}"
             )
+        super().__init__("average")
         self.momentum, self.frequency = momentum, frequency
         self.swapped = False
-        self._of: dict[Variable, Variable] = {}
 
-    @property
-    def variables(self) -> list[Variable]:
-        """The averages, in the order of the weights."""
-        return list(self._of.values())
-
-    def kept_for(self, weight: Variable) -> Variable | None:
-        """The average that belongs to a weight, None if it has none."""
-        return self._of.get(weight)
-
-    def build(self, weights: Sequence[Variable], prefix: str) -> None:
-        """Makes the averages of weights that have none yet; they start as the weights."""
-        for weight in weights:
-            if weight not in self._of:
-                name = f"{prefix}/{weight.name}/average"
-                self._of[weight] = Variable(weight.value, name, weight.dtype, trainable=False)
+    def start(self, weight: Variable) -> np.ndarray:
+        """What an average starts with: the weight."""
+        return weight.value
 
     def updates(self, changed: Updates, count: Variable) -> Updates:
         """What becomes of the weights and their averages.

@@ -22,11 +22,10 @@ from kgraph.optimizers import schedules
 from kgraph.optimizers.accumulation import Accumulation
 from kgraph.optimizers.applying import Applying
 from kgraph.optimizers.averages import Averages
+from kgraph.optimizers.kept import Updates
 from kgraph.optimizers.losses import gradients_and_weights
 from kgraph.optimizers.schedules import LearningRateSchedule
 from kgraph.optimizers.slots import Group, Shapes, Slots, Starts, make_groups
-
-Updates = list[tuple[Variable, Node]]
 
 # Arguments that every optimizer takes; a configuration holds those that are not off.
 OFF: dict[str, Any] = {

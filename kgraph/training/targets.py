@@ -76,7 +76,7 @@ def fit_target(array: np.ndarray, head: Head, output: Node) -> np.ndarray:
     if function is losses.sparse_categorical_crossentropy:
         return _class_ids(array, head, output)
     if function in _SAME_SHAPE:
-        _check_shape(array, head, function, output)
+        _check_shape(array, function, output)
         return fit_type(array, head.name, output.type, "target")
     array = array.reshape(-1, 1) if array.ndim == 1 else array
     return as_numbers(array, head.name, _float(output.dtype), "target")
@@ -104,7 +104,7 @@ def _class_ids(array: np.ndarray, head: Head, output: Node) -> np.ndarray:
     return ids
 
 
-def _check_shape(array: np.ndarray, head: Head, function: Any, output: Node) -> None:
+def _check_shape(array: np.ndarray, function: Any, output: Node) -> None:
     shape = (len(array), 1) if array.ndim == 1 else array.shape
     one_hot = function is losses.categorical_crossentropy
     if one_hot and shape[-1] == 1 and output.shape[-1] != 1:

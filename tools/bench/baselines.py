@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 from kgraph.tools.bench.turns import Rows
 
@@ -32,12 +34,8 @@ def regressions(rows: Rows, baseline: Rows, limit: float) -> list[str]:
     Returns:
         Lines; by the ratio to the peers if both have one, else by the least time of a step.
     """
-    old = {r["workload"]: r for r in baseline if r["framework"] == "kgraph"}
     lines = []
-    for row in rows:
-        before = old.get(row["workload"])
-        if row["framework"] != "kgraph" or before is None:
-            continue
+    for before, row in _pairs(rows, baseline):
         if row.get("ratio") and before.get("ratio"):
             slower = before["ratio"] / row["ratio"] - 1
         else:
@@ -52,12 +50,8 @@ def compare(rows: Rows, baseline: Rows) -> list[str]:
 
     Ratios are compared rather than times, for the machine may have had another speed.
     """
-    old = {r["workload"]: r for r in baseline if r["framework"] == "kgraph"}
     lines = []
-    for row in rows:
-        before = old.get(row["workload"])
-        if row["framework"] != "kgraph" or before is None:
-            continue
+    for before, row in _pairs(rows, baseline):
         key = "ratio" if row.get("ratio") and before.get("ratio") else "step_us"
         parts = [f"{row['workload']}: {key} {before[key]} -> {row[key]}"]
         plans = before.get("plan") or {}, row.get("plan") or {}
@@ -68,3 +62,11 @@ def compare(rows: Rows, baseline: Rows) -> list[str]:
         ]
         lines.append(", ".join(parts))
     return lines
+
+
+def _pairs(rows: Rows, baseline: Rows) -> Iterator[tuple[Mapping[str, Any], Mapping[str, Any]]]:
+    """What was measured of kgraph then and now, of the workloads that are in both."""
+    old = {r["workload"]: r for r in baseline if r["framework"] == "kgraph"}
+    for row in rows:
+        if row["framework"] == "kgraph" and row["workload"] in old:
+            yield old[row["workload"]], row

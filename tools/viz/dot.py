@@ -172,7 +172,7 @@ def _edge(edge: Edge, box: Box, style: Style, theme: Theme) -> dict[str, str]:
     if edge.kind == "control":
         return {"style": "dotted", "constraint": "false", "color": color,
                 "tooltip": "next turn of the loop"}  # fmt: skip
-    label = edge_label(edge, box, style.show)
+    label = edge_label(edge, box)
     attributes = {"color": color, "tooltip": plain(str(edge.type or label))}
     if label:
         attributes["label"] = plain(f" {label}")

@@ -43,7 +43,7 @@ class Facts:
     costs: bool = True
     folders: bool = False
 
-    def box(self, node: Node, id: str, cluster: str | None, ins: tuple[str, ...] = ()) -> Box:
+    def box(self, node: Node, id: str, cluster: str | None) -> Box:
         """The box of a node."""
         fields: dict[str, Any] = {
             "id": id,
@@ -63,7 +63,7 @@ class Facts:
             return Box(kind="const", label="constant", type=DTYPES[node.dtype], **fields)
         if node.op is ARG:
             return Box(kind="arg", label=f"arg {node.attrs['index']}", **fields)
-        fields |= self.history(node) | {"ins": ins or port_names(node.op, len(node.inputs))}
+        fields |= self.history(node) | {"ins": port_names(node.op, len(node.inputs))}
         if node.op is LAYER_CALL:
             return Box(kind="layer", **(fields | self.layer(node)))
         return Box(kind="op", label=node.op.name, details=_attributes(node), **fields)

@@ -100,10 +100,10 @@ def escape_json(value: Any) -> str:
     return re.sub("[<>&\u2028\u2029]", lambda found: _ESCAPES[found[0]], text)
 
 
-def join_modules(start: str = "main") -> str:
-    """The modules that one needs and that one, as one module."""
+def join_modules() -> str:
+    """`main` and the modules that it needs, as one module."""
     texts: dict[str, str] = {}
-    waiting = [start]
+    waiting = ["main"]
     order: list[str] = []
     while waiting:
         name = waiting[-1]

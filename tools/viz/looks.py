@@ -215,7 +215,7 @@ def operand_types(view: GraphView) -> dict[str, list[TensorType]]:
     }
 
 
-def edge_label(edge: Edge, box: Box, show: frozenset[str] = USUAL) -> str:
+def edge_label(edge: Edge, box: Box) -> str:
     """What an edge says: the number of tensors in a bundle, which output, which call it is of."""
     if edge.kind in ("shared", "control"):
         return ""

@@ -65,7 +65,7 @@ def to_mermaid(view: GraphView, style: Style | None = None) -> str:
     lines += ["  " * depth + "end" for depth in range(len(opened), 0, -1)]
     boxes = by_id(view.boxes)
     for edge in view.edges:
-        label = edge_label(edge, boxes[edge.source], style.show)
+        label = edge_label(edge, boxes[edge.source])
         text = f"|{quoted(label)}|" if label else ""
         lines.append(f"  {edge.source} {_ARROWS.get(edge.kind, '-->')}{text} {edge.target}")
     if paint.legend is not None:

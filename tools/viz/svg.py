@@ -189,7 +189,7 @@ def _edge(
     name = {"shared": "same weights", "control": "next turn of the loop"}.get(edge.kind)
     tip = name or (str(edge.type) if edge.type is not None else f"{edge.count} tensors")
     ends = f"{boxes[edge.source].label} → {boxes[edge.target].label}: {tip}"
-    label = edge_label(edge, boxes[edge.source], style.show)
+    label = edge_label(edge, boxes[edge.source])
     text = _edge_text(label, route, theme, edge) if label else ""
     return (
         f'<g class="edge" data-ends={quoteattr(f"{edge.source} {edge.target}")}>'
