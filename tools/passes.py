@@ -26,6 +26,7 @@ from kgraph.tools.bisection import bisect, load_check
 from kgraph.tools.complaints import BAD_INPUT, NO, USAGE, CommandError, complain
 from kgraph.tools.explaining import did_data, did_text, rule_text, statistics_of
 from kgraph.tools.models import add_model, find_model
+from kgraph.tools.pass_changes import pass_changes
 from kgraph.tools.passes_listing import (
     all_rules,
     chosen,
@@ -147,8 +148,11 @@ def _show(args: argparse.Namespace) -> int:
     if args.trace is not None:
         rows = firings(report, args.trace or None)
         return answer(args, {"firings": rows}, trace_text(rows))
-    document = {**report.as_dict(), "peaks": [peaks(record) for record in report.passes]}
-    return answer(args, document, "" if args.json else _table(report, args.stats))
+    if not args.json:
+        return answer(args, {}, _table(report, args.stats))
+    peak_bytes = [peaks(record) for record in report.passes]
+    document = {**report.as_dict(), "peaks": peak_bytes, "changes": pass_changes(report)}
+    return answer(args, document, "")
 
 
 @contextlib.contextmanager

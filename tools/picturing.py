@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import functools
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -13,12 +13,15 @@ from kgraph.errors import ParseError, RenderError, explain
 from kgraph.ir.graph import Graph, Stage
 from kgraph.ir.strict_json import read_json
 from kgraph.passes.cost import SIZE_HINT
+from kgraph.passes.report import CompileReport
 from kgraph.runtime.executable import Executable, compile
 from kgraph.tools.complaints import CommandError
 from kgraph.tools.draw_options import ALL, PIXELS
 from kgraph.tools.feeding import arrays_for, dims_of
 from kgraph.tools.interactive import page_with_views
 from kgraph.tools.models import graph_of
+from kgraph.tools.pass_changes import pass_changes
+from kgraph.tools.passes_listing import peaks
 from kgraph.tools.stages import at_stage
 from kgraph.tools.terminal import warn
 from kgraph.tools.timing import Times, Timing
@@ -152,8 +155,7 @@ def view_of(
         view = overlaid(view, known.overlay)
         _check_overlay([view])
     if args.passes and executable is not None and executable.report is not None:
-        changed = [record for record in executable.report.passes if record.changed]
-        view = replace(view, passes=tuple(map(pass_row, changed)))
+        view = replace(view, passes=tuple(_pass_rows(executable.report)))
     if selecting:
         view = select(view, args.select, args.start, args.end, args.around, args.hops)
         view = open_clusters(view, ALL if args.expand_nested else args.depth)
@@ -194,6 +196,16 @@ def _graph(
     if training:
         return at_stage(training_graph(found, args.loss, args.optimizer), wanted.value)
     return at_stage(graph_of(found), wanted.value)
+
+
+def _pass_rows(report: CompileReport) -> Iterator[Mapping[str, Any]]:
+    """What the passes that changed something did, for the JSON of a view."""
+    for record, change in zip(report.passes, pass_changes(report), strict=True):
+        if record.changed:
+            row = pass_row(record)
+            peak = dict(zip(("before", "after"), peaks(record), strict=True))
+            numbers = {side: {**row[side], "peak": size} for side, size in peak.items()}
+            yield {**row, **numbers, **change}
 
 
 def _check_overlay(views: Iterable[GraphView]) -> None:
