@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import functools
 import sys
 import webbrowser
 from pathlib import Path
@@ -18,6 +19,7 @@ from kgraph.tools.progress import doing, watching
 from kgraph.tools.stages import numerics
 from kgraph.tools.terminal import note, warn
 from kgraph.tools.viewed import contradiction
+from kgraph.tools.viz.deadline import Deadline
 from kgraph.tools.viz.model import GraphView
 from kgraph.tools.viz.opening import open_clusters, visible
 from kgraph.tools.viz.write import BINARY, EXTENSIONS, FORMATS, format_of, render, save_picture
@@ -113,10 +115,12 @@ def _draw(args: argparse.Namespace, outputs: list[tuple[str, str]]) -> int:
     try:
         known = values_of(args)
         found = find_model(args.model, args.weights)
-        formats = {format for _, format in pictures}
+        limit, formats = Deadline(args.timeout), {format for _, format in pictures}
         with watching(), doing("laying out the views"):
-            page = page_of(args, found, known, _title(args)) if pages else ""
-            view = view_of(args, found, known, _title(args), formats) if pictures else None
+            make_page = functools.partial(page_of, args, found, known, _title(args))
+            make_view = functools.partial(view_of, args, found, known, _title(args), formats)
+            page = limit.run(make_page, "the page") if pages else ""
+            view = limit.run(make_view, "the view of the graph") if pictures else None
     except (RenderError, CommandError):
         raise
     except (KGraphError, OSError, ValueError) as error:
@@ -125,7 +129,7 @@ def _draw(args: argparse.Namespace, outputs: list[tuple[str, str]]) -> int:
         write_file(path, page.encode("utf-8", "backslashreplace"))
     if view is not None:
         with doing(f"drawing {len(view.boxes):,} boxes"):
-            _write_pictures(args, view, pictures)
+            _write_pictures(args, view, pictures, limit)
     if args.open and outputs[0][0] != "-":
         _show(outputs[0][0])
     files = [{"path": path, "format": format} for path, format in outputs]
@@ -137,7 +141,7 @@ def _title(args: argparse.Namespace) -> str:
 
 
 def _write_pictures(
-    args: argparse.Namespace, view: GraphView, outputs: list[tuple[str, str]]
+    args: argparse.Namespace, view: GraphView, outputs: list[tuple[str, str]], limit: Deadline
 ) -> None:
     if args.splines == "ortho" and args.engine != "own":
         warn("some versions of dot crash on --splines ortho")
@@ -147,14 +151,14 @@ def _write_pictures(
             shown = open_clusters(view)
             warn(f"W0301 clusters are closed: Mermaid cannot show more than {MERMAID} boxes")
         if path == "-":
-            made = render(shown, format, style, args.engine, args.timeout)
+            made = render(shown, format, style, args.engine, limit)
             if made.warning:
                 warn(made.warning)
             write_file(path, made.data)
             continue
         try:
             line, warning = save_picture(
-                shown, path, style, args.engine, args.timeout, not args.no_clobber
+                shown, path, style, args.engine, limit, not args.no_clobber
             )
         except OSError as error:
             told = error.strerror or error

@@ -10,11 +10,12 @@ from kgraph.passes.cost import SIZE_HINT
 from kgraph.tools.answers import add_no_clobber
 from kgraph.tools.feeding import KINDS
 from kgraph.tools.stages import LEVELS
+from kgraph.tools.viz.deadline import PATIENCE
 from kgraph.tools.viz.looks import SHOWN, THEMES, USUAL
 from kgraph.tools.viz.model import VIEWS
 from kgraph.tools.viz.overlay import FORM
 from kgraph.tools.viz.painting import MEASURES
-from kgraph.tools.viz.write import ENGINES, FORMATS, PATIENCE, TIMEOUT
+from kgraph.tools.viz.write import ENGINES, FORMATS
 
 _SPLINES = ("polyline", "curved", "straight", "ortho")
 PIXELS = {"px": 1.0, "in": 96.0, "mm": 96 / 25.4}
@@ -42,7 +43,7 @@ def _add_files(parser: argparse.ArgumentParser) -> None:
     )
     add("--format", choices=FORMATS, help="needed for -o -")
     add("--engine", choices=ENGINES, default="auto", help="who lays out; auto is dot if it works")
-    limits = f"seconds for dot, {TIMEOUT:g}, and for our own engine, {PATIENCE:g}"
+    limits = f"for all of it, default {PATIENCE:g}; dot gets a third where we draw if it fails"
     add("--timeout", type=_positive, metavar="SECONDS", help=limits)
     add("--passes", action="store_true", help="html: step through what the passes did; json")
     add("--open", action="store_true", help="open the first file in a browser, if there is one")

@@ -185,12 +185,29 @@ def test_only_the_own_engine_wraps(capsys):
         assert "hint: --engine own -o x.svg" in error
 
 
-def test_a_layout_that_takes_too_long(capsys, monkeypatch):
-    monkeypatch.setattr(kgraph.tools.viz.write, "to_svg", lambda *_: time.sleep(3))
-    assert main(["viz", "m.json", "--engine", "own", "--timeout", "0.1", "-o", "x.svg"]) == 6
+@pytest.mark.parametrize(
+    ("slow", "what", "options"),
+    [
+        ("kgraph.tools.viz.write.to_svg", "the picture", ["-o", "x.svg", "--engine", "own"]),
+        ("kgraph.tools.viz.dot.to_dot", "the picture", ["-o", "x.svg"]),
+        ("kgraph.tools.picturing.build_view", "the view of the graph", ["-o", "x.svg"]),
+        ("kgraph.tools.interactive.build_view", "the page", ["-o", "x.html"]),
+        ("kgraph.tools.viz.write.to_mermaid", "the picture", ["-o", "x.mmd"]),
+    ],
+)
+def test_a_picture_that_takes_too_long(slow, what, options, capsys, monkeypatch):
+    assert main(["viz", "m.json", *options]) == 0  # what is imported late is there from now on
+    Path(options[1]).unlink()
+    monkeypatch.setattr(slow, lambda *_, **__: time.sleep(9))
+    monkeypatch.setitem(kgraph.tools.viz.write._OWN, "mermaid", lambda *_: time.sleep(9))
+    assert main(["viz", "m.json", "--timeout", "1", *options]) == 6
     error = capsys.readouterr().err
-    assert "error[E0601]: the layout took longer than 0.1 seconds" in error
-    assert "--depth or --select" in error
+    assert f"error[E0601]: the time is up: {what} was not done within 1 seconds" in error
+    assert "hint: a larger --timeout; --depth or --select" in error
+    assert not Path(options[1]).exists()
+
+
+def test_too_many_boxes(capsys):
     assert main(["viz", "m.json", "--max-nodes", "3", "-o", "x.html"]) == 6
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib
 import subprocess
-import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ from kgraph.errors import RenderError, explain
 from kgraph.ir.collecting import without_collection
 from kgraph.ir.files import atomic_write
 from kgraph.ir.printer import show_bytes
+from kgraph.tools.viz.deadline import Deadline
 from kgraph.tools.viz.json_view import to_json
 from kgraph.tools.viz.looks import Style
 from kgraph.tools.viz.memory_svg import memory_svg
@@ -32,10 +32,6 @@ EXTENSIONS = {
 }  # fmt: skip
 FORMATS, BINARY = tuple(EXTENSIONS), ("png", "pdf")
 ENGINES = ("auto", "own", "dot")
-# Seconds that `dot` may take; large graphs with many crossings would keep it for hours.
-TIMEOUT = 20.0
-# And our own engine, which comes after it.
-PATIENCE = 60.0
 REMEDY = "apt-get install graphviz, or brew or conda; or --engine own -o {stem}.svg"
 _OWN: dict[str, Callable[[GraphView, Style], str]] = {
     "mermaid": to_mermaid, "text": to_text, "json": lambda v, s: to_json(v, s.rankdir, s.color_by),
@@ -58,7 +54,7 @@ def render(
     format: str,
     style: Style | None = None,
     engine: str = "auto",
-    timeout: float | None = None,
+    timeout: float | Deadline | None = None,
 ) -> Rendered:
     """The view in one of `FORMATS`.
 
@@ -67,7 +63,8 @@ def render(
         format: svg, dot, png, pdf, mermaid, json, text or html; png and pdf need the program `dot`.
         style: how it is to look.
         engine: who lays an svg out: own, dot, or auto, which is `dot` where it works.
-        timeout: seconds that either engine may take; default `TIMEOUT` and `PATIENCE`.
+        timeout: seconds that it may take, or a time that runs already; default 60. `dot` gets a
+            third of them where our own engine comes after it.
 
     Returns:
         The file's content.
@@ -86,8 +83,9 @@ def render(
         b'digraph'
     """
     style = style or Style()
+    limit = timeout if isinstance(timeout, Deadline) else Deadline(timeout)
     if format in _OWN:
-        return Rendered(_OWN[format](view, style).encode("utf-8", "backslashreplace"))
+        return _by_ourselves(lambda: _OWN[format](view, style), limit)
     if view.memory is not None:
         if format != "svg":
             raise RenderError(
@@ -96,57 +94,31 @@ def render(
                 ),
                 "E0101",
             )
-        return Rendered(memory_svg(view, style).encode("utf-8", "backslashreplace"))
+        return _by_ourselves(lambda: memory_svg(view, style), limit)
     if format == "svg" and (engine == "own" or (engine == "auto" and style.wrap)):
-        return _by_ourselves(view, style, None, timeout)
+        return _by_ourselves(lambda: to_svg(view, style), limit)
     if style.wrap:
         message = "only the own engine goes on in new columns (--wrap)"
         raise RenderError(explain(message, hint="--engine own -o x.svg"), "E0101")
     if format == "dot":
         return Rendered(_source(view, style), "dot")
+    alone = format != "svg" or engine == "dot"
     try:
-        return Rendered(_run_dot(_source(view, style), format, style, timeout or TIMEOUT), "dot")
+        source = limit.run(lambda: _source(view, style), "the picture")
+        return Rendered(_run_dot(source, format, style, limit.for_dot(alone)), "dot")
     except RenderError as error:
-        if format != "svg" or engine == "dot":
+        if alone or error.error == "E0601":
             raise
-        return _by_ourselves(view, style, str(error).splitlines()[0], timeout)
+        reason = str(error).splitlines()[0]
+        warning = f"W0301 drawn by the own engine: {reason}; --engine own is silent"
+        return _by_ourselves(lambda: to_svg(view, style), limit, warning)
 
 
 def _by_ourselves(
-    view: GraphView, style: Style, reason: str | None, timeout: float | None
+    work: Callable[[], str], limit: Deadline, warning: str | None = None
 ) -> Rendered:
-    text = within(timeout or PATIENCE, lambda: to_svg(view, style))
-    warning = reason and f"W0301 drawn by the own engine: {reason}; --engine own is silent"
+    text = limit.run(work, "the picture")
     return Rendered(text.encode("utf-8", "backslashreplace"), "own", warning)
-
-
-def within(seconds: float, work: Callable[[], str]) -> str:
-    """What some work comes to, if it does so in time.
-
-    Work that does not goes on in a thread of its own, which ends with the process.
-
-    Raises:
-        RenderError: the time is up.
-    """
-    found: list[str] = []
-    raised: list[BaseException] = []
-
-    def run() -> None:
-        try:
-            found.append(work())
-        except BaseException as error:
-            raised.append(error)
-
-    worker = threading.Thread(target=run, daemon=True)
-    worker.start()
-    worker.join(seconds)
-    if worker.is_alive():
-        message = f"the layout took longer than {seconds:g} seconds"
-        hint = "--depth or --select for fewer boxes, or a larger --timeout"
-        raise RenderError(explain(message, hint=hint), "E0601")
-    if raised:
-        raise raised[0]
-    return found[0]
 
 
 def _source(view: GraphView, style: Style) -> bytes:
@@ -170,7 +142,7 @@ def _run_dot(source: bytes, format: str, style: Style, timeout: float) -> bytes:
         message = f"The program `dot` of Graphviz is needed for {format} and was not found"
         raise RenderError(explain(message, hint=remedy), "E0201") from error
     except subprocess.TimeoutExpired as error:
-        message = f"The program `dot` of Graphviz timed out after {timeout:g} seconds"
+        message = f"The program `dot` of Graphviz timed out after {round(timeout, 1):g} seconds"
         hint = "--engine own -o x.svg, or --timeout, --depth, --select"
         raise RenderError(explain(message, hint=hint), "E0203") from error
     told = done.stderr.decode("utf-8", "replace").strip().split("\n")[-1]
@@ -196,7 +168,7 @@ def save_picture(
     path: str | Path,
     style: Style | None = None,
     engine: str = "auto",
-    timeout: float | None = None,
+    timeout: float | Deadline | None = None,
     clobber: bool = True,
 ) -> tuple[str, str | None]:
     """Writes a picture, whole or not at all.
