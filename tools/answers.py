@@ -13,6 +13,7 @@ from typing import Any
 from kgraph.ir.files import atomic_write
 from kgraph.ir.printer import show_bytes
 from kgraph.tools.complaints import CommandError
+from kgraph.tools.stdout import say, to_stdout
 from kgraph.tools.terminal import note
 
 
@@ -43,9 +44,9 @@ def answer(args: argparse.Namespace, document: Mapping[str, Any], text: str, cod
         1
     """
     if args.json:
-        print(as_json(document, code))
+        say(as_json(document, code))
     elif text:
-        print(text)
+        say(text)
     return code
 
 
@@ -90,15 +91,16 @@ def write_file(path: str, data: bytes) -> None:
         CommandError: it cannot be written.
     """
     if path == "-":
-        sys.stdout.flush()
-        sys.stdout.buffer.write(data)
-        sys.stdout.buffer.flush()
+        with to_stdout():
+            sys.stdout.flush()
+            sys.stdout.buffer.write(data)
         return
     try:
         with atomic_write(path) as file:
             file.write(data)
     except OSError as error:
-        raise CommandError("E0101", f"{path} cannot be written: {error}") from error
+        message = f"{path} cannot be written: {error.strerror or error}"
+        raise CommandError("E0101", message) from error
     note(f"wrote {path} ({show_bytes(len(data))})")
 
 

@@ -8,7 +8,9 @@ their old values back after each check.
 
 from __future__ import annotations
 
+import contextlib
 import runpy
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -25,6 +27,7 @@ from kgraph.runtime.executable import Executable, compile
 from kgraph.testing.comparing import compare_bits
 from kgraph.testing.values import STRICT_DRAWS, draw_values
 from kgraph.testing.widening import as_functions
+from kgraph.tools.complaints import CommandError
 
 Check = Callable[[Executable], Any]
 
@@ -58,14 +61,19 @@ def load_check(path: str) -> Check:
     """The function `check` of a Python file.
 
     Raises:
-        KGraphError: the file fails, or has no such function.
+        CommandError: it cannot be read or fails, or has no such function.
     """
     try:
-        found = runpy.run_path(path).get("check")
-    except Exception as error:
-        raise KGraphError(f"{path} fails: {type(error).__name__}: {error}") from error
+        with open(path, "rb"), contextlib.redirect_stdout(sys.stderr):  # its words are no result
+            found = runpy.run_path(path).get("check")
+    except OSError as error:
+        raise CommandError("E0401", f"{path}: {error.strerror or error}") from error
+    except (Exception, SystemExit) as error:
+        message = f"{path} fails: {type(error).__name__}: {error}"
+        raise CommandError("E0421", message) from error
     if not callable(found):
-        raise KGraphError(explain(f"{path} has no check", expected="def check(executable): ..."))
+        message = explain(f"{path} has no check", expected="def check(executable): ...")
+        raise CommandError("E0421", message)
     return found
 
 
@@ -113,8 +121,9 @@ def _failure(check: Check, executable: Executable) -> str:
     """What is wrong with the results, "" if nothing; variables keep their values."""
     with keeping(executable.graph.states):
         try:
-            verdict = check(executable)
-        except Exception as error:
+            with contextlib.redirect_stdout(sys.stderr):
+                verdict = check(executable)
+        except (Exception, SystemExit) as error:
             return f"{type(error).__name__}: {str(error).strip()}"
     return "" if verdict is None or np.all(verdict) else f"check returned {verdict!r}"
 

@@ -8,6 +8,7 @@ from dataclasses import asdict
 from typing import Any
 
 from kgraph.tools.answers import add_json, answer
+from kgraph.tools.arguments import whole
 from kgraph.tools.colors import paint
 from kgraph.tools.complaints import NO, OK, CommandError
 from kgraph.tools.findings import (
@@ -41,18 +42,18 @@ def add_parser(subparsers: Any) -> None:
     parser.add_argument("--gradients", action="store_true", help="against finite differences")
     parser.add_argument("--levels", action="store_true",
                         help="every level of numerics against the interpreter")  # fmt: skip
-    parser.add_argument("--fuzz", type=int, default=0, metavar="N",
+    parser.add_argument("--fuzz", type=whole, default=0, metavar="N",
                         help=f"the same on N draws, at most {_MOST_DRAWS}")  # fmt: skip
     parser.add_argument("--poison", action="store_true",
                         help="run where memory is NaN unless something lives in it")  # fmt: skip
-    parser.add_argument("--seed", type=int, default=0, help="of what is drawn")
+    parser.add_argument("--seed", type=whole, default=0, help="of what is drawn")
     add_json(parser)
     parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:
     """Checks; returns 0, or 1 for errors, and with `--strict` for warnings."""
-    if not 0 <= args.fuzz <= _MOST_DRAWS:
+    if args.fuzz > _MOST_DRAWS:
         raise CommandError("E0101", f"--fuzz takes 0 to {_MOST_DRAWS}")
     found = find_model(args.model, args.weights)
     graph_of(found)  # complains of a model without shapes

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import importlib
-import os
 import platform
 import sys
 import tempfile
@@ -14,7 +13,8 @@ from typing import Any, NoReturn
 
 import kgraph
 from kgraph.errors import KGraphError, MemoryBudgetError, did_you_mean, explain
-from kgraph.tools.complaints import INTERRUPTED, USAGE, CommandError, report
+from kgraph.tools.complaints import INTERRUPTED, OK, USAGE, CommandError, report
+from kgraph.tools.stdout import drop_stdout, say
 from kgraph.tools.terminal import Terminal, log, talking, verbosity
 
 # Command -> its file in this folder, which only its own call imports, and what `--help` says of it.
@@ -50,18 +50,18 @@ def main(argv: Sequence[str] | None = None) -> int:
         0
     """
     words = list(sys.argv[1:] if argv is None else argv)
+    code = OK
     try:
         code = _run(words)
         sys.stdout.flush()
         return code
-    except SystemExit as leaving:  # argparse has printed help or the version
-        return int(leaving.code or 0)
+    except SystemExit:  # argparse has printed help or the version
+        return OK
     except KeyboardInterrupt:
         return INTERRUPTED
     except BrokenPipeError:
-        # The reader has gone; what is still buffered must not raise again at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
+        drop_stdout()  # the reader has gone
+        return code
 
 
 def _run(words: Sequence[str]) -> int:
@@ -156,6 +156,13 @@ class _Parser(argparse.ArgumentParser):
             flags = [*own._option_string_actions, *self._option_string_actions]
             self.error(f"unrecognized arguments: {' '.join(left)}{_meant(left[0], flags)}")
         return found
+
+    def _print_message(self, message: str, file: Any = None) -> None:
+        """As argparse, but help that cannot be written is an error."""
+        if file in (None, sys.stderr):
+            super()._print_message(message, file)
+        else:
+            say(message.removesuffix("\n"))
 
     def _check_value(self, action: argparse.Action, value: Any) -> None:
         try:

@@ -170,7 +170,7 @@ def _facts(node: Node, layers: dict[Any, Facts], values: bool) -> Facts:
     if node.op is LAYER_CALL:
         call = node.attrs["call"]
         if call.layer not in layers:
-            layers[call.layer] = _layer_facts(call.layer)
+            layers[call.layer] = _layer_facts(call.layer, values)
         return {**facts, **layers[call.layer], "arguments": _dump(layer_codec().encode_call(call))}
     if isinstance(node, Variable):
         facts |= {"name": node.name, "trainable": str(node.trainable)}
@@ -187,11 +187,13 @@ def _facts(node: Node, layers: dict[Any, Facts], values: bool) -> Facts:
     return facts
 
 
-def _layer_facts(layer: Any) -> Facts:
+def _layer_facts(layer: Any, values: bool) -> Facts:
     data = dict(layer_codec().encode(layer))
     config = dict(data.get("config") or {})
     facts = {"class": str(data["class_name"]), "name": str(config.pop("name", layer.name))}
-    return facts | {key: _dump(value) for key, value in config.items()}
+    facts |= {key: _dump(value) for key, value in config.items()}
+    weights = getattr(layer, "weights", ()) if values else ()
+    return facts | {f"value of {v.name}": _digest(v.value) for v in weights}
 
 
 def _shown(array: np.ndarray) -> str:

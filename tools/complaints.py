@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
 import sys
@@ -74,7 +75,8 @@ def report(complaint: CommandError, as_json: bool = False) -> int:
     print(f"kgraph: error[{complaint.error}]: {text}", file=sys.stderr)
     log("error", code=complaint.exit, **complaint.as_dict())
     if as_json:
-        print(json.dumps({"ok": False, "code": complaint.exit, **complaint.as_dict()}))
+        with contextlib.suppress(OSError):  # the code says it to whoever cannot read it
+            print(json.dumps({"ok": False, "code": complaint.exit, **complaint.as_dict()}))
     return complaint.exit
 
 

@@ -16,6 +16,7 @@ from kgraph.ir.printer import to_text
 from kgraph.ir.serialize import dumps, save
 from kgraph.models import Model
 from kgraph.tools.answers import add_json, add_no_clobber, answer, refuse_existing, write_file
+from kgraph.tools.arguments import whole
 from kgraph.tools.complaints import CommandError
 from kgraph.tools.models import add_model, as_model, find_model, graph_of, named_states
 from kgraph.tools.progress import doing, watching
@@ -48,7 +49,7 @@ def add_parser(subparsers: Any) -> None:
     )
     parser.add_argument("--stage", choices=("layers", "core", "fused"), help="default as it is")
     parser.add_argument("--numerics", choices=LEVELS, help="of --stage fused")
-    parser.add_argument("--indent", type=int, metavar="N", help="of JSON")
+    parser.add_argument("--indent", type=whole, metavar="N", help="of JSON")
     add_no_clobber(parser)
     add_json(parser)
     parser.set_defaults(run=run)
@@ -81,7 +82,8 @@ def run(args: argparse.Namespace) -> int:
     except BrokenPipeError:
         raise
     except OSError as error:
-        raise CommandError("E0101", f"{args.output} cannot be written: {error}") from error
+        message = f"{args.output} cannot be written: {error.strerror or error}"
+        raise CommandError("E0101", message) from error
     return answer(args, {"output": args.output, "format": kind}, "")
 
 

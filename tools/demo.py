@@ -81,6 +81,4 @@ def run(args: argparse.Namespace) -> int:
         f"{scores['even_accuracy']:.3f} (even or odd)"
     )
     document = {"steps": steps, "seconds": seconds, "scores": scores, "output": args.output}
-    if not args.json:
-        print(text)
-    return answer(args, document, text) if args.json else 0
+    return answer(args, document, text)

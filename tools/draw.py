@@ -78,13 +78,19 @@ def _outputs(args: argparse.Namespace) -> list[tuple[str, str]]:
                 raise RenderError(explain(message, hint=f"-o x.{args.format}, or a pipe"), "E0101")
             found.append((path, args.format))
             continue
-        format = format_of(path)
-        if args.format not in (None, format):
-            raise RenderError(
-                f"--format {args.format} contradicts the extension of {path}", "E0101"
-            )
-        found.append((path, format))
+        found.append((path, _format_of(path, args.format)))
     return found
+
+
+def _format_of(path: str, asked: str | None) -> str:
+    """The format of a file; an extension that is none of a picture contradicts no `--format`."""
+    if asked is None:
+        return format_of(path)
+    known = {end for ends in EXTENSIONS.values() for end in ends}
+    extension = Path(path).suffix[1:].lower()
+    if extension in known and format_of(path) != asked:
+        raise RenderError(f"--format {asked} contradicts the extension of {path}", "E0101")
+    return asked
 
 
 def _contradiction(args: argparse.Namespace, outputs: list[tuple[str, str]]) -> str | None:
@@ -158,7 +164,7 @@ def _write_pictures(
             continue
         try:
             line, warning = save_picture(
-                shown, path, style, args.engine, limit, not args.no_clobber
+                shown, path, style, args.engine, limit, not args.no_clobber, format
             )
         except OSError as error:
             told = error.strerror or error

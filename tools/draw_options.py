@@ -8,8 +8,10 @@ import re
 from kgraph.ir.graph import Stage
 from kgraph.passes.cost import SIZE_HINT
 from kgraph.tools.answers import add_no_clobber
+from kgraph.tools.arguments import count, positive, whole
 from kgraph.tools.feeding import KINDS
 from kgraph.tools.stages import LEVELS
+from kgraph.tools.training_step import add_training
 from kgraph.tools.viz.deadline import PATIENCE
 from kgraph.tools.viz.looks import SHOWN, THEMES, USUAL
 from kgraph.tools.viz.model import VIEWS
@@ -44,11 +46,11 @@ def _add_files(parser: argparse.ArgumentParser) -> None:
     add("--format", choices=FORMATS, help="needed for -o -")
     add("--engine", choices=ENGINES, default="auto", help="who lays out; auto is dot if it works")
     limits = f"for all of it, default {PATIENCE:g}; dot gets a third where we draw if it fails"
-    add("--timeout", type=_positive, metavar="SECONDS", help=limits)
+    add("--timeout", type=positive, metavar="SECONDS", help=limits)
     add("--passes", action="store_true", help="html: step through what the passes did; json")
     add("--open", action="store_true", help="open the first file in a browser, if there is one")
     add_no_clobber(group)
-    add("--dpi", type=_count, default=200, help="of png; %(default)s")
+    add("--dpi", type=count, default=200, help="of png; %(default)s")
     add("--size", type=_size, metavar="WxH", help="fit into, in px, in or mm: 800x600, 6x4in")
 
 
@@ -67,8 +69,7 @@ def _add_content(parser: argparse.ArgumentParser) -> None:
     )
     add("--numerics", choices=LEVELS, help="which rules may fire on the way to --stage fused")
     add("--training", action="store_true", help="the training step; --view step implies it")
-    add("--optimizer", default="adam", help="of a model that is not compiled; %(default)s")
-    add("--loss", help="of such a model; default by the op of each output")
+    add_training(group)
     add(
         "--depth",
         type=_depth,
@@ -87,7 +88,7 @@ def _add_parts(group: argparse._ArgumentGroup) -> None:
     add("--from", dest="start", metavar="NODE", help="with --to: what lies between")
     add("--to", dest="end", metavar="NODE")
     add("--around", metavar="NODE", help="what is near")
-    add("--hops", type=_count, default=2, help="how near; %(default)s")
+    add("--hops", type=whole, default=2, help="how near; %(default)s")
     add(
         "--dim",
         action="append",
@@ -96,7 +97,7 @@ def _add_parts(group: argparse._ArgumentGroup) -> None:
         metavar="NAME=N",
         help="number of a symbolic size; else it stays, and is 32 in estimates",
     )
-    add("--max-nodes", type=_count, default=100_000, help="a larger view is refused")
+    add("--max-nodes", type=count, default=100_000, help="a larger view is refused")
 
 
 def _add_values(parser: argparse.ArgumentParser) -> None:
@@ -104,7 +105,7 @@ def _add_values(parser: argparse.ArgumentParser) -> None:
     add = group.add_argument
     add("--color-by", choices=MEASURES, help="role, or overlay if there is one")
     add("--overlay", metavar="FILE", help=f"JSON {FORM}")
-    add("--run", dest="runs", type=_count, default=0, metavar="N", help="times: median of N runs")
+    add("--run", dest="runs", type=count, default=0, metavar="N", help="times: median of N runs")
     add("--profile", metavar="FILE", help="times that kgraph profile -o FILE.json measured")
     add("--input", action="append", default=[], metavar="[NAME=]WHAT",
         help=f"for --run: {KINDS}; default random numbers")  # fmt: skip
@@ -123,24 +124,12 @@ def _add_looks(parser: argparse.ArgumentParser) -> None:
     )
     add("--rankdir", choices=("TB", "BT", "LR", "RL"), default="TB")
     add("--splines", choices=_SPLINES, default="polyline", help="%(default)s")
-    add("--wrap", type=_count, metavar="N", help="go on in a new column after N rows; own engine")
+    add("--wrap", type=count, metavar="N", help="go on in a new column after N rows; own engine")
     add(
         "--theme", choices=tuple(THEMES), default="auto", help="auto is light, of html the reader's"
     )
     add("--source-links", action="store_true", help="source files with their folders")
     add("--title", help="text above the picture; default the file's name")
-
-
-def _positive(text: str) -> float:
-    if not re.fullmatch(r"\d+(\.\d+)?", text) or not float(text):
-        raise argparse.ArgumentTypeError(f"{text!r} is not a number above 0")
-    return float(text)
-
-
-def _count(text: str) -> int:
-    if not text.isdecimal() or not int(text):
-        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number above 0")
-    return int(text)
 
 
 def _depth(text: str) -> int:

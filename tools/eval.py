@@ -25,6 +25,7 @@ from kgraph.tools.answers import (
     refuse_existing,
     write_file,
 )
+from kgraph.tools.arguments import count, tolerance
 from kgraph.tools.colors import paint
 from kgraph.tools.complaints import NO, OK, CommandError
 from kgraph.tools.divergence import (
@@ -38,7 +39,7 @@ from kgraph.tools.feeding import add_feeds, arrays_for, running
 from kgraph.tools.models import add_model, find_model
 from kgraph.tools.progress import progress, watching
 from kgraph.tools.stages import LEVELS, numerics
-from kgraph.tools.training_step import source_graph
+from kgraph.tools.training_step import add_training, source_graph
 
 _KEYS = ("dtype", "shape", "min", "max", "mean", "nan", "inf")
 
@@ -55,16 +56,17 @@ def add_parser(subparsers: Any) -> None:
     parser.add_argument("--output", action="append", default=[], metavar="[NAME=]FILE",
                         help="write an output as .npy, or one or all as .npz")  # fmt: skip
     parser.add_argument("--numerics", choices=LEVELS, help="which rules may fire")
-    parser.add_argument("--repeat", type=int, default=1, metavar="N", help="run N times, and time")
+    parser.add_argument(
+        "--repeat", type=count, default=1, metavar="N", help="run N times, and time"
+    )
     parser.add_argument("--check", action="store_true",
                         help="compare with the interpreter; 1 if they differ")  # fmt: skip
-    parser.add_argument("--rtol", type=float, default=1e-3, help="of --check (%(default)s)")
-    parser.add_argument("--atol", type=float, default=1e-4, help="of --check (%(default)s)")
+    parser.add_argument("--rtol", type=tolerance, default=1e-3, help="of --check (%(default)s)")
+    parser.add_argument("--atol", type=tolerance, default=1e-4, help="of --check (%(default)s)")
     parser.add_argument("--train-step", action="store_true",
                         help="a training step on random targets, and what it changes")  # fmt: skip
-    parser.add_argument("--optimizer", default="adam", help="of a model that is not compiled")
-    parser.add_argument("--loss", help="of such a model; default by the op of each output")
-    parser.add_argument("--lr", type=float, help="learning rate of the step")
+    add_training(parser)
+    parser.add_argument("--lr", type=tolerance, help="learning rate of the step")
     parser.add_argument("--trace-values", metavar="GLOB", help="describe ops of these layers too")
     add_no_clobber(parser)
     add_json(parser)
@@ -73,8 +75,6 @@ def add_parser(subparsers: Any) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Runs the model; returns 0, or 1 if `--check` finds a difference."""
-    if args.repeat < 1:
-        raise CommandError("E0101", "--repeat must be at least 1")
     graph = _graph(args)
     names = [name for name, _ in graph.outputs]
     targets, arrays = _targets(args, names), arrays_for(graph, args)

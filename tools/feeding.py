@@ -15,6 +15,7 @@ from kgraph.runtime.binding import bind_shapes
 from kgraph.runtime.emit import Plan
 from kgraph.runtime.executable import Executable
 from kgraph.testing.feeds import feed
+from kgraph.tools.arguments import whole
 from kgraph.tools.complaints import CommandError
 
 KINDS = "FILE.npy, FILE.npz, zeros, ones, randn, randn:SEED or const:VALUE"
@@ -24,10 +25,10 @@ def add_feeds(parser: argparse._ActionsContainer) -> None:
     """Adds `--input`, `--batch`, `--dim` and `--seed` to a command."""
     parser.add_argument("--input", action="append", default=[], metavar="[NAME=]WHAT",
                         help=f"what to feed: {KINDS}; default random numbers")  # fmt: skip
-    parser.add_argument("--batch", type=int, default=8, help="rows (default %(default)s)")
+    parser.add_argument("--batch", type=whole, default=8, help="rows (default %(default)s)")
     parser.add_argument("--dim", action="append", default=[], metavar="SYMBOL=N",
                         help="another open size")  # fmt: skip
-    parser.add_argument("--seed", type=int, default=0, help="of the random numbers")
+    parser.add_argument("--seed", type=whole, default=0, help="of the random numbers")
 
 
 def arrays_for(graph: Graph, args: argparse.Namespace) -> list[np.ndarray]:

@@ -1,4 +1,4 @@
-"""What a command line calls a MODEL: a file of JSON or HDF5, standard input, or a Python object."""
+"""What commands call a MODEL: a file of JSON, YAML or HDF5, standard input, a Python object."""
 
 from __future__ import annotations
 
@@ -32,11 +32,12 @@ from kgraph.tools.complaints import CommandError
 from kgraph.tools.progress import doing
 
 HELP = (
-    "Keras model JSON, kgraph JSON (- is standard input), a Keras .h5 file, or "
+    "Keras model JSON or .yaml, kgraph JSON (- is standard input), a Keras .h5 file, or "
     "py:MODULE:NAME or py:FILE.py:NAME"
 )
 _PREFIX = "py:"
-_HDF5 = b"\x89HDF\r\n\x1a\n"
+_HDF5, _ZIP = b"\x89HDF\r\n\x1a\n", b"PK\x03\x04"
+_YAML = (".yaml", ".yml")
 _CODES = {"syntax": "E0401", "version": "E0402", "structure": "E0411", "type": "E0412",
           "values": "E0413"}  # fmt: skip
 
@@ -175,9 +176,9 @@ def _read(path: str) -> Any:
     try:
         data = sys.stdin.buffer.read() if path == "-" else Path(path).read_bytes()
     except OSError as error:
-        raise CommandError("E0401", f"{path}: {error.strerror}") from error
+        raise CommandError("E0401", f"{path or repr(path)}: {error.strerror}") from error
     try:
-        return _read_hdf5(path) if data.startswith(_HDF5) else _read_json(path, data)
+        return _read_content(path, data)
     except ParseError as error:
         hints = {"version": "`kgraph convert` of a version that reads it writes it anew"}
         if path.endswith(".py"):
@@ -185,6 +186,28 @@ def _read(path: str) -> Any:
         told = "" if "\n  hint: " in str(error) else hints.get(error.fault, "")
         hint = told and f"\n  hint: {told}"
         raise CommandError(_CODES[error.fault], f"{path}: {error}{hint}") from error
+
+
+def _read_content(path: str, data: bytes) -> Any:
+    """The model in a file; what it begins with tells the format, of YAML its name does."""
+    if not data:
+        raise ParseError("the file is empty" if path != "-" else "nothing came in", "syntax")
+    if data.startswith(_HDF5):
+        return _read_hdf5(path)
+    if data.startswith(_ZIP):
+        raise ParseError(_about_zip(path, data), "version")
+    if path.endswith(_YAML):
+        return _made(lambda: model_from_config(saving.read_yaml(data)))
+    return _read_json(path, data)
+
+
+def _about_zip(path: str, data: bytes) -> str:
+    """Why an archive is no model."""
+    if b"config.json" in data:
+        hint = "load it in Keras 3 and write model.save('model.h5')"
+        return explain("a .keras archive of Keras 3, which kgraph does not read", hint=hint)
+    hint = f"MODEL --weights {path}" if b".npy" in data else HELP
+    return explain("an archive, and no model", hint=hint)
 
 
 def _read_json(path: str, data: bytes) -> Any:
@@ -199,7 +222,8 @@ def _read_json(path: str, data: bytes) -> Any:
 
 def _read_hdf5(path: str) -> Any:
     if path == "-":
-        raise ParseError("HDF5 is not read from standard input", "version")
+        hint = "give the name of the file"
+        raise ParseError(explain("HDF5 is not read from standard input", hint=hint), "version")
     try:
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", re.escape(saving.NO_TRAINING))
@@ -228,7 +252,8 @@ def _import(text: str) -> Any:
         )
     hint = "modules are looked for in this folder and in PYTHONPATH"
     try:
-        with _folder_first():
+        # What a module prints is no result.
+        with _folder_first(), contextlib.redirect_stdout(sys.stderr):
             found: Any = _module(place)
             for part in name.split("."):
                 found = _part(found, part)
@@ -237,6 +262,9 @@ def _import(text: str) -> Any:
             made = found if ready else found()
     except CommandError:
         raise
+    except SystemExit as leaving:
+        told = f"{text}: the program ended before there was a model, with {leaving.code!r}"
+        raise CommandError("E0421", told) from leaving
     except Exception as error:
         message = f"{text}: the model cannot be made: {type(error).__name__}: {error}"
         raise CommandError("E0421", explain(message, hint=hint)) from error

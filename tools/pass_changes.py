@@ -20,8 +20,8 @@ def pass_changes(report: CompileReport) -> list[Change]:
 
     Ids are those of the view of ops before the passes (`kgraph viz --view ops --format json`). A
     node keeps its id while it has a counterpart of the same op; what is added gets the next number.
-    So the graph after a pass is the one before it without `del`, with `chg` in place of the nodes of
-    these ids, and with `add`.
+    So the graph after a pass is the one before it without `del`, with `chg` in place of nodes of
+    the same ids, and with `add`.
 
     Args:
         report: of a compilation.

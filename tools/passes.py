@@ -22,6 +22,7 @@ from kgraph.passes.rules import ADMITTED
 from kgraph.passes.statistics import RuleStatistics
 from kgraph.runtime.executable import compile
 from kgraph.tools.answers import add_json, add_no_clobber, answer, refuse_existing
+from kgraph.tools.arguments import whole
 from kgraph.tools.bisection import bisect, load_check
 from kgraph.tools.complaints import BAD_INPUT, NO, USAGE, CommandError, complain
 from kgraph.tools.explaining import did_data, did_text, rule_text, statistics_of
@@ -38,7 +39,7 @@ from kgraph.tools.passes_listing import (
     trace_text,
 )  # fmt: skip
 from kgraph.tools.progress import doing, watching
-from kgraph.tools.training_step import source_graph
+from kgraph.tools.training_step import add_training, source_graph
 
 
 def add_parser(subparsers: Any) -> None:
@@ -52,8 +53,7 @@ def add_parser(subparsers: Any) -> None:
     parser.add_argument(
         "--training", action="store_true", help="the training step instead of the prediction"
     )
-    parser.add_argument("--optimizer", default="adam", help="of a model that is not compiled")
-    parser.add_argument("--loss", help="of such a model; default by the op of each output")
+    add_training(parser)
     parser.add_argument(
         "--pipeline",
         metavar="TEXT",
@@ -66,7 +66,7 @@ def add_parser(subparsers: Any) -> None:
         choices=("off", "phase", "every"),
         help="no graph, what each pipeline returns, or what each pass does",
     )
-    parser.add_argument("--limit", type=int, metavar="N", help="stop after N firings")
+    parser.add_argument("--limit", type=whole, metavar="N", help="stop after N firings")
     parser.add_argument("--numerics", choices=tuple(ADMITTED), help="which rules may fire")
     _add_questions(parser)
     parser.add_argument("--dump", metavar="DIR", help="write the graph after every pass")
@@ -103,16 +103,20 @@ def run(args: argparse.Namespace) -> int:
         return complain(str(error), USAGE)
     except (BrokenPipeError, CommandError):
         raise  # nobody reads any more, or it has its words
-    except (KGraphError, OSError, ValueError) as error:
+    except (KGraphError, ValueError) as error:
         return complain(f"{args.model}: {error}", BAD_INPUT)
+    except OSError as error:
+        path = args.dump or args.output
+        message = f"{path} cannot be written: {error.strerror or error}"
+        raise CommandError("E0101", message) from error
 
 
 def _contradiction(args: argparse.Namespace) -> str:
     """What is wrong with the options together, or nothing."""
     if sum(option is not None for option in (args.pipeline, args.only, args.skip)) > 1:
         return "--pipeline, --only and --skip exclude one another"
-    if args.limit is not None and (args.limit < 0 or args.bisect):
-        return "--limit takes a number from 0 on, and does not go with --bisect"
+    if args.limit is not None and args.bisect:
+        return "--bisect finds the number of firings itself: leave out --limit"
     if args.model is None and not args.list:
         return "the following arguments are required: MODEL\n  hint: kgraph passes --help"
     return ""

@@ -23,6 +23,7 @@ from kgraph.tools.answers import (
     refuse_existing,
     write_file,
 )
+from kgraph.tools.arguments import count, whole
 from kgraph.tools.complaints import CommandError
 from kgraph.tools.feeding import add_feeds, arrays_for, filled, running, sizes_of
 from kgraph.tools.interactive import profile_page
@@ -38,7 +39,7 @@ from kgraph.tools.profile_report import (
 )
 from kgraph.tools.progress import doing, progress, watching
 from kgraph.tools.stages import LEVELS, numerics
-from kgraph.tools.training_step import source_graph
+from kgraph.tools.training_step import add_training, source_graph
 
 _BARS = 20  # lines of the timeline
 
@@ -52,12 +53,11 @@ def add_parser(subparsers: Any) -> None:
     )
     add_model(parser)
     add_feeds(parser)
-    parser.add_argument("--runs", type=int, default=20, help="repetitions; the median counts")
-    parser.add_argument("--warmup", type=int, default=3, help="runs before them")
+    parser.add_argument("--runs", type=count, default=20, help="repetitions; the median counts")
+    parser.add_argument("--warmup", type=whole, default=3, help="runs before them")
     parser.add_argument("--mode", choices=("forward", "step"), default="forward",
                         help="a prediction, or a training step")  # fmt: skip
-    parser.add_argument("--optimizer", default="adam", help="of a model that is not compiled")
-    parser.add_argument("--loss", help="of such a model; default by the op of each output")
+    add_training(parser)
     parser.add_argument("--numerics", choices=LEVELS, help="which rules may fire")
     parser.add_argument(
         "--sort",
@@ -65,7 +65,7 @@ def add_parser(subparsers: Any) -> None:
         default="self",
         help="a layer's own time by default; total is with all inside it",
     )
-    parser.add_argument("--top", type=int, default=20, help="rows of each table")
+    parser.add_argument("--top", type=count, default=20, help="rows of each table")
     parser.add_argument("--memory", action="store_true", help="memory over time as well")
     parser.add_argument("-o", "--output", action="append", default=[], metavar="FILE",
                         help="a page .html, a Chrome trace .trace.json, or .json")  # fmt: skip
@@ -76,8 +76,6 @@ def add_parser(subparsers: Any) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Measures; returns 0."""
-    if args.runs < 1 or args.warmup < 0 or args.top < 1:
-        raise CommandError("E0101", "--runs and --top must be at least 1, --warmup at least 0")
     for path in args.output:
         if not path.endswith((".json", ".html")) and path != "-":
             expected = "FILE.json, FILE.trace.json or FILE.html"

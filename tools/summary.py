@@ -20,6 +20,7 @@ from kgraph.models import Model
 from kgraph.passes.cost import SIZE_HINT
 from kgraph.runtime.executable import compile
 from kgraph.tools.answers import answer
+from kgraph.tools.arguments import whole
 from kgraph.tools.complaints import CommandError
 from kgraph.tools.models import add_model, as_model, find_model
 from kgraph.tools.progress import watching
@@ -50,7 +51,7 @@ def add_parser(subparsers: Any) -> None:
         "--costs", action="store_true", help="multiplications, operations, bytes and peak memory"
     )
     parser.add_argument(
-        "--batch", type=int, default=SIZE_HINT, help="of the costs (default %(default)s)"
+        "--batch", type=whole, default=SIZE_HINT, help="of the costs (default %(default)s)"
     )
     kind = parser.add_mutually_exclusive_group()
     kind.add_argument("--json", action="store_true", help="the answer as JSON")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 from typing import Any
 
 import numpy as np
@@ -11,10 +12,18 @@ from kgraph.ir.graph import Graph
 from kgraph.ir.origin import Origin, making
 from kgraph.passes.lower import lower
 from kgraph.runtime.executable import Executable
+from kgraph.tools.complaints import CommandError
 from kgraph.tools.models import graph_of
 
 # Op of an output -> the loss that a model of such an output is trained with.
 LOSSES = {"softmax": "categorical_crossentropy", "sigmoid": "binary_crossentropy"}
+
+
+def add_training(parser: argparse._ActionsContainer) -> None:
+    """Adds `--optimizer` and `--loss` to a command."""
+    add = parser.add_argument
+    add("--optimizer", default="adam", help="of a model that is not compiled; %(default)s")
+    add("--loss", help="of such a model; default by the op of each output")
 
 
 def training_step(found: Any, loss: str | None = None, optimizer: str = "adam") -> Executable:
@@ -30,6 +39,7 @@ def training_step(found: Any, loss: str | None = None, optimizer: str = "adam") 
 
     Raises:
         KGraphError: `found` is a graph.
+        CommandError: there is no such loss or optimizer.
 
     Example:
         >>> from kgraph.layers import Dense
@@ -83,6 +93,7 @@ def _batch(found: Any, loss: str | None, optimizer: str) -> tuple[list[np.ndarra
 
     Raises:
         KGraphError: it is a graph.
+        CommandError: there is no such loss or optimizer.
     """
     if isinstance(found, Graph):
         hint = "give the model that it was made from, or ask for the prediction"
@@ -91,7 +102,10 @@ def _batch(found: Any, loss: str | None, optimizer: str) -> tuple[list[np.ndarra
     if found.optimizer is None:
         ops = [node.op.name for _, node in lower(graph).outputs]
         losses = [loss or LOSSES.get(op, "mse") for op in ops]
-        found.compile(optimizer=optimizer, loss=losses if len(losses) > 1 else losses[0])
+        try:
+            found.compile(optimizer=optimizer, loss=losses if len(losses) > 1 else losses[0])
+        except ValueError as error:
+            raise CommandError("E0101", f"the training step: {error}") from error
     targets = [_zeros(n.type) for n in found.outputs]
     if "sparse" in str(found.loss):
         targets = [t[..., 0] for t in targets]

@@ -14,12 +14,15 @@ try:
 except ImportError:  # not a POSIX system: nothing tells whether a writer still lives
     fcntl = None  # type: ignore[assignment]
 
+_DEVICES = ("/dev", "/dev/fd", "/proc/self/fd")
+
 
 @contextlib.contextmanager
 def atomic_write(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
     """Opens a file that appears under `path` only when the block ends without an error.
 
-    What writers of the same target have left that were killed is removed.
+    What writers of the same target have left that were killed is removed. What is no file, such as
+    a pipe or `/dev/stdout`, is written to as it is.
 
     Args:
         path: the target; an older file there stays as it is until the new one is complete.
@@ -36,6 +39,10 @@ def atomic_write(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
         'whole'
     """
     target = Path(path)
+    if _is_stream(target):
+        with open(target, "wb") as file:  # a folder refuses that
+            yield file
+        return
     partial = target.with_name(f".{target.name}.{os.getpid()}.{os.urandom(4).hex()}.partial")
     try:
         with open(partial, "xb") as file:
@@ -47,6 +54,14 @@ def atomic_write(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
         os.replace(partial, target)
     finally:
         partial.unlink(missing_ok=True)
+
+
+def _is_stream(target: Path) -> bool:
+    """Whether a path is that of something which must not be replaced: a device, a pipe, a folder.
+
+    Names in `/dev` are links that may lead to a file: the open one that they stand for is meant.
+    """
+    return target.exists() and (not target.is_file() or str(target.absolute().parent) in _DEVICES)
 
 
 def _lock(descriptor: int) -> bool:

@@ -44,6 +44,28 @@ def test_a_link_is_replaced_not_followed(tmp_path):
     assert not link.is_symlink()
 
 
+def test_what_is_no_file_is_written_to_as_it_is(tmp_path):
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    reading = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    with atomic_write(pipe) as file:
+        file.write(b"through")
+    assert os.read(reading, 99) == b"through"
+    os.close(reading)
+    assert pipe.is_fifo()
+    with pytest.raises(IsADirectoryError), atomic_write(tmp_path):
+        pass
+    with open(tmp_path / "out", "wb") as out:
+        name = f"/dev/fd/{out.fileno()}"
+        with atomic_write(name) as file:
+            file.write(b"on")
+        assert Path(name).is_symlink()
+    assert (tmp_path / "out").read_bytes() == b"on"
+    with atomic_write(os.devnull) as file:
+        file.write(b"gone")
+    assert Path(os.devnull).is_char_device()
+
+
 def test_modes_follow_the_umask(tmp_path):
     old = os.umask(0o027)
     try:

@@ -127,6 +127,7 @@ def test_tables_say_what_was_measured(steps, capsys):
         (["mlp_nothing"], ["mlp_nothing", "mlp_binary"]),
         (["mlp_binary", "--peers", "torch,theano"], ["theano", "jax"]),
         (["mlp_binary", "--rounds", "0"], ["--rounds"]),
+        (["m.json", "--levels", "O2"], ["no level 'O2'", "none, strict, safe, fast"]),
     ],
 )
 def test_wrong_arguments_are_named(arguments, words, capsys):

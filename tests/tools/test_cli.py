@@ -102,7 +102,7 @@ def test_what_is_refused(arguments, code, message, capsys):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("", "not JSON"),
+        ("", "the file is empty"),
         ("[" * 9999, "nested too deeply"),
         ("[]", "neither kgraph JSON nor Keras model JSON"),
         ("{}", "neither kgraph JSON nor Keras model JSON"),

@@ -192,6 +192,19 @@ def test_order_of_inputs_and_updates_count():
     assert change.fields == {"value": ("1.5", "2.5")}
 
 
+@pytest.mark.parametrize("stage", ["", "@core"])
+def test_values_of_weights(stage, capsys):
+    x = Input((3,), name="x")
+    dense = Dense(2, name="out")
+    model = Model(x, dense(x))
+    save(model.graph, "a.json")
+    dense.set_weights([np.ones((3, 2)), np.zeros(2)])
+    save(model.graph, "b.json")
+    assert main(["diff", f"a.json{stage}", f"b.json{stage}"]) == 0
+    assert main(["diff", f"a.json{stage}", f"b.json{stage}", "--values"]) == 1
+    assert "out/kernel" in capsys.readouterr().out
+
+
 def test_long_graphs_are_compared_quickly():
     def made(where: int) -> Graph:
         x = y = input_node((2,), name="x")

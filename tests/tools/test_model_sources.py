@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import json
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +12,8 @@ import pytest
 from viz_models import sequential
 
 from kgraph.ir.serialize import save
+from kgraph.layers import Dense
+from kgraph.models import Sequential
 from kgraph.passes.lower import lower
 from kgraph.tools.cli import main
 from kgraph.tools.models import find_model, load_values, named_states
@@ -114,10 +118,38 @@ def test_graphs_with_a_fault(change, code, said, capsys):
 @pytest.mark.parametrize(
     ("text", "said"),
     [('{"kgraph": 2,', "line 1, column"), ('{"kgraph": 2, "kgraph": 2}', "stands twice"),
-     ("", "character 0"), (b"\xff\xfe", "byte 0 is not UTF-8")],
+     ("", "the file is empty"), (b"\xff\xfe", "byte 0 is not UTF-8")],
 )  # fmt: skip
 def test_files_that_are_no_json(text, said, capsys):
     Path("bad.json").write_bytes(text if isinstance(text, bytes) else text.encode())
     error = told(capsys, "bad.json")
     assert "error[E0401]: bad.json: " in error
     assert said in error
+
+
+def test_a_model_in_yaml(capsys):
+    Path("m.yaml").write_text(Sequential([Dense(2, input_dim=3, name="out")]).to_yaml())
+    assert main(["summary", "m.yaml"]) == 0
+    assert "out (Dense)" in capsys.readouterr().out
+    Path("bad.yml").write_text("a: [1")
+    assert main(["summary", "bad.yml"]) == 4
+    assert "error[E0411]: bad.yml: the model cannot be built" in capsys.readouterr().err
+
+
+def test_archives_are_named_as_what_they_are(capsys):
+    with zipfile.ZipFile("m.keras", "w") as file:
+        file.writestr("config.json", "{}")
+    np.savez("w.npz", kernel=np.ones(3))
+    Path("w.zip").write_bytes(b"PK\x03\x04 and more")
+    assert "a .keras archive of Keras 3, which kgraph does not read" in told(capsys, "m.keras")
+    assert "hint: MODEL --weights w.npz" in told(capsys, "w.npz")
+    assert "hint: Keras model JSON" in told(capsys, "w.zip")
+
+
+def test_nothing_to_read(capsys, monkeypatch):
+    assert "error[E0401]: '': " in told(capsys, "")
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(b"")))
+    assert "error[E0401]: -: nothing came in" in told(capsys, "-")
+    Sequential([Dense(2, input_dim=3)]).save("m.h5")
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(Path("m.h5").read_bytes())))
+    assert "hint: give the name of the file" in told(capsys, "-")

@@ -300,7 +300,7 @@ def test_checks_that_are_no_use(capsys):
         "never.py": "(?s)fails without any optimization.*got: check returned False",
         "none.py": "has no check",
         "broken.py": "ZeroDivisionError",
-        "missing.py": "FileNotFoundError",
+        "missing.py": "error\\[E0401\\]: missing.py: No such file",
     }
     for name, message in expected.items():
         assert re.search(message, out(capsys, "py:theirs:graph", "--bisect", name, code=4)), name
@@ -313,6 +313,10 @@ def test_checks_that_are_no_use(capsys):
         (["keras.json", "--numerics", "loose"], 2, "invalid choice"),
         (["keras.json", "--stats", "--explain", "mul-one"], 2, "not allowed"),
         (["keras.json", "--dump", ".", "--no-clobber"], 2, "there already"),
+        (["keras.json", "--dump", "check.py"], 2, "check.py cannot be written: File exists"),
+        (["keras.json", "--limit", "-1"], 2, "'-1' is not a whole number from 0 on"),
+        (["keras.json", "--limit", "1", "--bisect", "check.py"], 2, "leave out --limit"),
+        (["keras.json", "--training", "--loss", "mes"], 2, "Unknown loss function: mes"),
         (["keras.json", "--pipeline", "fuze"], 2, "no pass 'fuze'"),
         (["keras.json", "--pipeline", "simplify{a=1}"], 2, "no option 'a'"),
         (["keras.json", "--pipeline=-rule:mul-won"], 2, "did you mean 'mul-one'"),

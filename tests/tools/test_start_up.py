@@ -17,7 +17,7 @@ ROOT = str(Path(kgraph.__file__).parents[1])
 ENVIRONMENT = {"PYTHONPATH": ROOT, "PATH": ""}
 LIBRARIES = {"h5py", "yaml", "networkx", "graphviz", "rich", "hypothesis", "scipy", "jax", "keras"}
 FACE = {"kgraph.errors", "kgraph.tools", "kgraph.tools.cli", "kgraph.tools.complaints",
-        "kgraph.tools.terminal"}  # fmt: skip
+        "kgraph.tools.stdout", "kgraph.tools.terminal"}  # fmt: skip
 
 
 def loaded_by(*words: str) -> set[str]:

@@ -277,6 +277,10 @@ def test_a_browser_is_opened_where_there_is_a_display(kind, monkeypatch, capsys)
         (["--dim", "bacth=3"], 4, "did you mean 'batch'"),
         (["--numerics", "wild"], 2, "invalid choice"),
         (["--from", "nowhere", "--to", "a"], 4, "error[E0431]"),
+        (["--from", "a", "--to", "reader"], 4, "no edges lead from 'a' to 'reader'"),
+        (["--select", "zz*"], 4, "expected: left, right, reader"),
+        (["--hops", "-1"], 2, "not a whole number from 0 on"),
+        (["--view", "step", "--loss", "mes"], 2, "error[E0101]: the training step: Unknown loss"),
         (["--around", "raeder"], 4, "did you mean reader"),
         (["--format", "dot"], 2, "--format dot contradicts the extension of x.svg"),
         (["-o", "x.bmp"], 2, "expected: extension svg"),
@@ -290,3 +294,27 @@ def test_what_is_refused(options, code, message, capsys):
     error = capsys.readouterr().err
     assert message in re.sub(r"\n  (expected|hint): ", lambda m: f" {m[1]}: ", error)
     assert not list(Path().glob("x.*"))
+
+
+def test_a_format_for_a_file_without_an_extension(capsys):
+    assert (
+        main(
+            [
+                "viz",
+                "m.json",
+                "-o",
+                "picture",
+                "-o",
+                "x.svg.part",
+                "--format",
+                "svg",
+                "--engine",
+                "own",
+            ]
+        )
+        == 0
+    )
+    assert Path("picture").read_bytes() == Path("x.svg.part").read_bytes()
+    assert Path("picture").read_text().startswith("<svg")
+    assert main(["viz", "m.json", "-o", "x.bmp"]) == 2
+    assert "error[E0101]: No picture can be written to x.bmp" in capsys.readouterr().err

@@ -10,15 +10,17 @@ from typing import Any
 from kgraph.errors import explain
 from kgraph.tools import overheads
 from kgraph.tools.answers import answer
+from kgraph.tools.arguments import count
 from kgraph.tools.bench.baselines import compare, load_baseline, regressions
 from kgraph.tools.bench.bench_tables import plan_table, time_table
 from kgraph.tools.bench.levels import add_levels, bench_model, levels_table, names_model
 from kgraph.tools.bench.peers.workloads import FRAMEWORKS, WORKLOADS
 from kgraph.tools.bench.turns import Rows, measure
 from kgraph.tools.colors import console
-from kgraph.tools.complaints import BAD_INPUT, NO, OK, USAGE, CommandError, complain
+from kgraph.tools.complaints import NO, OK, USAGE, CommandError, complain
 from kgraph.tools.machine import load_average, processor
 from kgraph.tools.progress import doing
+from kgraph.tools.stdout import say, to_stdout
 from kgraph.tools.terminal import note, warn
 
 
@@ -31,7 +33,7 @@ def add_parser(subparsers: Any) -> None:
         metavar="WORKLOAD",
         help=f"default all: {', '.join(WORKLOADS)}; or one MODEL, which is timed at several levels",
     )
-    parser.add_argument("--rounds", type=int, default=15, help="turns of each (default 15)")
+    parser.add_argument("--rounds", type=count, default=15, help="turns of each (default 15)")
     parser.add_argument(
         "--peers",
         default="torch,jax,keras",
@@ -75,15 +77,12 @@ def run(args: argparse.Namespace) -> int:
         return complain("one MODEL at a time, and no workload beside it", USAGE)
     names = args.workloads or list(WORKLOADS)
     peers = [p for p in args.peers.split(",") if p]
-    complaint = "" if models else _complaint(names, peers, args.rounds)
+    complaint = "" if models else _complaint(names, peers)
     if complaint:
         return complain(complaint, USAGE)
     limit = _limit(args)
+    baseline = _baseline(args.baseline)
     _warn_of_load()
-    try:
-        baseline = load_baseline(args.baseline) if args.baseline else []
-    except (OSError, ValueError) as error:
-        return complain(f"cannot read --baseline: {error}", BAD_INPUT)
     rows = bench_model(args, models[0]) if models else _measured(args, names, peers)
     compared = compare(rows, baseline)
     worse = [] if limit is None else regressions(rows, baseline, limit)
@@ -92,9 +91,10 @@ def run(args: argparse.Namespace) -> int:
             note(line)
         document = {"rows": rows, "compared": compared, "regressions": worse}
         return answer(args, document, "", NO if worse else OK)
-    console().print(levels_table(rows) if models else time_table(rows))
-    console().print(plan_table(rows, "a run" if models else "the compiled training step"))
-    print("\n".join([*compared, *worse]))
+    with to_stdout():
+        console().print(levels_table(rows) if models else time_table(rows))
+        console().print(plan_table(rows, "a run" if models else "the compiled training step"))
+    say("\n".join([*compared, *worse]))
     return NO if worse else OK
 
 
@@ -121,6 +121,16 @@ def _limit(args: argparse.Namespace) -> float | None:
     return limit
 
 
+def _baseline(path: str | None) -> Rows:
+    """The rows of another day, none if there is no file to read."""
+    try:
+        return load_baseline(path) if path else []
+    except OSError as error:
+        raise CommandError("E0401", f"--baseline {path}: {error.strerror}") from error
+    except ValueError as error:
+        raise CommandError("E0402", f"--baseline {path}: {error}") from error
+
+
 def _warn_of_load() -> None:
     """Says that times mean little when more wants to run than there are cores."""
     load, cores = load_average(), processor().cores
@@ -133,7 +143,7 @@ def _time(seconds: float) -> str:
     return f"{seconds * 1e3:9.1f} ms" if seconds >= 1e-3 else f"{seconds * 1e6:9.1f} us"
 
 
-def _complaint(names: Sequence[str], peers: Sequence[str], rounds: int) -> str:
+def _complaint(names: Sequence[str], peers: Sequence[str]) -> str:
     """What is wrong with the arguments, or nothing."""
     unknown = [n for n in names if n not in WORKLOADS]
     if unknown:
@@ -141,7 +151,7 @@ def _complaint(names: Sequence[str], peers: Sequence[str], rounds: int) -> str:
     unknown = [p for p in peers if p.split("-")[0] not in FRAMEWORKS]
     if unknown:
         return f"unknown peer: {', '.join(unknown)}\n  hint: one of {', '.join(FRAMEWORKS)}"
-    return "--rounds must be at least 1" if rounds < 1 else ""
+    return ""
 
 
 def interpreters(peers: Sequence[str], given: Sequence[str]) -> dict[str, str]:

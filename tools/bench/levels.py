@@ -16,6 +16,7 @@ from kgraph.ir.variable import keeping
 from kgraph.passes.manager import Pipeline
 from kgraph.runtime.emit import Plan
 from kgraph.runtime.executable import compile
+from kgraph.tools.arguments import count
 from kgraph.tools.bench.counting import count_all
 from kgraph.tools.bench.turns import Rows
 from kgraph.tools.complaints import CommandError
@@ -23,7 +24,7 @@ from kgraph.tools.feeding import add_feeds, arrays_for, filled, running, sizes_o
 from kgraph.tools.models import find_model
 from kgraph.tools.progress import doing, progress, watching
 from kgraph.tools.stages import LEVELS, numerics
-from kgraph.tools.training_step import source_graph
+from kgraph.tools.training_step import add_training, source_graph
 
 NONE = "none"  # no pass at all
 
@@ -33,11 +34,12 @@ def add_levels(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("of a MODEL")
     group.add_argument("--levels", default=f"{NONE},safe", metavar="A,B",
                        help=f"of {', '.join((NONE, *LEVELS))}; default %(default)s")  # fmt: skip
-    group.add_argument("--runs", type=int, default=30, help="of each level, in turn (%(default)s)")
+    group.add_argument(
+        "--runs", type=count, default=30, help="of each level, in turn (%(default)s)"
+    )
     group.add_argument("--mode", choices=("forward", "step"), default="forward",
                        help="a prediction, or a training step")  # fmt: skip
-    group.add_argument("--optimizer", default="adam", help="of a model that is not compiled")
-    group.add_argument("--loss", help="of such a model; default by the op of each output")
+    add_training(group)
     group.add_argument("--weights", metavar="FILE", help="npz of `kgraph convert`, or .h5")
     add_feeds(group)
 
@@ -67,10 +69,10 @@ def bench_model(args: argparse.Namespace, model: str) -> Rows:
     """
     levels = list(dict.fromkeys(args.levels.split(",")))
     unknown = [level for level in levels if level not in (NONE, *LEVELS)]
-    if unknown or args.runs < 1:
-        expected = f"--levels of {', '.join((NONE, *LEVELS))}, --runs at least 1"
-        got = f"--levels {args.levels} --runs {args.runs}"
-        raise CommandError("E0101", explain("no such measurement", expected=expected, got=got))
+    if unknown:
+        message = f"--levels {args.levels}: no level {unknown[0]!r}"
+        expected = ", ".join((NONE, *LEVELS))
+        raise CommandError("E0101", explain(message, expected=expected))
     found = find_model(model, args.weights)
     graph = source_graph(found, args.mode == "step", args.loss, args.optimizer)
     arrays = arrays_for(graph, args)

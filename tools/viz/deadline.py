@@ -50,7 +50,7 @@ class Deadline:
         """The seconds that `dot` gets.
 
         Args:
-            alone: whether nobody takes its place when it fails; then it gets all that was asked for.
+            alone: whether nobody takes its place when it fails: then it gets all that was asked.
         """
         share = 1.0 if alone and self._asked else _SHARE
         return min(self.left("the picture"), self.seconds * share)

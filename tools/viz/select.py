@@ -12,6 +12,7 @@ from kgraph.tools.viz.levels import UNORDERED
 from kgraph.tools.viz.model import GraphView, ancestors, by_id
 
 STUB = "not selected"
+_LISTED = 12  # names of a view that an error tells
 
 
 def select(
@@ -53,7 +54,11 @@ def select(
         below = _reached(_named(view, start), after) if start is not None else None
         above = _reached(_named(view, end), before) if end is not None else None
         between = below if above is None else above if below is None else below & above
-        chosen |= between or set()
+        if not between:
+            message = f"no edges lead from {start!r} to {end!r}"
+            hint = "edges go from inputs to outputs"
+            raise RenderError(explain(message, hint=hint), "E0431")
+        chosen |= between
     if around is not None:
         centre = _named(view, around)
         chosen |= _reached(centre, after, hops) | _reached(centre, before, hops)
@@ -96,9 +101,10 @@ def _named(view: GraphView, glob: str) -> set[str]:
             found.add(box.id)
     if not found:
         near = ", ".join(difflib.get_close_matches(glob, list(names), 3, 0.3))
-        message = explain(
-            f"no node is called {glob!r}", hint=f"did you mean {near}?" if near else ""
-        )
+        hint = f"did you mean {near}?" if near else ""
+        labels = list(dict.fromkeys(box.label for box in view.boxes))
+        known = "" if near else ", ".join(labels[:_LISTED])
+        message = explain(f"no node is called {glob!r}", expected=known, hint=hint)
         raise RenderError(message, "E0431")
     return found
 

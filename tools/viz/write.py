@@ -114,9 +114,7 @@ def render(
         return _by_ourselves(lambda: to_svg(view, style), limit, warning)
 
 
-def _by_ourselves(
-    work: Callable[[], str], limit: Deadline, warning: str | None = None
-) -> Rendered:
+def _by_ourselves(work: Callable[[], str], limit: Deadline, warning: str | None = None) -> Rendered:
     text = limit.run(work, "the picture")
     return Rendered(text.encode("utf-8", "backslashreplace"), "own", warning)
 
@@ -170,14 +168,16 @@ def save_picture(
     engine: str = "auto",
     timeout: float | Deadline | None = None,
     clobber: bool = True,
+    format: str | None = None,
 ) -> tuple[str, str | None]:
     """Writes a picture, whole or not at all.
 
     Args:
         view: what to show.
-        path: its extension is the format.
+        path: the file.
         style, engine, timeout: see `render`.
         clobber: whether a file that is there may be replaced.
+        format: default what its extension says.
 
     Returns:
         One line for the user, and a warning or None.
@@ -189,7 +189,7 @@ def save_picture(
     start, target = time.perf_counter(), Path(path)
     if not clobber and target.exists():
         raise FileExistsError(f"{target} is there already")
-    made = render(view, format_of(path), style, engine, timeout)
+    made = render(view, format or format_of(path), style, engine, timeout)
     with atomic_write(target) as file:
         file.write(made.data)
     seen = visible(view)
