@@ -103,6 +103,24 @@ def did_you_mean(name: str, known: Iterable[str], alike: float = 0.6) -> str | N
     return f"did you mean {near[0]!r}?" if near else None
 
 
+def told(error: BaseException) -> str:
+    """What an error says, with its type where that is not one of kgraph's own.
+
+    Args:
+        error: any exception.
+
+    Returns:
+        A text that makes sense behind "failed:", also for `KeyError('x')` and for empty errors.
+
+    Example:
+        >>> told(KeyError("x")), told(ParseError("no type"))
+        ("KeyError: 'x'", 'no type')
+    """
+    if isinstance(error, KGraphError):
+        return str(error)
+    return f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+
+
 def _is_nothing(text: object) -> bool:
     return text is None or (isinstance(text, str) and not text)
 

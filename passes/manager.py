@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
 from kgraph import config
-from kgraph.errors import PassError, StageError, explain
+from kgraph.errors import PassError, StageError, explain, told
 from kgraph.ir.graph import Graph, Stage
 from kgraph.ir.node import Node
 from kgraph.ir.verify import verify
@@ -64,7 +64,7 @@ class Pass:
 
     def run(self, graph: Graph) -> Graph:
         """The better graph; the same object when nothing changed."""
-        raise NotImplementedError(self.name)
+        raise NotImplementedError(f"class {type(self).__name__} has no method run(graph)")
 
     def rewrite(self, roots: Sequence[Node]) -> tuple[Node, ...]:
         """The same on bare nodes, where a pass needs no more than these."""
@@ -311,5 +311,6 @@ def _failure(step: Pass, journal: Journal, earlier: Sequence[Pass], error: Excep
     before = ", ".join(p.name for p in earlier) or "none"
     rules = ", ".join(f"{rule} x{n}" for rule, n in journal.counts().items()) or "none"
     return PassError(
-        f"pass {step.name} failed: {error}\n  passes before it: {before}\n  rules it fired: {rules}"
+        f"pass {step.name} failed: {told(error)}\n"
+        f"  passes before it: {before}\n  rules it fired: {rules}"
     )

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from kgraph import config
-from kgraph.errors import PassError, explain
+from kgraph.errors import PassError, explain, told
 from kgraph.ir.graph import Graph, toposort
 from kgraph.ir.node import Node, rebuild
 from kgraph.ir.op import Op
@@ -191,7 +191,8 @@ class _Budget:
                 explain(f"{self.pass_name} does not end: rule {rule.name} keeps firing",
                         expected=f"at most {limit} firings in a graph of {self.nodes} nodes",
                         got=", ".join(f"{n} x{self.firings[n]}" for n in often),
-                        hint="one rule's result matches the other's pattern")
+                        hint="what a rule makes must not fit its own left side again"
+                        if len(often) == 1 else "one rule's result matches the other's pattern")
             )  # fmt: skip
 
 
@@ -409,7 +410,7 @@ class _Walk:
         return PassError(
             f"rule {rule} failed at {node!r}"
             + (f" ({node.origin.where})" if node.origin.where else "")
-            + f": {error}"
+            + f": {told(error)}"
         )
 
 

@@ -11,6 +11,7 @@ A rule never changes a type, and says how far it may change values by its kind:
 from __future__ import annotations
 
 import inspect
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -22,6 +23,8 @@ from kgraph.ir.op import Op
 from kgraph.passes.matching import Finder, Match
 from kgraph.passes.pattern import Call, Pattern, names_in
 
+# No commas, braces or spaces, which mean something in a line of passes.
+_NAME = re.compile(r"[\w.:-]+")
 KINDS = ("exact", "stable", "rounding", "fast")
 # Value of `config.numerics` -> the kinds of rules that may fire.
 ADMITTED = {
@@ -189,6 +192,11 @@ def rule(
         >>> print(rule("mul-one", x * 1, lambda x: x))
         mul-one: x * 1
     """
+    if not _NAME.fullmatch(name):
+        raise ValueError(
+            explain("the name of a rule is one word", expected='kebab-case, such as "mul-one"',
+                    got=repr(name), hint="a line of passes leaves rules out by name")
+        )  # fmt: skip
     if not isinstance(left, Call):
         raise TypeError(explain(f"rule {name}: the left side must be an op", got=repr(left)))
     if kind not in KINDS:

@@ -43,7 +43,7 @@ def check_pass(
     Args:
         pass_: the pass, or a pipeline.
         graph: a graph or several; default random ones, half of them full of NaNs and infinities if
-            the pass is exact.
+            the pass is exact. The pass must change one of the random ones, or nothing was checked.
         exact: whether every bit must stay; default: where no rule fired that is not exact.
         patterns: left sides of rules to plant in random graphs.
         batches: numbers of rows; a graph that refuses one is not run with it.
@@ -55,7 +55,8 @@ def check_pass(
         How many of the graphs the pass changed.
 
     Raises:
-        CheckError: the pass breaks a promise; the message holds the smallest graph found.
+        CheckError: the pass breaks a promise; the message holds the smallest graph found. Or it
+            changes none of the random graphs.
         TypeError: it is no pass.
 
     Example:
@@ -70,7 +71,11 @@ def check_pass(
     else:
         graphs = [graph] if isinstance(graph, Graph) else graph
     check = _Check(pass_, exact, tuple(batches), seed, idempotent)
-    return sum(check.run(g) for g in graphs)
+    changed = sum(check.run(g) for g in graphs)
+    if graph is None and not changed:
+        hint = "give graphs that it changes, or what to plant, such as patterns=[P.exp(x)]"
+        raise CheckError(f"pass {check.name} changes no graph", [("drawn", draws), ("hint", hint)])
+    return changed
 
 
 def _drawn(count: int, seed: int, patterns: Sequence[Plant], exact: bool | None) -> Iterator[Graph]:
@@ -97,18 +102,48 @@ class _Check:
         needs = self.step.needs if isinstance(self.step, Pass) else Stage.CORE
         if needs is Stage.CORE:
             graph = lower(graph)
-        result, kinds = self.apply(graph)
-        self.check_signature(graph, result)
+        try:
+            result, kinds = self.check_structure(graph)
+        except CheckError as error:
+            raise self.smaller(graph, error) from error.__cause__
         if result.roots == graph.roots:
             return False
-        if self.idempotent and result.stage is graph.stage:
-            self.check_again(result)
         exact = kinds <= {"exact"} if self.exact is None else self.exact
         for batch in self.batches if graph.symbols else self.batches[:1]:
             self.check_values(graph, result, batch, "whole", exact)
             for number in range(_draws_needed(graph) if exact and batch else 0):
                 self.check_values(graph, result, batch, "special", exact, number)
         return True
+
+    def check_structure(self, graph: Graph) -> tuple[Graph, set[str]]:
+        """What needs no arrays; returns the graph after the pass, and the kinds of its rules."""
+        result, kinds = self.apply(graph)
+        self.check_signature(graph, result)
+        if self.idempotent and result.stage is graph.stage and result.roots != graph.roots:
+            self.check_again(result)
+        return result, kinds
+
+    def smaller(self, graph: Graph, error: CheckError) -> CheckError:
+        """The error of the smallest graph for which the pass breaks its promise.
+
+        That graph updates nothing: what is about updates may show as another promise, or not at
+        all.
+        """
+        (pure,) = as_functions(graph)
+        found: dict[Graph, CheckError] = {}
+
+        def fails(small: Graph, arrays: list[np.ndarray]) -> bool:
+            try:
+                self.check_structure(small)
+            except CheckError as again:
+                found[small] = again
+            return small in found and _promise(found[small]) == _promise(found[pure])
+
+        rng = np.random.default_rng(self.seed)
+        arrays = [*feed(graph, rng, batch=self.batches[0]), *(v.numpy() for v in graph.states)]
+        if not fails(pure, arrays):
+            return error
+        return found[smallest(pure, arrays, fails)[0]]
 
     def apply(self, graph: Graph) -> tuple[Graph, set[str]]:
         """The graph after the pass, and the kinds of the rules that fired."""
@@ -187,6 +222,11 @@ class _Check:
         ]
         how = "a bit of" if exact else "the value of"
         return CheckError(f"pass {self.name} changes {how} {found.output}", facts, graph, arrays)
+
+
+def _promise(error: CheckError) -> tuple[str, type]:
+    """Which promise an error is about, whatever the graph."""
+    return str(error).splitlines()[0].partition(":")[0], type(error.__cause__)
 
 
 def _draws_needed(graph: Graph) -> int:

@@ -82,6 +82,13 @@ def pool_first_where_others_read() -> None:
     change("pool-relu", users=None)
 
 
+@mutant("pool-first-whatever-the-dtype", "passes/test_pool_first.py",
+        "testing/test_check_rule.py")  # fmt: skip
+def pool_first_whatever_the_dtype() -> None:
+    """The signs of zeros of float16 change."""
+    change("pool-relu", where=lambda x, steps: max(steps) > 1)
+
+
 @mutant("mean-of-relu-as-relu-of-the-mean", "passes/test_pool_first.py")
 def mean_of_relu() -> None:
     names = ("pool_size", "strides", "padding")

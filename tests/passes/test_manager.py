@@ -179,10 +179,18 @@ def test_every_result_is_verified(monkeypatch):
 
 
 def test_failing_pass_is_named_with_its_cause():
-    with pytest.raises(PassError, match="pass broken failed: out of luck") as caught:
+    with pytest.raises(PassError, match="pass broken failed: ValueError: out of luck") as caught:
         Pipeline((Broken(ValueError("out of luck")),)).run(naive())
     assert isinstance(caught.value.__cause__, ValueError)
     assert "passes before it: none" in str(caught.value)
+
+
+def test_a_pass_without_run_says_so():
+    class Idle(Pass):
+        pass
+
+    with pytest.raises(PassError, match=r"pass idle failed: .* class Idle has no method run"):
+        Pipeline((Idle(),)).run(naive())
 
 
 def test_failing_rule_is_named_with_what_fired_before():

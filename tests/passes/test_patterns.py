@@ -60,6 +60,8 @@ def test_patterns_print_as_they_are_written(pattern, text):
 def test_unknown_op_is_refused():
     with pytest.raises(ParseError, match="no_such_op"):
         P.no_such_op(x)
+    with pytest.raises(ParseError, match=r"sigmod'\n  hint: did you mean 'sigmoid'"):
+        P.sigmod(x)
 
 
 def test_what_is_no_pattern_is_refused():
@@ -209,6 +211,9 @@ def test_rule_arguments_are_checked():
         rule("r", x * y, lambda x: x, kind="roughly")
     with pytest.raises(TypeError, match="must be an op"):
         rule("r", x, lambda x: x)
+    for name in ("", "two words", "a,b", "braces{}"):
+        with pytest.raises(ValueError, match="the name of a rule is one word"):
+            rule(name, x * y, lambda x: x)
 
 
 def test_numerics_level_is_checked(monkeypatch):

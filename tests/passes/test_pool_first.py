@@ -70,6 +70,16 @@ def test_others_stay(node):
     np.testing.assert_allclose(right, left, rtol=1e-6)
 
 
+def test_zeros_of_float16_keep_their_signs():
+    """There the larger of two zeros is the first one, as relu and as a window read them."""
+    x = input_node((1, 4, 1), "float16", "x")
+    graph = graph_of(ops.max_pool(ops.relu(x), 2), inputs=(x,))
+    given = np.float16([0.0, -0.0, -0.0, 0.0]).reshape(1, 4, 1)
+    better, report = optimize(graph)
+    same_bits(*(interpret(g, [given])[0][0] for g in (graph, better)))
+    assert [m.reason for m in report.near_misses] == ["zeros of float16 may change their signs"]
+
+
 def test_others_that_read_relu_keep_it():
     before = ops.relu(X)
     for graph in (

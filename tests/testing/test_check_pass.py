@@ -137,6 +137,34 @@ def test_a_pass_that_fails_is_named():
         check_pass(wrong, UPDATED)
 
 
+@pytest.mark.parametrize("change", [
+    lambda graph: None,
+    lambda graph: Graph(graph.inputs, ()),
+    lambda graph: graph.with_roots([ops.reshape(n, (-1,)) for n in graph.roots]),
+])  # fmt: skip
+def test_the_smallest_graph_shows_a_pass_that_breaks_on_all(change):
+    with pytest.raises(CheckError, match="pass broken_signature") as caught:
+        check_pass(BrokenSignature(change))
+    assert len(caught.value.graph.nodes) <= 3
+    assert not caught.value.graph.updates
+
+
+def test_the_smallest_graph_shows_a_pass_that_is_never_done():
+    with pytest.raises(CheckError, match="is not done after one run") as caught:
+        check_pass(Broken(grows))
+    assert sum(n.op is not ops.negative for n in caught.value.graph.nodes) == 2  # tanh of an input
+
+
+def test_a_pass_that_no_random_graph_needs_was_not_checked():
+    def swap(node):
+        return ops.log(*node.inputs) if node.op is ops.det else node
+
+    with pytest.raises(CheckError, match=r"pass broken changes no graph(?s:.*)patterns="):
+        check_pass(Broken(swap), draws=3)
+    graph = Graph((MINE,), (("y", -MINE),))
+    assert check_pass(Broken(swap), graph) == 0
+
+
 def test_an_input_may_be_called_like_a_variable():
     count = Variable(np.ones(3, "float32"), name="mine")
     graph = Graph((MINE,), (("y", ops.tanh(MINE) * count),), ((count, count + 1),))
