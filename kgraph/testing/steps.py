@@ -21,14 +21,33 @@ SMOOTH = ("tanh", "sigmoid", "sin", "cos", "erf", "arctan", "softsign")
 GROWING = ("softplus", "gelu", "silu", "elu", "selu", "mish", "leaky_relu", "hard_sigmoid")
 # Ops that need operands from a part of the real line, or grow beyond any bound.
 TAMED = ("exp", "expm1", "sinh", "cosh", "arcsinh", "square", "reciprocal", "rsqrt", "log1p",
-         "sqrt", "log", "log2", "log10")  # fmt: skip
-JUMPING = ("sign", "floor", "ceil", "round", "isnan", "isfinite")
+         "sqrt", "log", "log2", "log10", "cbrt", "exp2", "erfc")  # fmt: skip
+# Those that are at home between -1 and 1.
+INSIDE = ("arcsin", "arccos", "arctanh", "erfinv", "tan")
+JUMPING = ("sign", "floor", "ceil", "round", "trunc", "isnan", "isinf", "isfinite", "signbit")
+UNARY = {
+    "float": EXACT_FLOAT + SMOOTH + GROWING + TAMED + INSIDE + JUMPING,
+    "int": ("negative", "abs", "square", "bitwise_not", "sign"),
+    "bool": ("logical_not",),
+}
 BINARY = {
     "float": ("add", "subtract", "multiply", "maximum", "minimum"),
-    "int": ("add", "subtract", "multiply", "maximum", "minimum", "floor_divide", "mod"),
+    "int": (
+        "add",
+        "subtract",
+        "multiply",
+        "maximum",
+        "minimum",
+        "floor_divide",
+        "mod",
+        "bitwise_and",
+        "bitwise_or",
+        "bitwise_xor",
+    ),
     "bool": ("logical_and", "logical_or", "logical_xor"),
 }
-ROUGH_BINARY = ("divide", "power", "arctan2", "logaddexp", "mod", "floor_divide")
+ROUGH_BINARY = ("divide", "power", "arctan2", "logaddexp", "hypot", "mod", "floor_divide", "fmod")
+SMOOTH_BINARY = 5  # of them
 COMPARE = ("equal", "not_equal", "less", "less_equal", "greater", "greater_equal")
 NUMBERS = {
     "float": (1.0, 0.0, 2.0, -1.0, -0.0, 0.5, 0.25, 3.0),
@@ -40,12 +59,9 @@ NUMBERS = {
 def unary(pool: Pool) -> list[Value]:
     """Ops of one operand."""
     x = pool.any()
-    if x.kind == "bool":
-        return [Value(ops.logical_not(x.node), x.exact, 1.0)]
-    if x.kind == "int":
-        name = pool.choices.among(("negative", "abs", "square"))
-        return [Value(_call(name, x.node), x.exact, x.bound**2)]
-    name = pool.choices.among(EXACT_FLOAT + SMOOTH + GROWING + TAMED + JUMPING)
+    name = pool.choices.among(UNARY[x.kind])
+    if x.kind != "float":
+        return [Value(_call(name, x.node), x.exact, max(x.bound**2, x.bound + 1))]
     if not pool.tame:
         return [Value(_call(name, x.node), False)]
     if name in JUMPING:
@@ -54,6 +70,8 @@ def unary(pool: Pool) -> list[Value]:
         return [Value(_call(name, x.node), x.exact, max(x.bound, x.bound**2))]
     if name in TAMED:
         return [Value(_call(name, 1.5 + ops.sin(x.node)), False, 13.0)]
+    if name in INSIDE:
+        return [Value(_call(name, 0.9 * ops.sin(x.node)), False, 3.0)]
     return [Value(_call(name, x.node), False, 2.0 * x.bound + 1.0)]
 
 
@@ -63,7 +81,7 @@ def binary(pool: Pool) -> list[Value]:
     b = pool.like(a)
     bound = max(a.bound * b.bound, a.bound + b.bound)
     if a.kind == "float" and pool.choices.chance(20):
-        name = pool.choices.among(ROUGH_BINARY[: 4 if pool.tame else None])
+        name = pool.choices.among(ROUGH_BINARY[: SMOOTH_BINARY if pool.tame else None])
         left, right = a.node, b.node
         if pool.tame:
             left, right = 1.5 + ops.sin(left), 1.5 + ops.sin(right)

@@ -77,8 +77,12 @@ def reduce(pool: Pool) -> list[Value]:
         extreme = ops.min if choices.flag() else ops.max
         found.append(lambda: Value(extreme(x, axis=axis, keepdims=keep), v.exact, v.bound))
         if v.exact and pool.tame:
-            found.append(lambda: Value(ops.argmax(x, axis=axis), True, 128.0))
+            place = ops.argmin if choices.flag() else ops.argmax
+            found.append(lambda: Value(place(x, axis=axis), True, 128.0))
         if v.is_float:
+            near_one = 1.0 + 0.3 * ops.sin(x) if pool.tame else x
+            product = ops.prod(near_one, axis=axis, keepdims=keep)
+            found.append(lambda: Value(product, False, 1.3 ** x.shape[axis]))
             found.append(lambda: Value(ops.mean(x, axis=axis, keepdims=keep), False, v.bound))
             small = ops.sin(x) if pool.tame else x
             spread = ops.logsumexp(small, axis=axis, keepdims=keep)
