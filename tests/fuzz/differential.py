@@ -26,6 +26,7 @@ sys.path.insert(1, str(pathlib.Path(__file__).resolve().parents[2]))
 
 import numpy as np
 import oracles
+import relations
 from agreement import Case
 from motifs import MOTIFS
 from reduce import reduced
@@ -54,6 +55,8 @@ TURNS: tuple[tuple[oracles.Oracle, ...], ...] = (
     (oracles.native_plan,),
     (oracles.one_pass, oracles.blocked_plan),
     (oracles.one_pass, oracles.prepared_plan),
+    (relations.told_otherwise,),
+    (relations.several_sizes,),
 )
 
 

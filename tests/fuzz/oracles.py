@@ -101,8 +101,14 @@ def compiled(case: Case, pipeline: Pipeline | None = None) -> Executable:
         return compile(case.graph, rng_step=counter, pipeline=pipeline)
 
 
-def successive(case: Case, run: Callable[[], Sequence[np.ndarray]]) -> None:
-    """Compares some runs in a row, each with the interpreter on the states that the run found."""
+def successive(case: Case, run: Callable[[], Sequence[np.ndarray]], earlier: int = 0) -> None:
+    """Compares some runs in a row, each with the interpreter on the states that the run found.
+
+    Args:
+        case: graph and arrays.
+        run: the outputs of one more run.
+        earlier: how many runs there have been.
+    """
     before = {v: v.numpy() for v in case.graph.states}
     level = _level(case)
     try:
@@ -112,7 +118,7 @@ def successive(case: Case, run: Callable[[], Sequence[np.ndarray]]) -> None:
             found = [*outputs, *(v.numpy() for v, _ in case.graph.updates)]
             end = {v: v.numpy() for v in before}
             _assign(start)
-            now = replace(case, step=number)
+            now = replace(case, step=earlier + number)
             now.check(found, exact=level in ("bare", "strict"), fast=level == "fast")
             unchanged = set(before) - {v for v, _ in case.graph.updates}
             if not all(same_bits(end[v], start[v]) for v in unchanged):

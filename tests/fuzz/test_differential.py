@@ -11,14 +11,16 @@ import sys
 import differential
 import numpy as np
 import pytest
+import relations
 from agreement import Case, DisagreementError
 from reduce import reduced
 
 from kgraph import ops
-from kgraph.ir import Graph, const, input_node
+from kgraph.ir import Dim, Graph, const, input_node
 
 HERE = pathlib.Path(__file__).resolve().parent
 PART, PARTS = 60, 5
+BATCH = Dim.symbol("batch")
 
 
 @pytest.mark.parametrize("part", range(PARTS))
@@ -102,3 +104,28 @@ def test_reduction_keeps_what_fails():
     small = reduced(case, fails)
     assert [n.op.name for n in small.graph.nodes] == ["input", "tanh"]
     assert (small.arrays[0] > 0).all()
+
+
+def test_relations_see_what_depends_on_the_telling(monkeypatch):
+    """A pass that knows operands by their places, and one that goes by an output's place."""
+    a, b = input_node((4,), name="a"), input_node((4,), name="b")
+    case = Case(Graph((a, b), (("y", a + b), ("z", a - b))), [ROUGH, ROUGH[::-1]], tame=True)
+    relations.told_otherwise(case)
+
+    def first_only(graph, passes, level):
+        roots = [graph.roots[0], *(r * 2 for r in graph.roots[1:])]
+        return graph.with_roots(roots), True
+
+    monkeypatch.setattr(relations, "optimized", first_only)
+    with pytest.raises(DisagreementError, match="two values"):
+        relations.told_otherwise(case)
+
+
+def test_relations_see_what_is_kept_from_another_size(monkeypatch):
+    rows = input_node((BATCH, 2), name="rows")
+    case = Case(Graph((rows,), (("y", rows * 3),)), [np.ones((5, 2), "float32")], tame=True)
+    relations.several_sizes(case)
+    first = relations.compiled(case)(*case.arrays)
+    monkeypatch.setattr(relations, "compiled", lambda case: lambda *arrays: first)
+    with pytest.raises(DisagreementError, match=r"\(5, 2\) instead of"):
+        relations.several_sizes(case)
