@@ -44,6 +44,14 @@ def small_model() -> Model:
     return Sequential([inner, Dense(1, name="top")], name="small")
 
 
+def siamese_model() -> Model:
+    """Two inputs read by one model, whose two results are joined."""
+    inner = Sequential([Dense(3, activation="relu", input_dim=4, name="read")], name="reader")
+    left, right = Input((4,), name="left"), Input((4,), name="right")
+    both = Concatenate(name="both")([inner(left), inner(right)])
+    return Model([left, right], Dense(1, name="top")(both), name="siamese")
+
+
 def circular_model() -> Model:
     """A layer after itself, and after one that comes after it."""
     x = Input((4,), name="x")
@@ -138,6 +146,7 @@ PAGES = {
         f"wide {rankdir}": partial(chain_page, 3, 16, reads_a_cluster, rankdir)
         for rankdir in ("TB", "LR", "BT")
     },
+    "siamese": lambda: page_of(siamese_model(), "siamese", optimizer="adam"),
     "circular": lambda: interactive_page(circular_model(), "circular"),
     "colored": colored_page,
     "costly": costly_page,

@@ -27,7 +27,8 @@ def test_roles_have_the_bands_of_static_pictures(show):
     assert header(page, "words (input)") == LIGHT.bands["input"]
     assert header(page, "lstm (LSTM)") == LIGHT.bands["trainable"]
     assert header(page, "both (Concatenate)") == LIGHT.bands["forward"]
-    assert page.locator(".legend").first.text_content() == ""
+    kinds = page.locator(".legend").first.locator(".kind")
+    assert kinds.all_text_contents() == [" input", " trainable", " forward", " output"]
 
 
 def test_an_overlay_is_shown_at_first(show):
@@ -93,7 +94,7 @@ def test_letters_can_be_read_on_every_colour(show, scheme):
 
 def test_calls_of_a_shared_layer(show):
     page = show("circular", "#layers")
-    marks = page.locator(".edge text").all_text_contents()
+    marks = page.locator(".labels text").all_text_contents()
     assert sorted(marks) == ["#1", "#1 → #2", "#2", "#3", "#3"]
     loop = page.locator(".edge[data-s='n1'][data-d='n1'] path").bounding_box()
     box = page.locator(".boxes > g[data-id='n1'] .body").bounding_box()

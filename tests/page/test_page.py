@@ -93,7 +93,7 @@ def test_closed_clusters_bundle_their_arrows(show):
     page = show("large")
     found = check_picture(page)
     assert len(found["boxes"]) == 100
-    assert page.locator(".edge text").first.text_content() == "×2"
+    assert page.locator(".labels text").first.text_content() == "×2"
     page.locator('.boxes > g[data-id="c3"]').dblclick()
     assert len(check_picture(page)["boxes"]) == 199
 

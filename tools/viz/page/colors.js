@@ -128,11 +128,25 @@ function patch(color) {
   return svg("svg", { width: 12, height: 12, "aria-hidden": "true" }, square);
 }
 
+/** The headers' colours while they say what boxes are for. */
+function showRoles(root, legend) {
+  const bands = [...root.querySelectorAll(".boxes > g, .frames > g")].flatMap((box) =>
+    [...box.classList].filter((name) => name.startsWith("band-")));
+  for (const band of new Set(bands)) {
+    const header = svg("rect", { class: "header", width: 12, height: 12 });
+    const square = svg("svg", { class: band, width: 12, height: 12, "aria-hidden": "true" }, header);
+    legend.append(html("span", { class: "kind" }, square, ` ${band.slice("band-".length)}`));
+  }
+}
+
 /** Colours the boxes of a picture and writes what the colours mean into the legend. */
 export function paint(graph, root, name, legend) {
   legend.replaceChildren();
   const read = reader(graph, name);
-  if (!read) return;
+  if (!read) {
+    showRoles(root, legend);
+    return;
+  }
   const values = valuesOf(graph, root, read);
   const known = [...values.values()].filter((value) => value !== null);
   if (!known.length) return;

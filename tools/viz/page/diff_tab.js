@@ -33,7 +33,7 @@ export class DiffTab {
 
   #row(item) {
     const go = () => item.boxes.forEach(([id], side) => {
-      if (id !== undefined) this.panes[side].tab.go(id);
+      if (id !== undefined) this.panes[side].tab.point(id);
     });
     const text = `${SIGNS[item.kind]} ${item.text}`;
     const fields = item.fields.map(({ name, before, after }) =>

@@ -112,14 +112,20 @@ function drawFrame(graph, id, place) {
   const cluster = graph.clusters.get(id);
   const x = round(place.x - place.width / 2);
   const y = round(place.y - place.height / 2);
-  const repeat = cluster.repeat > 1 ? ` ×${cluster.repeat}` : "";
   return svg(
     "g",
     { class: "open cluster", "data-id": id, transform: `translate(${x},${y})` },
     svg("title", {}, cluster.label),
     svg("rect", { class: "frame", width: place.width, height: place.height, rx: 8 }),
-    svg("text", { class: "name", x: 10, y: 18 }, `− ${cut(cluster.label)}${repeat}`),
   );
+}
+
+/** The name of an open cluster, which stands over the lines that enter it there. */
+function drawTitle(graph, id, place) {
+  const cluster = graph.clusters.get(id);
+  const repeat = cluster.repeat > 1 ? ` ×${cluster.repeat}` : "";
+  const at = { x: round(place.x - place.width / 2 + 10), y: round(place.y - place.height / 2 + 18) };
+  return svg("text", at, `− ${cut(cluster.label)}${repeat}`);
 }
 
 /** The calls of a shared layer that an edge leaves and enters. */
@@ -128,26 +134,36 @@ function callsOf(edge) {
   return numbers.map((call) => `#${call}`).join(" → ");
 }
 
-/** Where a label begins: beside the line's middle, below the labels that are there already. */
-function labelPlace(points, taken) {
+/** Where a label begins: beside the line's middle, below the labels that it would lie on. */
+function labelPlace(points, text, taken) {
   const middle = points[Math.floor(points.length / 2)];
-  const at = { x: round(middle.x + 4), y: round(middle.y) };
-  while (taken.has(`${at.x} ${at.y}`)) at.y = round(at.y + LINE);
-  taken.add(`${at.x} ${at.y}`);
-  return at;
+  const at = { x: round(middle.x + 4), y: round(middle.y), wide: width(text) };
+  const under = (other) => Math.abs(other.y - at.y) < LINE
+    && at.x < other.x + other.wide && other.x < at.x + at.wide;
+  while (taken.some(under)) at.y = round(at.y + LINE);
+  taken.push(at);
+  return { x: at.x, y: at.y };
 }
 
-function drawLine(line, taken) {
+/** The arrow of a bundle. */
+function drawLine(line) {
   const { s, d, kind, edges } = line.bundle;
-  const group = svg("g", { class: `edge kind-${kind ?? "data"}`, "data-s": s, "data-d": d });
   const names = edges.map((edge) => edge.t).filter(Boolean);
-  group.append(
+  return svg(
+    "g",
+    { class: `edge kind-${kind ?? "data"}`, "data-s": s, "data-d": d },
     svg("title", {}, names.slice(0, 8).join("\n") || `${edges.length} tensors`),
     svg("path", { d: path(line.points), "marker-end": "url(#arrow)" }),
   );
-  const label = edges.length > 1 ? `×${edges.length}` : callsOf(edges[0]);
-  if (label) group.append(svg("text", labelPlace(line.points, taken), label));
-  return group;
+}
+
+/** How many tensors the bundles are, or which calls; over all lines, so that none goes through. */
+function drawLabels(lines) {
+  const taken = [];
+  return lines.flatMap(({ bundle: { edges }, points }) => {
+    const text = edges.length > 1 ? `×${edges.length}` : callsOf(edges[0]);
+    return text ? [svg("text", labelPlace(points, text, taken), text)] : [];
+  });
 }
 
 /**
@@ -157,13 +173,15 @@ function drawLine(line, taken) {
 export function draw(graph, rankdir) {
   const plan = layout(graph, measure(graph), rankdir);
   const frames = svg("g", { class: "frames" });
-  const lines = svg("g", { class: "edges" });
+  const titles = svg("g", { class: "titles" });
   const boxes = svg("g", { class: "boxes" });
   for (const [id, place] of plan.boxes) {
-    if (graph.open.has(id)) frames.append(drawFrame(graph, id, place));
-    else boxes.append(drawBox(graph, id, place));
+    if (graph.open.has(id)) {
+      frames.append(drawFrame(graph, id, place));
+      titles.append(drawTitle(graph, id, place));
+    } else boxes.append(drawBox(graph, id, place));
   }
-  const taken = new Set();
-  for (const line of plan.lines) lines.append(drawLine(line, taken));
-  return { ...plan, root: svg("g", { class: "graph" }, frames, lines, boxes) };
+  const lines = svg("g", { class: "edges" }, ...plan.lines.map(drawLine));
+  const labels = svg("g", { class: "labels" }, ...drawLabels(plan.lines));
+  return { ...plan, root: svg("g", { class: "graph" }, frames, lines, titles, labels, boxes) };
 }

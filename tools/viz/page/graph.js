@@ -1,5 +1,7 @@
 /** One view as a tree of clusters, of which some are open, with the edges that can be seen. */
 
+const PHASES = ["forward", "loss", "backward", "metric", "update"];
+
 export class ViewGraph {
   /**
    * @param view what the key `views` of the page's data holds: nodes, edges, clusters.
@@ -29,7 +31,10 @@ export class ViewGraph {
     return { ...node, path: around ? `${around}/${node.label}` : node.label };
   }
 
-  /** Children in the order of the graph: a cluster stands where its first node does. */
+  /**
+   * Children in the order of the graph: a cluster stands where its first node does, but the phases
+   * of a training step as they run, though the first that an update reads is a variable.
+   */
   #fillChildren() {
     const listed = new Set();
     for (const node of this.view.nodes) {
@@ -41,6 +46,10 @@ export class ViewGraph {
         id = around;
         around = id === null ? null : this.clusters.get(id).parent ?? null;
       }
+    }
+    const phase = (id) => PHASES.indexOf(this.clusters.get(id)?.label);
+    if (this.view.clusters.some(({ kind }) => kind === "phase")) {
+      this.children.get(null).sort((a, b) => phase(a) - phase(b));
     }
   }
 

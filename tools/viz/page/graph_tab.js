@@ -103,8 +103,13 @@ export class GraphTab {
   show() {
     if (this.drawn) return;
     this.drawn = true;
+    this.#begin();
+  }
+
+  /** Draws, and shows the whole picture or its beginning. */
+  #begin() {
     this.redraw();
-    this.viewport.fit(READABLE);
+    this.viewport.fit(READABLE, this.picture.boxes.get(this.graph.children.get(null)[0]));
   }
 
   redraw() {
@@ -170,6 +175,13 @@ export class GraphTab {
     this.tree.update(id);
     this.tree.follow();
     this.hooks.changed();
+  }
+
+  /** Selects a node, and goes there unless it is seen already. */
+  point(id) {
+    const place = this.picture.boxes.get(id);
+    if (place && this.viewport.sees(place)) this.select(id);
+    else this.go(id);
   }
 
   /** Selects a node wherever it is: opens what hides it and brings it to the middle. */
@@ -301,7 +313,7 @@ export class GraphTab {
   set state({ sel, open, color }) {
     if (open) this.graph.open = new Set(open.filter((id) => this.graph.isCluster(id)));
     if (color && [...this.chooser.options].some((o) => o.value === color)) this.paint(color);
-    if (this.drawn) this.redraw();
+    if (this.drawn) this.#begin();
     if (sel && (this.graph.nodes.has(sel) || this.graph.isCluster(sel))) this.go(sel);
   }
 }

@@ -6,7 +6,7 @@
  */
 
 import { Lanes, longEdges } from "./lanes.js";
-import { router } from "./routes.js";
+import { axesOf, router } from "./routes.js";
 
 const TITLE = 26;
 const PADDING = 14;
@@ -169,8 +169,39 @@ function place(level, sizes, rankdir) {
     g.setEdge(...level.ends(edge), { weight: level.isPort(edge.from) ? 0.5 : 1 }, key);
   }
   dagre.layout(g);
+  turn(g, level, ranks, axesOf(rankdir));
+  tighten(g, level, axesOf(rankdir));
   const lanes = long.size ? new Lanes(g, level, ranks, long, rankdir).points : new Map();
   return { g, lanes };
+}
+
+/** The places of all boxes, ports and bends. */
+function places(g) {
+  return [...g.nodes().map((id) => g.node(id)), ...g.edges().flatMap((edge) => g.edge(edge).points)];
+}
+
+/** Mirrors what dagre found if most boxes and ports stand against their order in the graph. */
+function turn(g, level, ranks, { cross, breadth }) {
+  const last = new Map();
+  let balance = 0;
+  for (const id of [...level.ids, ...level.top, ...level.bottom].filter((each) => g.hasNode(each))) {
+    const at = g.node(id)[cross];
+    const rank = ranks.get(id);
+    if (last.has(rank)) balance += Math.sign(at - last.get(rank));
+    last.set(rank, at);
+  }
+  const size = g.graph()[breadth];
+  if (balance < 0) for (const each of places(g)) each[cross] = size - each[cross];
+}
+
+/** Halves the gaps between the ports at the borders and the boxes; there are no labels there. */
+function tighten(g, level, { main, depth }) {
+  const boxes = level.ids.map((id) => g.node(id));
+  const start = Math.min(...boxes.map((box) => box[main] - box[depth] / 2));
+  const end = Math.max(...boxes.map((box) => box[main] + box[depth] / 2));
+  const nearer = (at) => at - (Math.min(at, start) + Math.max(0, at - end)) / 2;
+  for (const each of places(g)) each[main] = nearer(each[main]);
+  g.graph()[depth] = nearer(g.graph()[depth]);
 }
 
 /**

@@ -1,13 +1,14 @@
 /** The arena over the time of a run: a rectangle is a buffer, from its first use to its last. */
 
 import { html, number, svg } from "./dom.js";
+import { Scale, tickText } from "./scale.js";
 
 const WIDTH = 1000;
 const HEIGHT = 480;
 
-/** The tensor and the op that makes it; scratch buffers have no tensor. */
+/** The tensor and the op that makes it, if they differ; scratch buffers have no tensor. */
 function name(item) {
-  return [item.label, item.op].filter(Boolean).join(" ") || item.t || "scratch";
+  return [...new Set([item.label, item.op])].filter(Boolean).join(" ") || item.t || "scratch";
 }
 
 export class MemoryTab {
@@ -23,6 +24,12 @@ export class MemoryTab {
       role: "img",
       "aria-label": "Buffers of the arena over the steps of a run",
     });
+    for (const tick of memory.arena ? new Scale([0, arena]).ticks() : []) {
+      picture.append(
+        svg("line", { class: "grid", x1: 0, x2: WIDTH, y1: y(tick), y2: y(tick) }),
+        svg("text", { class: "axis", x: -8, y: y(tick) + 4 }, `${tickText(tick)}B`),
+      );
+    }
     memory.items.forEach((item, index) => {
       const box = svg("rect", {
         class: `buffer shade${index % 6}`,
@@ -38,8 +45,8 @@ export class MemoryTab {
     const bound = y(memory.lower_bound);
     picture.append(
       svg("line", { class: "bound", x1: 0, x2: WIDTH, y1: bound, y2: bound }),
-      svg("text", { x: -8, y: 4, "text-anchor": "end" }, `${number(arena)} B`),
-      svg("text", { x: -8, y: HEIGHT, "text-anchor": "end" }, "0 B"),
+      svg("text", { class: "axis", x: -8, y: -6 }, `${number(arena)} B`),
+      svg("text", { class: "axis", x: -8, y: HEIGHT }, "0 B"),
       svg("text", { x: WIDTH / 2, y: HEIGHT + 28 }, `step of the schedule, 0 to ${steps - 1}`),
     );
     const rows = memory.items.toSorted((a, b) => b.size - a.size).slice(0, 50);

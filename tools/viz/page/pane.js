@@ -17,7 +17,7 @@ export function makePane(name, view, signs, hooks) {
   let at = -1;
   const go = (by) => {
     at = (at + by + ids.length) % ids.length;
-    tab.go(ids[at]);
+    tab.point(ids[at]);
     hooks.say(`${signs.get(ids[at])} ${at + 1} of ${ids.length}: ${tab.graph.label(ids[at])}`);
   };
   const kinds = [...new Set(signs.values())].toSorted();

@@ -91,10 +91,23 @@ function ofCluster(graph, id, select) {
   );
 }
 
+/** What is known of the whole graph. */
+function ofGraph(graph) {
+  const params = graph.view.nodes.reduce((sum, node) => sum + (node.params ?? 0), 0);
+  return html(
+    "dl",
+    {},
+    ...row("boxes", number(graph.view.nodes.length)),
+    ...row("clusters", graph.clusters.size ? number(graph.clusters.size) : null),
+    ...row("parameters", params ? number(params) : null),
+  );
+}
+
 /** Writes what is known of a box into the panel. */
 export function showFacts(panel, graph, id, select) {
   if (id === null) {
-    panel.replaceChildren(html("p", { class: "hint" }, "Select a box to see what is known of it."));
+    const hint = html("p", { class: "hint" }, "Select a box to see what is known of it.");
+    panel.replaceChildren(html("h2", {}, "The whole graph"), ofGraph(graph), hint);
     return;
   }
   const facts = graph.isCluster(id) ? ofCluster : ofNode;

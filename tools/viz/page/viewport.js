@@ -11,6 +11,8 @@ import { html, svg } from "./dom.js";
 const SMALLEST = 0.02;
 const LARGEST = 8;
 const MARGIN = 12;
+// The scale of a part of a picture that leaves room at its sides.
+const COMFORT = 0.8;
 // The scale below which letters are too small to read, and left away.
 const LETTERS = 0.25;
 // A gesture has ended when nothing has moved for so many milliseconds.
@@ -49,27 +51,36 @@ export class Viewport {
     this.size = picture;
   }
 
-  /** The scale at which the whole picture is in the window; at most its natural one. */
-  #whole({ width, height }) {
-    const [wide, high] = [width, height].map((side) => Math.max(1, side - 2 * MARGIN));
-    return Math.min(1, wide / (this.size.width || 1), high / (this.size.height || 1));
+  /** The scales at which the picture is as wide and as high as the window, the smaller first. */
+  #scales({ width, height }) {
+    const sides = [[width, this.size.width], [height, this.size.height]];
+    return sides.map(([side, size]) => Math.max(1, side - 2 * MARGIN) / (size || 1)).toSorted((a, b) => a - b);
   }
 
-  /** Makes the whole picture fit the window, at most at its natural size; or its upper part. */
-  fit(least = 0) {
-    const { width, height } = this.element.getBoundingClientRect();
-    if (!width || !height) return;
-    const scale = Math.max(this.#whole({ width, height }), least);
-    const x = (width - this.size.width * scale) / 2;
-    const y = Math.max(MARGIN, (height - this.size.height * scale) / 2);
-    this.#draw({ x, y, scale });
+  /**
+   * Makes the whole picture fit the window, at most at its natural size.
+   * @param least a scale; if the picture is too large for it, a part is shown, and read with ease.
+   * @param first the place in the middle of that part, as far as the picture goes.
+   */
+  fit(least = 0, first = { x: this.size.width / 2, y: 0 }) {
+    const window = this.element.getBoundingClientRect();
+    if (!window.width || !window.height) return;
+    const [whole, filled] = this.#scales(window);
+    const scale = whole < least ? Math.max(least, Math.min(COMFORT, filled)) : Math.min(1, whole);
+    const start = (side, size, middle) => {
+      const spare = side - size * scale;
+      if (spare >= 2 * MARGIN) return spare / 2;
+      return Math.min(MARGIN, Math.max(spare - MARGIN, side / 2 - middle * scale));
+    };
+    const x = start(window.width, this.size.width, first.x);
+    this.#draw({ x, y: start(window.height, this.size.height, first.y), scale });
   }
 
   /** Zooms by a factor; what lies at (x, y) of the window stays there. */
   zoom(factor, x, y) {
     const { width, height } = this.element.getBoundingClientRect();
     const [atX, atY] = [x ?? width / 2, y ?? height / 2];
-    const smallest = Math.min(SMALLEST, this.#whole({ width, height }));
+    const smallest = Math.min(SMALLEST, this.#scales({ width, height })[0]);
     const scale = Math.min(LARGEST, Math.max(smallest, this.at.scale * factor));
     const grown = scale / this.at.scale;
     this.#show({ x: atX - (atX - this.at.x) * grown, y: atY - (atY - this.at.y) * grown, scale });
@@ -80,6 +91,15 @@ export class Viewport {
     const { width, height } = this.element.getBoundingClientRect();
     const scale = Math.max(this.at.scale, 0.8);
     this.#draw({ x: width / 2 - place.x * scale, y: height / 2 - place.y * scale, scale });
+  }
+
+  /** Whether a box lies in the window as a whole. */
+  sees({ x, y, width, height }) {
+    const window = this.element.getBoundingClientRect();
+    const inside = (at, size, side) => at - (size / 2) * this.at.scale >= 0
+      && at + (size / 2) * this.at.scale <= side;
+    return inside(this.at.x + x * this.at.scale, width, window.width)
+      && inside(this.at.y + y * this.at.scale, height, window.height);
   }
 
   /** Moves by as much as brings a place of the picture to where it was in the window. */
