@@ -13,7 +13,8 @@ from kgraph.ir.graph import Graph
 from kgraph.passes.liveness import Liveness
 from kgraph.passes.manager import Pipeline
 from kgraph.passes.rematerialize import Rematerialize, allowed_bytes
-from kgraph.runtime.plan import PlanData, make_plan
+from kgraph.runtime.plan import PlanData
+from kgraph.runtime.planning import make_plan
 from kgraph.runtime.unfuse import unfuse_all
 
 ATTEMPTS = 8

@@ -28,7 +28,8 @@ from kgraph.runtime.binding import bind_shapes, feed_arrays
 from kgraph.runtime.budget import plan_within
 from kgraph.runtime.emit import Plan
 from kgraph.runtime.memory_report import MemoryReport, memory_report
-from kgraph.runtime.plan import PlanData, make_plan
+from kgraph.runtime.plan import PlanData
+from kgraph.runtime.planning import make_plan
 from kgraph.runtime.profile import Profile, profile
 
 Key = tuple[tuple[str, int], ...]

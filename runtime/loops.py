@@ -17,7 +17,8 @@ import numpy as np
 
 from kgraph.ops.specialized import Prepared
 from kgraph.runtime.copying import COPY
-from kgraph.runtime.plan import Operand, Step, carry_places
+from kgraph.runtime.plan import Operand, Step
+from kgraph.runtime.planning import carry_places
 from kgraph.runtime.source import Line, Listing, Names, call_line, definition, wish
 
 # A kernel with its attributes built in, and what it is called with.

@@ -103,7 +103,7 @@ def memory_report(data: PlanData) -> MemoryReport:
     Example:
         >>> from kgraph import ops
         >>> from kgraph.ir import Graph, input_node
-        >>> from kgraph.runtime.plan import make_plan
+        >>> from kgraph.runtime.planning import make_plan
         >>> x = input_node((256,), name="x")
         >>> report = memory_report(make_plan(Graph((x,), (("y", ops.exp(ops.tanh(x)) + x),)), {}))
         >>> report.keep_everything, report.planned, report.lower_bound

@@ -22,7 +22,7 @@ def run_poisoned(plan: Plan) -> None:
     Example:
         >>> from kgraph import ops
         >>> from kgraph.ir import Graph, input_node
-        >>> from kgraph.runtime.plan import make_plan
+        >>> from kgraph.runtime.planning import make_plan
         >>> x = input_node((2,), name="x")
         >>> plan = Plan(make_plan(Graph((x,), (("y", ops.exp(x)),)), {}))
         >>> run_poisoned(plan)

@@ -61,7 +61,7 @@ def memory_timeline(data: PlanData) -> list[int]:
     Example:
         >>> from kgraph import ops
         >>> from kgraph.ir import Graph, input_node
-        >>> from kgraph.runtime.plan import make_plan
+        >>> from kgraph.runtime.planning import make_plan
         >>> x = input_node((256,), name="x")
         >>> max(memory_timeline(make_plan(Graph((x,), (("y", ops.exp(ops.tanh(x)) + x),)), {})))
         1024

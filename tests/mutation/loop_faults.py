@@ -9,7 +9,7 @@ from mutants import mutant
 
 from kgraph.passes import loop_hoisting, loop_parts, loop_vectors, loops
 from kgraph.runtime import loops as running
-from kgraph.runtime import plan
+from kgraph.runtime import planning
 
 MERGING = ("passes/test_loop_parts.py",)
 HOISTING = ("passes/test_loop_hoisting.py",)
@@ -52,10 +52,10 @@ def short_operands_not_padded() -> None:
 
 @mutant("carry-one-step-late", *RUNNING)
 def carry_one_step_late() -> None:
-    original = plan.carry_places
+    original = planning.carry_places
 
     def places(attrs: Any) -> Any:
         found = original(attrs)
         return {i: replace(place, before=not place.before) for i, place in found.items()}
 
-    plan.carry_places = running.carry_places = places
+    planning.carry_places = running.carry_places = places

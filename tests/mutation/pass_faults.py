@@ -28,7 +28,7 @@ from kgraph.passes import (
     transposes,
     wholes,
 )
-from kgraph.runtime import plan
+from kgraph.runtime import planning
 
 FUSING = ("passes/test_fuse.py", "fuzz/test_differential.py")
 PRODUCTS = ("passes/test_contraction.py", "passes/test_horizontal.py", "fuzz/test_differential.py")
@@ -97,18 +97,18 @@ def prepared_values_go_stale() -> None:
                 found.add(node)
         return frozenset(found)
 
-    plan.prepared_nodes = prepared_nodes
+    planning.prepared_nodes = prepared_nodes
 
 
 @mutant("joined-pieces-at-one-place", "runtime/test_placement.py", "runtime/test_plan.py",
         "fuzz/test_differential.py")  # fmt: skip
 def joined_pieces_at_one_place() -> None:
-    original = plan._Planner._find_places
+    original = planning._Planner._find_places
 
     def find_places(self: Any) -> Any:
         return {k: (whole, 0) for k, (whole, _) in original(self).items()}
 
-    plan._Planner._find_places = find_places
+    planning._Planner._find_places = find_places
 
 
 # -- products and normalisations ---------------------------------------------------------------

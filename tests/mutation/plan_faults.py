@@ -8,8 +8,8 @@ from typing import Any
 
 from mutants import mutant
 
-from kgraph.runtime import executable, memory, plan, schedule
-from kgraph.runtime.plan import _Planner
+from kgraph.runtime import executable, memory, planning, schedule
+from kgraph.runtime.planning import _Planner
 
 PLANS = ("runtime/test_plan.py", "runtime/test_fuzz_plans.py", "fuzz/test_differential.py")
 
@@ -88,7 +88,7 @@ def in_place_on_an_input() -> None:
     def settle(self: Any, index: int, node: Any, inputs: Any) -> None:
         original(self, index, node, inputs)
         for i in node.op.reuse:
-            operand, whole = inputs[i], plan.contiguous(None, self._bind(node.types)[0])
+            operand, whole = inputs[i], planning.contiguous(None, self._bind(node.types)[0])
             is_input = getattr(getattr(operand.base, "op", None), "name", "") == "input"
             if is_input and dataclasses.replace(operand, base=None) == whole:
                 self.home[node, 0] = operand.base
@@ -133,7 +133,7 @@ def state_updated_before_its_last_reader() -> None:
 @mutant("update-reads-a-new-value", *PLANS)
 def update_reads_a_new_value() -> None:
     """No copies of old values: swapped states lose one, and an output shows the new value."""
-    plan.protect_old_states = lambda graph: graph
+    planning.protect_old_states = lambda graph: graph
 
 
 @mutant("output-aliases-the-plan", "runtime/test_executable.py", "fuzz/test_differential.py")

@@ -16,7 +16,7 @@ from kgraph.passes.lower import lower
 from kgraph.runtime.autodiff import grad
 from kgraph.runtime.executable import compile
 from kgraph.runtime.interp import interpret
-from kgraph.runtime.plan import make_plan
+from kgraph.runtime.planning import make_plan
 
 TIME, WIDTH, HEADS = 6, 8, 2
 X = input_node((BATCH, TIME, WIDTH), name="x")

@@ -22,7 +22,7 @@ from kgraph.passes.rematerialize import _Rewriter
 from kgraph.runtime.autodiff import grad
 from kgraph.runtime.emit import Plan
 from kgraph.runtime.executable import count_runs
-from kgraph.runtime.plan import make_plan
+from kgraph.runtime.planning import make_plan
 from kgraph.testing.choices import seeds
 from kgraph.testing.drawn_graphs import draw_graph
 from kgraph.testing.feeds import feed

@@ -16,7 +16,7 @@ from kgraph.ir.node import build
 from kgraph.ir.origin import scope
 from kgraph.runtime.executable import compile
 from kgraph.runtime.memory import ALIGNMENT
-from kgraph.runtime.plan import make_plan
+from kgraph.runtime.planning import make_plan
 
 BATCH = Dim.symbol("batch")
 

@@ -10,7 +10,7 @@ import pytest
 from kgraph import ops
 from kgraph.ir import Dim, Graph, Variable, input_node
 from kgraph.runtime.executable import compile
-from kgraph.runtime.plan import make_plan
+from kgraph.runtime.planning import make_plan
 
 BATCH = Dim.symbol("batch")
 

@@ -13,7 +13,7 @@ from kgraph.models import Model, Sequential
 from kgraph.passes.report import estimate
 from kgraph.runtime.executable import compile
 from kgraph.runtime.memory_report import memory_report
-from kgraph.runtime.plan import make_plan
+from kgraph.runtime.planning import make_plan
 
 
 def test_the_numbers_of_a_small_plan():

@@ -12,7 +12,7 @@ from kgraph.models import Sequential
 from kgraph.ops.slicing import slice_
 from kgraph.runtime.emit import Plan
 from kgraph.runtime.interp import interpret
-from kgraph.runtime.plan import make_plan
+from kgraph.runtime.planning import make_plan
 
 BATCH = Dim.symbol("batch")
 

@@ -22,7 +22,7 @@ from kgraph.passes.pipeline import optimize
 from kgraph.runtime.budget import plan_within
 from kgraph.runtime.copying import COPY
 from kgraph.runtime.executable import count_runs
-from kgraph.runtime.plan import make_plan
+from kgraph.runtime.planning import make_plan
 from kgraph.runtime.schedule import shares_storage
 from kgraph.testing.choices import seeds
 from kgraph.testing.drawn_graphs import draw_graph

@@ -8,7 +8,7 @@ import pytest
 from kgraph import ops
 from kgraph.ir import Dim, Graph, Variable, input_node
 from kgraph.runtime.emit import Plan
-from kgraph.runtime.plan import make_plan
+from kgraph.runtime.planning import make_plan
 from kgraph.runtime.poison import run_poisoned
 
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from kgraph.errors import StageError, explain
 from kgraph.ir.graph import Graph, Stage
 from kgraph.ir.printer import ordered
-from kgraph.runtime.plan import make_plan
+from kgraph.runtime.planning import make_plan
 from kgraph.tools.viz.model import Memory, Rectangle
 from kgraph.tools.viz.roles import role_of
 
