@@ -43,3 +43,13 @@ def test_examples_run(folder, tmp_path, monkeypatch, capsys):
     names: dict = {}
     for block in re.findall(r"^```python\n(.*?)^```", read(folder), re.DOTALL | re.MULTILINE):
         exec(compile(block, f"{folder or '.'}/README.md", "exec"), names)
+
+
+@pytest.mark.parametrize("folder", ["", *FOLDERS])
+def test_files_that_it_names_are_there(folder):
+    names = {path.name for path in ROOT.rglob("*.py")}
+    text = read(folder)
+    paths = [m for m in re.findall(r"`([\w./]+\.py)`", text) if "NAME" not in m]
+    assert [m for m in paths if "/" not in m and m not in names] == []
+    homes = (ROOT / folder, ROOT, ROOT / "kgraph")
+    assert [m for m in paths if "/" in m and not any((home / m).is_file() for home in homes)] == []
