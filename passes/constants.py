@@ -32,7 +32,7 @@ i, j = unknowns("i j", dtypes="i", constant=True)
 # floats are not among them.
 COMMUTATIVE = frozenset(
     [ops.add, ops.multiply, ops.equal, ops.not_equal, ops.logaddexp, ops.logical_and,
-     ops.logical_or, ops.logical_xor]
+     ops.logical_or, ops.logical_xor, ops.bitwise_and, ops.bitwise_or, ops.bitwise_xor]
 )  # fmt: skip
 EXTREMES = frozenset([ops.maximum, ops.minimum])
 

@@ -26,7 +26,7 @@ from kgraph.passes.values import STRETCHING, uniform_value
 # Both orders give the same bits (a NaN's payload aside).
 COMMUTATIVE = frozenset(
     ["add", "multiply", "maximum", "minimum", "equal", "not_equal", "logaddexp", "logical_and",
-     "logical_or", "logical_xor"]
+     "logical_or", "logical_xor", "bitwise_and", "bitwise_or", "bitwise_xor"]
 )  # fmt: skip
 MAX_VARIANTS = 64
 _KINDS = {"bool": "b", "uint8": "i", "int32": "i", "int64": "i"}

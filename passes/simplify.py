@@ -156,6 +156,16 @@ LOGIC: tuple[Rule, ...] = (
          or f"{p} does not carry every {a.dtype} to {q}"),
 )  # fmt: skip
 
+BITS: tuple[Rule, ...] = (
+    rule("bits-not-not", P.bitwise_not(P.bitwise_not(i)), lambda i: i),
+    rule("bits-and-same", P.bitwise_and(i, i), lambda i: i),
+    rule("bits-or-same", P.bitwise_or(i, i), lambda i: i),
+    rule("bits-xor-same", P.bitwise_xor(i, i), lambda root: constant_like(root.type, 0)),
+    rule("bits-and-zero", P.bitwise_and(n, 0), lambda root: constant_like(root.type, 0)),
+    rule("bits-or-zero", P.bitwise_or(n, 0), lambda n: n),
+    rule("bits-xor-zero", P.bitwise_xor(n, 0), lambda n: n),
+)
+
 FAST: tuple[Rule, ...] = (
     rule("add-zero-fast", x + 0, lambda x: x, kind="fast"),
     rule("mul-zero", x * 0, lambda root: constant_like(root.type, 0), kind="fast"),
@@ -176,7 +186,7 @@ FAST: tuple[Rule, ...] = (
 )  # fmt: skip
 
 SIMPLIFY = (
-    FOLD, *ARITHMETIC, *POWERS, *LOGIC, *CONSTANTS, *REDUCTIONS, *MOVEMENT, *FAST, *COMMUTED
+    FOLD, *ARITHMETIC, *POWERS, *LOGIC, *BITS, *CONSTANTS, *REDUCTIONS, *MOVEMENT, *FAST, *COMMUTED
 )  # fmt: skip
 
 MARKERS: tuple[Rule, ...] = (

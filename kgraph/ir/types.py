@@ -135,7 +135,8 @@ def parse_type(text: str) -> TensorType:
     """
     head, bracket, rest = text.strip().partition("[")
     if not bracket or not rest.endswith("]") or head not in LONG_NAMES:
-        raise ParseError(explain("not a tensor type", expected="like f32[batch, 4]", got=text))
+        raise ParseError(explain("not a tensor type", expected="like f32[batch, 4]", got=text,
+                                 hint=f"dtypes are {', '.join(LONG_NAMES)}"))  # fmt: skip
     body = rest[:-1].strip()
     shape = tuple(parse_dim(part) for part in body.split(",")) if body else ()
     return TensorType(shape, LONG_NAMES[head])

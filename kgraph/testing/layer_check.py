@@ -51,7 +51,7 @@ def check_layer(
 
     Args:
         layer: a layer that was not called yet, or a class.
-        inputs: types such as "f32[batch, 3]", or arrays, one an input.
+        inputs: types such as "f32[batch, 3]", shapes such as (None, 3), or arrays, one an input.
         arguments: of the class.
         rows: numbers of rows to run.
         gradients: whether gradients exist and are to be checked.

@@ -7,6 +7,7 @@ from typing import Any
 
 from kgraph.errors import explain
 from kgraph.ir.context import CallContext, calling
+from kgraph.ir.dim import Dim
 from kgraph.ir.graph import Graph
 from kgraph.ir.leaves import input_node
 from kgraph.ir.node import Node
@@ -22,23 +23,27 @@ from kgraph.testing.widening import wide
 
 
 def as_type(value: Any, batch: bool = False) -> TensorType:
-    """The type of an input that is given as an array, a type or its text.
+    """The type of an input that is given as an array, a type or its text, or a shape of Keras.
 
     Args:
-        value: such as `np.ones((2, 3))`, `TensorType(...)` or "f32[batch, 3]".
+        value: such as `np.ones((2, 3))`, `TensorType(...)`, "f32[batch, 3]" or `(None, 3)`, where
+            the first None is the batch and others are sizes of their own.
         batch: whether the first axis of an array stands for any number of rows.
 
     Returns:
         Its type.
 
     Example:
-        >>> print(as_type([[1.5, 2.0]], batch=True), as_type("i32[batch]"))
-        f32[batch, 2] i32[batch]
+        >>> print(as_type([[1.5, 2.0]], batch=True), as_type("i32[batch]"), as_type((None, 3)))
+        f32[batch, 2] i32[batch] f32[batch, 3]
     """
     if isinstance(value, TensorType):
         return value
     if isinstance(value, str):
         return parse_type(value)
+    if isinstance(value, tuple) and None in value:
+        named = [Dim.symbol(f"n{i}") if i else BATCH for i in range(len(value))]
+        return TensorType(tuple(s if d is None else d for d, s in zip(value, named)), "float32")
     array = as_array(value)
     shape = (BATCH, *array.shape[1:]) if batch and array.ndim else array.shape
     return TensorType(shape, array.dtype.name)

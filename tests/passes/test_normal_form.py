@@ -107,6 +107,13 @@ def test_bools_commute(op):
     assert left is right
 
 
+@pytest.mark.parametrize("op", ["bitwise_and", "bitwise_or", "bitwise_xor"])
+def test_bits_commute(op):
+    f, other = getattr(ops, op), ops.bitwise_not(N)
+    left, right = simplified(f(N, other), f(other, N))
+    assert left is right
+
+
 def test_extremes_commute_but_for_zeros():
     both = ops.maximum(X, Y), ops.maximum(Y, X)
     left, right = simplified(*both)

@@ -8,6 +8,7 @@ import pytest
 from kgraph import ops
 from kgraph.layers import Dense, Embedding, Layer, Masking
 from kgraph.testing import CheckError, check_layer
+from kgraph.testing.targets import as_type
 
 TYPE = "f32[batch, 3]"
 
@@ -122,6 +123,11 @@ def test_classes_arrays_and_several_inputs():
     check_layer(Dense, np.ones((2, 3), "float32"), arguments={"units": 4, "activation": "relu"})
     check_layer(Masking(), "f32[batch, 4, 2]")
     check_layer(Embedding(5, 2), "i32[batch, 4]")
+
+
+def test_a_shape_as_layers_print_it_is_a_type():
+    assert check_layer(Dense(2), (None, 3)).units == 2
+    assert str(as_type((None, None, 4))) == "f32[batch, n1, 4]"
 
 
 def test_layers_that_only_jump():
