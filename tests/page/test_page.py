@@ -318,6 +318,11 @@ def test_nothing_moves_where_that_is_not_wanted(show):
 def test_print_is_one_page(show):
     page = show("nested", "#layers")
     assert len(re.findall(rb"/Type\s*/Page\b", page.pdf())) == 1
+    page.emulate_media(media="print")
+    page.set_viewport_size({"width": 700, "height": 1000})
+    paper, picture = (page.locator(name).bounding_box() for name in (".viewport", ".graph"))
+    assert contains(*({k[0]: v for k, v in box.items()} for box in (paper, picture)))
+    assert picture["height"] > 0.6 * paper["height"] or picture["width"] > 0.9 * paper["width"]
 
 
 def test_text_for_whoever_cannot_see_the_picture(show):

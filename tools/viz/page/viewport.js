@@ -18,7 +18,7 @@ const LETTERS = 0.25;
 // A gesture has ended when nothing has moved for so many milliseconds.
 const PAUSE = 150;
 // How much larger or smaller than it was drawn the picture may be shown.
-const BLUR = 2;
+const BLUR = 3;
 
 const toPixel = (place) => Math.round(place * devicePixelRatio) / devicePixelRatio;
 
@@ -46,8 +46,9 @@ export class Viewport {
   /** Shows another picture; where one is in the window stays, unless it is the first. */
   show(picture) {
     this.sheet.replaceChildren(picture.root);
-    this.sheet.setAttribute("width", picture.width);
-    this.sheet.setAttribute("height", picture.height);
+    for (const side of ["width", "height"]) this.sheet.setAttribute(side, picture[side]);
+    // On paper the sheet is as large as the page, and the whole picture on it.
+    this.sheet.setAttribute("viewBox", `0 0 ${picture.width} ${picture.height}`);
     this.size = picture;
   }
 
