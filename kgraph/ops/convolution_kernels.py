@@ -16,6 +16,7 @@ import numpy as np
 
 from kgraph.ir.types import TensorType
 from kgraph.ops.patches import BLOCK, Block, Call, Patches, blocks, padded_interior, tap_views
+from kgraph.ops.runs import in_runs
 from kgraph.ops.windows import Windows
 
 
@@ -197,7 +198,8 @@ class ScatteredGrad:
             place = view[:, block.rows]
             calls.append((np.add, place, seen[outputs + tap], place))
         if block.rows.stop == problem.counts[0]:
-            calls.append((np.copyto, target, padded_interior(held, windows, problem.sizes)))
+            inner = padded_interior(held, windows, problem.sizes)
+            calls.append((np.copyto, *in_runs(target, inner)))
         return calls
 
 

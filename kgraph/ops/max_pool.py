@@ -18,7 +18,8 @@ from kgraph.ir.node import Node
 from kgraph.ir.op import Sample, register
 from kgraph.ir.types import TensorType
 from kgraph.ops.extremes import ends
-from kgraph.ops.pooling import Call, Layout, Pool, calling_all, fold, moved
+from kgraph.ops.pool_routines import back_along, largest_along
+from kgraph.ops.pooling import Call, Layout, Pool, called, calling_all, fold, moved
 from kgraph.ops.shapes import draw
 from kgraph.ops.windows import Windows, with_channels_last
 
@@ -161,8 +162,9 @@ class AtMaximum(Pool):
         lowest = ends(x.dtype.name)[0]
         for i, axis in enumerate(range(x.ndim - 2, x.ndim - 1 - n, -1)):
             cells = layouts[i].axes[axis - 1]
-            spare = buffers[i][2]
-            calls += fold(np.maximum, lowest, values[i], values[i + 1], axis, cells, spare)
+            spare, source, target = buffers[i][2], values[i], values[i + 1]
+            folding = fold(np.maximum, lowest, source, target, axis, cells, spare)
+            calls.append(largest_along(axis, layouts[i], source, target, called(folding)))
         for i in reversed(range(n)):
             operands = slopes[i + 1], values[i + 1], values[i], slopes[i]
             calls += self.step(layouts[i], *operands, *buffers[i])
@@ -245,7 +247,7 @@ class MaxPoolGrad(AtMaximum):
         hits: np.ndarray, taken: np.ndarray, work: np.ndarray,
     ) -> list[Call]:  # fmt: skip
         bits = _BITS[x.itemsize]
-        calls: list[Call] = [] if layout.covers else [partial(out.fill, 0)]
+        calls: list[Call] = []
         finds = first_hits(layout, y, x, hits, taken, work)
         for number, (those, place, finding) in enumerate(finds):
             part, target = work[those], out[place]
@@ -255,7 +257,10 @@ class MaxPoolGrad(AtMaximum):
             if number >= layout.apart:
                 calls.append(partial(np.add, part, target, part))
             calls.append(moved(part, target))
-        return calls
+        before: list[Call] = [] if layout.covers else [partial(out.fill, 0)]
+        if len(layout.moving) == 1:
+            calls = [back_along(layout.moving[0], layout, g, y, x, out, called(calls))]
+        return before + calls
 
     def vjp(self, g: Any, y: Any, *inputs: Node, **attrs: Any) -> tuple[Node | None, ...]:
         return max_pool_select(g, inputs[1], inputs[2], **attrs), None, None

@@ -19,6 +19,7 @@ import numpy as np
 from numpy.lib.stride_tricks import as_strided
 
 from kgraph.ir.types import TensorType
+from kgraph.ops.runs import in_runs
 from kgraph.ops.windows import Windows
 
 Call = tuple[Any, ...]  # (function, *arguments)
@@ -160,7 +161,7 @@ class Patches:
             count = seen.size // (self.taps * self.channels)
             flat = buffer[: seen.size]
             matrix = flat.reshape(-1, count).T if self.by_columns else flat.reshape(count, -1)
-            calls.append((np.copyto, self._shaped(flat, seen), seen))
+            calls.append((np.copyto, *in_runs(self._shaped(flat, seen), seen)))
             first = (block.images.start * self.counts[0] + block.rows.start) * inner
             yield slice(first, first + count), calls, matrix
 
@@ -186,7 +187,7 @@ class Patches:
             calls += [(held[:, : first - low].fill, 0), (held[:, last - low :].fill, 0)]
         columns = [slice(b, b + n) for (b, _), n in zip(self.windows.pairs[1:], self.sizes[1:])]
         within = held[(slice(None), slice(first - low, last - low), *columns)]
-        return [*calls, (np.copyto, within, images[:, first:last])], held
+        return [*calls, (np.copyto, *in_runs(within, images[:, first:last]))], held
 
     def _shaped(self, flat: np.ndarray, seen: np.ndarray) -> np.ndarray:
         """The buffer of a matrix with the axes of `seen`: images, outputs, taps, channels."""

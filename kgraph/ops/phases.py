@@ -22,6 +22,7 @@ import numpy as np
 from kgraph.ir.types import TensorType
 from kgraph.ops.convolution_kernels import Forward, Problem
 from kgraph.ops.patches import BLOCK, Call
+from kgraph.ops.runs import in_runs
 from kgraph.ops.windows import Windows
 
 
@@ -168,7 +169,7 @@ class PhasedGrad:
                 held = [b[: t.size].reshape(t.shape) for b, t in zip(buffers, forward.types)]
                 calls += forward.calls(given, turned, place, *held)
                 if not self.is_whole:
-                    calls.append((np.copyto, target, place))
+                    calls.append((np.copyto, *in_runs(target, place)))
         return calls
 
     def _turned(self, kernel: np.ndarray, buffer: np.ndarray) -> tuple[Call, np.ndarray]:

@@ -21,6 +21,8 @@ from kgraph.errors import InferenceError
 from kgraph.ir.dim import Dim, product
 from kgraph.ir.node import Node
 from kgraph.ir.types import TensorType
+from kgraph.ops.patches import run_calls
+from kgraph.ops.runs import in_runs
 from kgraph.ops.specialized import Prepared, Specialized
 from kgraph.ops.windows import Windows, normalize_tuple, windows
 
@@ -121,6 +123,15 @@ class Layout:
             for cells in axis
         )
 
+    @property
+    def moving(self) -> list[int]:
+        """The axes of the tensor on which windows are more than its cells one by one."""
+        return [
+            axis
+            for axis, (cells, count) in enumerate(zip(self.axes, self.counts), 1)
+            if cells != ((slice(0, count), slice(0, count, 1)),)
+        ]
+
     def places(self) -> Iterable[tuple[tuple[slice, ...], tuple[slice, ...]]]:
         """Keys of the windows and of the input for each cell of a window, in row-major order."""
         for cells in itertools.product(*self.axes):
@@ -146,12 +157,8 @@ def along(axis: int, key: slice) -> tuple[slice, ...]:
 
 
 def moved(source: np.ndarray, target: np.ndarray) -> Call:
-    """A call that copies pixels: all channels of one as one item, twice as fast as one by one."""
-    size = source.shape[-1] * source.itemsize
-    joined = source.size > 0 and source.strides[-1] == target.strides[-1] == source.itemsize
-    if joined:
-        source, target = source.view(f"V{size}"), target.view(f"V{size}")
-    return partial(np.copyto, target, source)
+    """A call that copies pixels: all channels of one as one item."""
+    return partial(np.copyto, *in_runs(target, source))
 
 
 def fold(
@@ -201,9 +208,9 @@ def unfold(
 
 def calling_all(calls_of: Callable[..., Sequence[Call]]) -> Prepared:
     """A kernel that runs the calls that `calls_of` makes of its buffers, one after the other."""
+    return Prepared(lambda *buffers: (called(calls_of(*buffers)),), run_calls)
 
-    def run(calls: Sequence[Call]) -> None:
-        for call in calls:
-            call()
 
-    return Prepared(lambda *buffers: (calls_of(*buffers),), run)
+def called(calls: Iterable[Call]) -> list[tuple[Call]]:
+    """The same calls as `run_calls` makes them."""
+    return [(call,) for call in calls]

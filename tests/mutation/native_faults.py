@@ -7,7 +7,7 @@ from typing import Any
 from mutants import mutant
 
 from kgraph import ops
-from kgraph.ops import routines
+from kgraph.ops import pool_routines, routines
 from kgraph.runtime import c_compiler, c_source, native
 
 TESTS = ("runtime/test_native.py",)
@@ -73,3 +73,28 @@ def sums_of_a_strip_go_on_in_the_next() -> None:
 def sums_start_at_zero() -> None:
     """0.0 + -0.0 is 0.0."""
     routines._SUMS = routines._SUMS.replace("sum = from", "sum = 0 + from")
+
+
+@mutant("windows-come-from-the-first", *ROUTINES)
+def windows_come_from_the_first() -> None:
+    """A place gets its cotangents in the order of the windows, not of their cells."""
+    forwards = "w = 0; w < windows; w++"
+    text = pool_routines._TEXT.replace("w = windows - 1; w >= 0; w--", forwards)
+    pool_routines._TEXT = text
+
+
+@mutant("cells-in-the-padding-tie", *ROUTINES)
+def cells_in_the_padding_tie() -> None:
+    """What lies in the padding equals the smallest of all largest."""
+    original = pool_routines._TEXT.format
+    pool_routines._TEXT = _Padded(original)  # type: ignore[assignment]
+
+
+class _Padded:
+    """A text whose padding is the lowest number."""
+
+    def __init__(self, original: Any) -> None:
+        self.original = original
+
+    def format(self, **parts: Any) -> str:
+        return str(self.original(**{**parts, "nothing": "-INFINITY"}))

@@ -96,3 +96,52 @@ def test_the_way_back_is_shorter():
     graph, _ = optimize(graph_of(*grad(better, [X])))
     (node,) = [n for n in graph.nodes if n.op is ops.relu_grad]
     assert node.shape == (BATCH, 2, 3, 3)
+
+
+BIASES = [(3,), (), (1,), (1, 1, 3), (1, 1, 1, 3), (BATCH, 1, 1, 3)]
+
+
+@pytest.mark.parametrize("shape", BIASES, ids=str)
+@pytest.mark.parametrize("attrs", WINDOWS)
+def test_a_bias_waits_for_the_largest(attrs, shape):
+    bias = input_node(shape, name="bias")
+    for total in (X + bias, bias + X):
+        graph = graph_of(ops.max_pool(ops.relu(total), *attrs), inputs=(X, bias))
+        result = PoolFirst().run(graph)
+        pooled = ops.max_pool(X, *attrs)
+        wanted = pooled + bias if total.inputs[0] is X else bias + pooled
+        assert result.outputs[0][1] is ops.relu(wanted)
+    rng = np.random.default_rng(3)
+    for values in ((-0.0, 0.0, 1.0), (np.nan, 1e-45, -3e38), tuple(rng.normal(size=9))):
+        given = rng.choice(np.float32(values), (3, 5, 6, 3))
+        numbers = [3 if n is BATCH else n for n in shape]
+        added = rng.choice(np.float32((-0.0, 0.0, 0.3, 3e38)), numbers)
+        with np.errstate(all="ignore"):
+            same_bits(*(interpret(g, [given, added])[0][0] for g in (graph, result)))
+
+
+def test_a_bias_of_every_place_stays_and_so_does_a_strict_graph():
+    for shape in ((5, 6, 3), (6, 3), (5, 1, 1)):
+        graph = graph_of(
+            ops.max_pool(X + input_node(shape, name="bias"), 2),
+            inputs=(X, input_node(shape, name="bias")),
+        )
+        assert PoolFirst().run(graph) is graph
+    bias = input_node((3,), name="bias")
+    graph = graph_of(ops.max_pool(X + bias, 2), inputs=(X, bias))
+    assert PoolFirst(numerics="strict").run(graph) is graph
+    overlapping = graph_of(ops.max_pool(X + bias, 3, 1), inputs=(X, bias))
+    assert PoolFirst().run(overlapping) is overlapping
+
+
+def test_its_gradient_is_summed_over_what_pooling_leaves():
+    bias = input_node((3,), name="bias")
+    loss = ops.sum(ops.square(ops.max_pool(ops.relu(X + bias), 2)))
+    (better,) = forward_pipeline().rewrite([loss])
+    rng = np.random.default_rng(4)
+    arrays = [rng.normal(size=(3, 5, 6, 3)).astype("f"), rng.normal(size=3).astype("f")]
+    graphs = [graph_of(*grad(n, [X, bias]), inputs=(X, bias)) for n in (loss, better)]
+    for a, b in zip(*(interpret(g, arrays)[0] for g in graphs), strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-5)
+    sums = [n.inputs[0].shape for n in graphs[1].nodes if n.op is ops.sum]
+    assert (BATCH, 5, 6, 3) not in sums

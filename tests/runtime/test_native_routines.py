@@ -11,6 +11,7 @@ from kgraph.runtime import c_compiler, native
 from kgraph.runtime.executable import compile
 
 SPECIAL = (0.0, -0.0, 1.0, -1.0, 3e38, -3e38, 1e-45, 1e-39, np.inf, -np.inf, np.nan)
+MOSTLY = 0.1  # how many of the drawn numbers are special
 
 
 @pytest.fixture(scope="module")
@@ -28,7 +29,7 @@ def eager(monkeypatch, home):
 def drawn(rng, shape, dtype, special):
     values = rng.normal(size=shape)
     if special:
-        values = np.where(rng.random(shape) < 0.1, rng.choice(SPECIAL, shape), values)
+        values = np.where(rng.random(shape) < MOSTLY, rng.choice(SPECIAL, shape), values)
     return values.astype(dtype)
 
 
@@ -109,6 +110,56 @@ def test_small_kernels_and_those_without_routines_stay_with_numpy():
     assert "native(" not in source_of(Graph((x, k), (("y", ops.conv(x, k)),)))
     large = three((4, 64, 64, 16), (3, 3, 1, 16), {})
     assert source_of(large).count("native") >= 3
+
+
+def way_back(shape, attrs, dtype="float32"):
+    """The gradient of max pooling, of drawn largest elements and cotangents."""
+    x = input_node(shape, dtype, "x")
+    y = ops.max_pool(x, **attrs)
+    g = input_node(y.shape, dtype, "g")
+    return Graph((x, g), (("dx", ops.max_pool_grad(g, y, x, **y.attrs)),))
+
+
+POOLS = {
+    "overlapping": ((3, 9, 8, 5), {"pool_size": 3, "strides": 2, "padding": "same"}),
+    "whole windows": ((3, 9, 9, 5), {"pool_size": 3, "strides": 2}),
+    "every place": ((2, 6, 7, 3), {"pool_size": (4, 3), "strides": 1, "padding": "same"}),
+    "one axis": ((2, 9, 3), {"pool_size": 3, "strides": 1, "padding": "same"}),
+    "three axes": ((2, 5, 4, 6, 2), {"pool_size": (2, 3, 2), "strides": (1, 2, 1)}),
+    "apart on one axis": ((2, 9, 8, 4), {"pool_size": (2, 3), "strides": (2, 1)}),
+    "gaps on one axis": ((2, 11, 8, 4), {"pool_size": (2, 3), "strides": (3, 1)}),
+    "one cell on one axis": ((2, 11, 8, 4), {"pool_size": (1, 3), "strides": (2, 1)}),
+    "apart": ((2, 9, 3), {"pool_size": 2}),
+    "many channels": ((1, 3, 4, 1100), {"pool_size": 2, "strides": 1}),
+}
+
+
+@pytest.mark.parametrize("name", POOLS)
+def test_the_bits_of_numpy_on_the_way_back_from_the_largest(name, eager, monkeypatch):
+    for special in (False, True):
+        graph = way_back(*POOLS[name], "float64" if name == "overlapping" else "float32")
+        (without,), (within,), source = run_both(graph, monkeypatch, special)
+        assert "void run(" in source
+        assert bits(without) == bits(within)
+
+
+@pytest.mark.parametrize("numbers", [(0.0, -0.0, 1.0, -1.0), (-np.inf, -np.inf, 1.0)])
+def test_ties_on_the_way_back(numbers, eager, monkeypatch):
+    """Also of cells with what is smaller than all numbers, as the padding is."""
+    monkeypatch.setattr(f"{__name__}.SPECIAL", numbers)
+    monkeypatch.setattr(f"{__name__}.MOSTLY", 1.0)
+    for shape, attrs in POOLS.values():
+        (without,), (within,), _ = run_both(way_back(shape, attrs), monkeypatch, True)
+        assert bits(without) == bits(within)
+
+
+def test_pools_that_stay_with_numpy(eager):
+    for shape, attrs, dtype in (
+        ((1, 4, 4, 3), {"pool_size": 2}, "float32"),  # windows apart on two axes
+        ((1, 40, 3), {"pool_size": 17, "strides": 1}, "float32"),
+        ((1, 9, 3), {"pool_size": 3, "strides": 1}, "float16"),
+    ):
+        assert "void run(" not in source_of(way_back(shape, attrs, dtype))
 
 
 def source_of(graph):
