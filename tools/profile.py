@@ -107,7 +107,8 @@ def _compiled(args: argparse.Namespace) -> tuple[Plan, Compilation]:
     graph = source_graph(found, args.mode == "step", args.loss, args.optimizer)
     arrays = arrays_for(graph, args)
     start = time.perf_counter()
-    executable = compile(graph)
+    budget = found.memory_budget if args.mode == "step" else None
+    executable = compile(graph, memory_budget=budget)
     optimized = time.perf_counter()
     with doing("planning memory"):
         plan = filled(executable, arrays, sizes_of(executable.graph, args))

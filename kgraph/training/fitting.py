@@ -18,7 +18,14 @@ from kgraph.training.feeding import (
     open_stream,
 )
 from kgraph.training.old_names import renamed
-from kgraph.training.predictor import as_verbosity, callback_list, closing, make_bar, run_params
+from kgraph.training.predictor import (
+    as_verbosity,
+    callback_list,
+    closing,
+    make_bar,
+    run_params,
+    unbuilt_on_error,
+)
 from kgraph.training.program import Data
 from kgraph.training.results import announce, as_result
 from kgraph.training.running import Fit, check_stateful, choose_batch_size, run_test
@@ -106,11 +113,12 @@ class Fitting(Trained):
         reading = reading.in_order()
         held = open_stream(validation_data, reading, checks, "validation_steps", run.checks)
         with closing(x, held):
-            program, given = self._compiled(x), (x, y, sample_weight)
-            size, last = self._sizes(batch_size, validation_batch_size)
-            cut = Batching(size, steps, shuffle)
-            train, part = fit_data(program, given, class_weight, cut, validation_split)
-            tested = held_out(program, held, part, Batching(last, checks))
+            with unbuilt_on_error(self):
+                program, given = self._compiled(x), (x, y, sample_weight)
+                size, last = self._sizes(batch_size, validation_batch_size)
+                cut = Batching(size, steps, shuffle)
+                train, part = fit_data(program, given, class_weight, cut, validation_split)
+                tested = held_out(program, held, part, Batching(last, checks))
             fit = Fit(self, program, train, tested, size, last, shuffle, run, class_weight)
             return self._run(fit, verbose, callbacks)
 
@@ -192,9 +200,10 @@ class Fitting(Trained):
         wanted, verbose = count_of("steps", steps), as_verbosity(verbose)
         x = open_stream(x, reading, wanted, "steps")
         with closing(x):
-            program = self._compiled(x)
-            size = choose_batch_size(batch_size, self.inputs[0].shape[0])
-            data = evaluation_data(program, (x, y, sample_weight), Batching(size, wanted))
+            with unbuilt_on_error(self):
+                program = self._compiled(x)
+                size = choose_batch_size(batch_size, self.inputs[0].shape[0])
+                data = evaluation_data(program, (x, y, sample_weight), Batching(size, wanted))
             check_stateful(self, data, size)
             params = run_params(1, data, size, verbose, program.names)
             called = CallbackList(callback_list(callbacks), self, params)

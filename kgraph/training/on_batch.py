@@ -47,9 +47,8 @@ class OnBatch(Trained):
             >>> model.train_on_batch(np.ones((8, 2)), np.zeros((8, 1)))
             [4.0, 2.0]
         """
-        program = self._compiled(x)
+        program, data = self._checked(x, y, sample_weight, class_weight)
         self._check_trainable(program)
-        data = program.data(x, y, sample_weight, class_weight)
         return as_result(program.run_once("train", data, reset_metrics), return_dict)
 
     def test_on_batch(
@@ -81,6 +80,5 @@ class OnBatch(Trained):
             >>> model.test_on_batch(np.ones((8, 2)), np.zeros((8, 1)), return_dict=True)
             {'loss': 4.0, 'mae': 2.0}
         """
-        program = self._compiled(x)
-        data = program.data(x, y, sample_weight)
+        program, data = self._checked(x, y, sample_weight)
         return as_result(program.run_once("evaluate", data, reset_metrics), return_dict)

@@ -13,6 +13,7 @@ import numpy as np
 from kgraph.callbacks import Callback, CallbackList
 from kgraph.callbacks.progress import ProgressBar
 from kgraph.ir import Graph, Node
+from kgraph.layers.weights import unchanged_on_error
 from kgraph.passes.lower import lower
 from kgraph.runtime.executable import Executable, count_runs
 from kgraph.runtime.executable import compile as compile_graph
@@ -256,6 +257,13 @@ class Predictor:
     def _predict_batch(self, step: Step, arrays: list[np.ndarray]) -> Any:
         results = step.outputs(arrays)
         return results[0] if len(results) == 1 else results
+
+
+def unbuilt_on_error(model: Any) -> contextlib.AbstractContextManager[None]:
+    """A block whose data gives a model its shape, unless the block fails: it has none then."""
+    if model.graph is not None:
+        return contextlib.nullcontext()
+    return unchanged_on_error(model, *model.layers)
 
 
 def make_step(graph: Graph, watched: bool) -> Step:

@@ -227,8 +227,8 @@ class Trainer(CustomSteps, OnBatch, Generators):
             >>> [variable.name.split("/")[-1] for variable, _ in step.graph.updates]
             ['iterations', 'kernel', 'bias', 'sums']
         """
-        program = self._compiled(x)
-        return program.step(_kind(training), program.data(x, y, sample_weight)).executable
+        program, data = self._checked(x, y, sample_weight)
+        return program.step(_kind(training), data).executable
 
     def step_graph(
         self, x: Any, y: Any = None, sample_weight: Any = None, training: bool = True
@@ -253,8 +253,8 @@ class Trainer(CustomSteps, OnBatch, Generators):
             >>> model.step_graph(np.ones((4, 2)), np.ones((4, 1))).stage
             <Stage.CORE: 'core'>
         """
-        program = self._compiled(x)
-        return program.source(_kind(training), program.data(x, y, sample_weight))
+        program, data = self._checked(x, y, sample_weight)
+        return program.source(_kind(training), data)
 
 
 def _kind(training: bool) -> str:

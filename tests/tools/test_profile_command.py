@@ -53,6 +53,23 @@ def test_memory_over_time(capsys):
     assert "more: --top" in out
 
 
+def test_a_step_keeps_to_the_budget_of_its_model(capsys):
+    Path("deep.py").write_text(
+        "from kgraph.layers import Dense\n"
+        "from kgraph.models import Sequential\n"
+        "layers = [Dense(64, 'tanh', input_dim=64), *(Dense(64, 'tanh') for _ in range(7))]\n"
+        "plain, small = Sequential(layers), Sequential(layers)\n"
+        "plain.compile('sgd', 'mse')\n"
+        "small.compile('sgd', 'mse', memory_budget=0.7)\n"
+    )
+    arenas = []
+    for name in ("plain", "small"):
+        words = f"-q profile py:deep.py:{name} --mode step --runs 1 --batch 512 --json"
+        assert main(words.split()) == 0
+        arenas.append(json.loads(capsys.readouterr().out)["memory"]["arena"])
+    assert arenas[1] <= 0.7 * arenas[0]
+
+
 def test_other_orders(capsys):
     for sort, key in (("flops", "flops"), ("bytes", "bytes"), ("calls", "calls")):
         rows = answer_of(capsys, "--sort", sort)["ops"]

@@ -228,6 +228,18 @@ def test_data_of_a_shape_that_the_stack_does_not_take():
     assert model.input_shape == (None, 5, 6)
 
 
+@pytest.mark.parametrize("call", ["fit", "evaluate", "train_on_batch", "test_on_batch"])
+def test_targets_that_do_not_fit_a_stack_without_a_shape(call):
+    model = Sequential([Dense(4, name="low"), Dense(1)])
+    model.compile("sgd", "mse")
+    with pytest.raises(ValueError, match="samples"):
+        getattr(model, call)(np.ones((4, 3)), np.ones((3, 1)))
+    assert (model.built, model.graph, model.layers[0].built) == (False, None, False)
+    getattr(model, call)(np.ones((4, 5)), np.ones((4, 1)))
+    assert [v.name for v in model.layers[0].weights] == ["low/kernel", "low/bias"]
+    assert model.layers[0].weights[0].shape == (5, 4)
+
+
 def test_losses_and_metrics_that_are_added():
     x, other = Input((3,)), Input((3,), name="other")
     model = Model(x, Dense(1)(x))
