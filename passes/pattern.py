@@ -10,9 +10,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from kgraph.errors import ParseError, did_you_mean, explain
+from kgraph.errors import explain
 from kgraph.ir.node import Node
-from kgraph.ir.op import OPS, Op, find_op
+from kgraph.ir.op import Op, find_op
 
 _SYMBOLS = {
     "add": "+", "subtract": "-", "multiply": "*", "divide": "/", "power": "**", "matmul": "@",
@@ -116,9 +116,7 @@ class Ops:
     """Patterns by op name: `P.softmax(x, axis=a)` takes operands first, attributes by name."""
 
     def __getattr__(self, name: str) -> Callable[..., Call]:
-        if name not in OPS:
-            raise ParseError(explain(f"unknown op: {name!r}", hint=did_you_mean(name, OPS)))
-        op = OPS[name]
+        op = find_op(name)
 
         def call(*operands: Any, **attrs: Any) -> Call:
             return Call(op, tuple(as_pattern(o) for o in operands), attrs)

@@ -157,6 +157,10 @@ class Graph:
     def __str__(self) -> str:
         return to_text(self)
 
+    def _repr_pretty_(self, printer: Any, cycle: bool) -> None:
+        """What hypothesis shows of a failing example, and a terminal of IPython."""
+        printer.text(str(self))
+
     def __repr__(self) -> str:
         names = ", ".join(name for name, _ in self.outputs)
         return f"<Graph {self.stage.value}: {len(self)} nodes, outputs {names or 'none'}>"

@@ -13,7 +13,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from kgraph.errors import InferenceError, ParseError
+from kgraph.errors import InferenceError, ParseError, did_you_mean, explain
 from kgraph.ir.attributes import Constant
 from kgraph.ir.dim import Dim
 from kgraph.ir.node import API, Node, build
@@ -213,7 +213,7 @@ def find_op(name: str) -> Op:
         True
     """
     if name not in OPS:
-        raise ParseError(f"unknown op: {name!r}")
+        raise ParseError(explain(f"unknown op: {name!r}", hint=did_you_mean(name, OPS)))
     return OPS[name]
 
 

@@ -70,6 +70,10 @@ class LayerCase:
         arguments = {k: v for k, v in self.layer.get_config().items() if k != "name"}
         return f"LayerCase({type(self.layer).__name__}, {arguments}, {', '.join(self.inputs)})"
 
+    def _repr_pretty_(self, printer: Any, cycle: bool) -> None:
+        """Hypothesis would show the fields, and of the layer its name only."""
+        printer.text(repr(self))
+
 
 def _dense(c: Choices) -> tuple[Layer, list[TensorType]]:
     layer = Dense(

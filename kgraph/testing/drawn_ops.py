@@ -14,10 +14,11 @@ from kgraph.errors import KGraphError
 from kgraph.ir.graph import Graph
 from kgraph.ir.leaves import input_node, items
 from kgraph.ir.node import Node
-from kgraph.ir.op import OPS, Op, Sample
+from kgraph.ir.op import OPS, Op, Sample, find_op
 from kgraph.ir.types import Shape
 from kgraph.ops.base import Elementwise
 from kgraph.testing.choices import Choices, Drawn, Hypothesis
+from kgraph.testing.failures import shown
 from kgraph.testing.pool import BATCH
 
 DTYPES = ("float32", "float64", "int32", "bool", "float16", "int64", "uint8")
@@ -41,6 +42,11 @@ class OpCall:
         types = ", ".join(str(n.type) for n in self.graph.inputs)
         return f"OpCall({self.op.name}({types}))"
 
+    def _repr_pretty_(self, printer: Any, cycle: bool) -> None:
+        """Hypothesis would show the fields, without what the graph computes."""
+        values = (f"{n.name} = {shown(a)}" for n, a in zip(self.graph.inputs, self.arrays))
+        printer.text("\n".join([repr(self), str(self.graph), *values]))
+
 
 def choose_op_call(choices: Choices, *names: str) -> OpCall:
     """A call from any source of decisions; see `op_calls`."""
@@ -51,6 +57,8 @@ def choose_op_call(choices: Choices, *names: str) -> OpCall:
 @functools.lru_cache(maxsize=8)
 def _with_samples(names: tuple[str, ...], registered: int) -> tuple[Op, ...]:
     """The ops to draw from; the number of registered ones keeps the table up to date."""
+    for name in names:
+        find_op(name)  # an op that is not there is no op to draw
     known = [op for name, op in OPS.items() if not names or name in names]
     return tuple(op for op in known if list(op.samples()))
 

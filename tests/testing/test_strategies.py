@@ -7,11 +7,13 @@ import pytest
 from hypothesis import HealthCheck, find, given, settings
 from hypothesis import strategies as st
 
+from kgraph.errors import ParseError
 from kgraph.ir import Graph, Stage, TensorType, Variable
 from kgraph.ir.dim import Dim
 from kgraph.ir.op import OPS
 from kgraph.ir.types import broadcast_shapes, parse_type
 from kgraph.ir.verify import verify
+from kgraph.layers import Dense
 from kgraph.models import Model
 from kgraph.passes.rules import PatternRule
 from kgraph.passes.simplify import SIMPLIFY
@@ -26,6 +28,7 @@ from kgraph.testing import (
     dtypes,
     feed,
     graphs,
+    layers,
     models,
     op_calls,
     seeds,
@@ -153,6 +156,31 @@ def test_graphs_shrink():
     assert len(smallest.nodes) <= 6
     assert len(smallest.outputs) == 1
     assert not smallest.updates
+
+
+@pytest.mark.parametrize(
+    ("strategy", "shown"),
+    [
+        (graphs(most=8), ["graph core", "input %0", "output 'y0'"]),
+        (layers(Dense), ["LayerCase(Dense", "'units': 2", "f32[batch, "]),
+        (op_calls("matmul"), ["OpCall(matmul(", "= matmul(%0, %1)", "x1 = float32 ["]),
+    ],
+)
+def test_hypothesis_shows_all_of_a_failing_example(strategy, shown):
+    @QUICK
+    @given(strategy)
+    def fails(example):
+        raise LookupError
+
+    with pytest.raises(LookupError) as caught:
+        fails()
+    told = "\n".join(caught.value.__notes__)
+    assert all(part in told for part in shown), told
+
+
+def test_ops_that_are_not_there_are_none_to_draw():
+    with pytest.raises(ParseError, match="did you mean 'matmul'"):
+        draw_op_call(np.random.default_rng(0), "matmull")
 
 
 def test_planted_patterns_are_found():
