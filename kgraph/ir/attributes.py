@@ -117,12 +117,13 @@ def map_attribute(value: Any, function: Callable[[Any], Any]) -> Any:
 def bind_attributes(attrs: Mapping[str, Any], binding: Mapping[str, int]) -> dict[str, Any]:
     """Gives the symbolic sizes in attributes their numbers."""
 
-    def bind(leaf: Any) -> Any:
-        return evaluate(leaf, binding) if isinstance(leaf, Dim) else leaf
+    def bind(value: Any) -> Any:
+        if type(value) in _PLAIN:
+            return value
+        if isinstance(value, tuple):
+            return tuple([bind(v) for v in value])
+        if isinstance(value, Nested):
+            return value.numbered(binding)
+        return evaluate(value, binding) if isinstance(value, Dim) else value
 
-    if not attrs:
-        return {}
-    return {
-        name: value.numbered(binding) if isinstance(value, Nested) else map_attribute(value, bind)
-        for name, value in attrs.items()
-    }
+    return {name: bind(value) for name, value in attrs.items()}

@@ -61,6 +61,8 @@ def refusal(name: str, known: Iterable[str] = ()) -> AttributeError:
     """
     if name not in LACKING:
         summary = f"module 'kgraph.ops' has no attribute {name!r}"
-        return AttributeError(explain(summary, hint=did_you_mean(name, known)))
+        # Pytest and doctest ask every module for names of their own: nobody mistyped those.
+        hint = None if name.startswith("_") else did_you_mean(name, known)
+        return AttributeError(explain(summary, hint=hint))
     why, instead = LACKING[name]
     return AttributeError(explain(f"kgraph.ops has no {name!r}: {why}", hint=instead))

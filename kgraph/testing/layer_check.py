@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +12,10 @@ import numpy as np
 
 from kgraph import ops
 from kgraph.ir.context import CallContext
-from kgraph.ir.leaves import input_node
+from kgraph.ir.leaves import RNG_STEP, input_node
 from kgraph.ir.node import Node
 from kgraph.ir.types import TensorType
+from kgraph.ir.variable import Variable
 from kgraph.layers.base import Layer
 from kgraph.layers.call_shapes import call_parameters
 from kgraph.layers.input import Input
@@ -75,8 +76,7 @@ def check_layer(
     check.types()
     check.masks()
     for training in (False, True):
-        for count in rows:
-            check.values(training, count)
+        check.values(training, rows)
     check.weights(again)
     if gradients:
         check.reached()
@@ -147,28 +147,32 @@ class _Check:
             if mask.dtype != "bool" or mask.shape != node.shape[: mask.ndim]:
                 raise self.fail("its mask does not fit its output", mask=mask.type, output=node)
 
-    def values(self, training: bool, rows: int) -> None:
+    def values(self, training: bool, rows: Sequence[int]) -> None:
         """On arrays, as a graph and compiled: the same outputs and the same new states."""
         graph = layer_graph(self.layer, self.types_in, training)
-        arrays = feed(graph, np.random.default_rng(self.seed), batch=rows, kind="normal")
-        before = {v: v.numpy() for v in self.layer.weights}
-        outputs, updates = interpret(graph, arrays)
-        states = {v: updates.get(v, before[v]) for v in before}
-        runs = {"compiled": lambda: compile(graph)(*arrays)}
+        counter = Variable(0, "runs", "int64", trainable=False)
+        runs: dict[str, Callable[..., Any]] = {"compiled": compile(graph, rng_step=counter)}
         takes = "training" in call_parameters(type(self.layer).call)
         if takes or not training:
             named = {"training": training} if takes else {}
-            runs["called on arrays"] = lambda: self.layer(
+            runs["called on arrays"] = lambda *arrays: self.layer(
                 *arguments_of(self.layer, arrays), **named
             )
-        for how, run in runs.items():
-            self.layer._eager.clear()  # so that random numbers are those of a first run
-            found = leaves_of(run(), lambda v: isinstance(v, np.ndarray))
-            where = f"{how}, {rows} rows, {'training' if training else 'inference'}"
-            self.same(where, outputs, found)
-            self.same(f"states, {where}", states.values(), [v.value for v in before])
-            for variable, value in before.items():
-                variable.assign(value)
+        for count in rows:
+            arrays = feed(graph, np.random.default_rng(self.seed), batch=count, kind="normal")
+            before = {v: v.numpy() for v in self.layer.weights}
+            outputs, updates = interpret(graph, arrays)
+            states = [updates.get(v, before[v]) for v in before]
+            for how, run in runs.items():
+                if (RNG_STEP,) in graph.kinds:  # random numbers are those of a first run
+                    counter.assign(0)
+                    self.layer._eager.clear()
+                found = leaves_of(run(*arrays), lambda v: isinstance(v, np.ndarray))
+                where = f"{how}, {count} rows, {'training' if training else 'inference'}"
+                self.same(where, outputs, found)
+                self.same(f"states, {where}", states, [v.value for v in before])
+                for variable, value in before.items():
+                    variable.assign(value)
 
     def same(self, where: str, wanted: Any, found: Any) -> None:
         """Outputs agree up to rounding."""

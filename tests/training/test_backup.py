@@ -6,9 +6,11 @@ import contextlib
 import functools
 import multiprocessing
 import multiprocessing.forkserver
+import os
 import random
 import signal
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -19,6 +21,7 @@ from kgraph.layers import Dense, Dropout
 from kgraph.models import Sequential, load_model
 from kgraph.optimizers import SGD, Adam
 
+HERE = Path(__file__).resolve().parent
 KILLS = 20
 
 
@@ -27,6 +30,9 @@ def start():
     """Starts runs; they are forked from a process that has imported everything."""
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(["resumed_run"])
+    with pytest.MonkeyPatch.context() as patch:  # it imports before it hears of our paths
+        patch.setenv("PYTHONPATH", os.pathsep.join(map(str, (HERE, HERE.parents[1]))))
+        multiprocessing.forkserver.ensure_running()
 
     def begin(folder, pause=0.0):
         reader, writer = context.Pipe(duplex=False)
