@@ -11,6 +11,7 @@ from quick_xla import set_flags
 
 from kgraph import compat
 from kgraph.layers import naming
+from kgraph.utils.registry import get_custom_objects
 
 # Threads of OpenBLAS spin while they wait for each other: where another process holds one of two
 # cores, a small matrix product takes twenty times as long. One thread is enough for these tests.
@@ -45,6 +46,19 @@ def names_go_on():
     before = naming._COUNTS.copy()
     yield
     naming._COUNTS |= before
+
+
+@pytest.fixture(autouse=True)
+def plain_names_end():
+    """What a test, as scripts do, puts under a plain name for all configurations ends with it.
+
+    Names with a package before them come from decorators, and modules are imported once.
+    """
+    before = set(get_custom_objects())
+    yield
+    for name in set(get_custom_objects()) - before:
+        if ">" not in name:
+            del get_custom_objects()[name]
 
 
 @pytest.fixture
