@@ -202,7 +202,7 @@ def test_hdf5_may_hang_or_crash_but_not_here(monkeypatch):
 
 def test_any_bytes_of_a_file_may_be_wrong(tmp_path, monkeypatch):
     """Random damage ends in a model or in an error, never in a crash."""
-    monkeypatch.setattr(probe, "_SECONDS", 1.0)  # HDF5 runs in circles in some of them
+    monkeypatch.setattr(hdf5_probe, "_SECONDS", 1.0)  # HDF5 runs in circles in some of them
     whole = saved().getvalue()
     rng = random.Random(0)
     path = tmp_path / "m.h5"

@@ -112,8 +112,9 @@ def check_program(graph: Graph, batch: int, seed: int) -> None:
             compile(graph, pipeline=Pipeline(()))(*arrays)
         return
     before = {v: v.numpy() for v in graph.states}
-    for pipeline, poisoned in itertools.product((None, Pipeline(())), (False, True)):
-        run = compile(graph, pipeline=pipeline)
+    counter = Variable(0, "runs", "int64", trainable=False)
+    compiled = [compile(graph, rng_step=counter, pipeline=p) for p in (None, Pipeline(()))]
+    for run, poisoned in itertools.product(compiled, (False, True)):
         for outputs, updates in wanted:
             if poisoned:
                 found = run_bound(run, arrays, binding)
@@ -123,7 +124,7 @@ def check_program(graph: Graph, batch: int, seed: int) -> None:
                 check_agree(got, want, name)
             for variable, value in before.items():
                 check_agree(variable.value, updates.get(variable, value), variable.name)
-        restore(before)
+        restore({**before, counter: np.array(0)})
 
 
 @pytest.mark.parametrize("batch", [0, 1, 5])
