@@ -10,6 +10,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from kgraph.ir.files import atomic_write
 from kgraph.ir.printer import show_bytes
 from kgraph.tools.complaints import CommandError
@@ -52,8 +54,17 @@ def answer(args: argparse.Namespace, document: Mapping[str, Any], text: str, cod
 
 def as_json(document: Mapping[str, Any], code: int = 0) -> str:
     """The answer as text of JSON, with `ok` and `code`."""
-    whole = {"ok": code == 0, "code": code, **document}
-    return json.dumps(_plain(whole), indent=1, allow_nan=False)
+    return to_json({"ok": code == 0, "code": code, **document})
+
+
+def to_json(value: Any) -> str:
+    """Any value as text of JSON; what it has no word for, such as infinity, is text.
+
+    Example:
+        >>> to_json({"nan": np.float32("nan"), "count": np.int64(3), "raw": b"k"}).split()
+        ['{', '"nan":', '"nan",', '"count":', '3,', '"raw":', '"k"', '}']
+    """
+    return json.dumps(_plain(value), indent=1, allow_nan=False)
 
 
 def _plain(value: Any) -> Any:
@@ -64,6 +75,12 @@ def _plain(value: Any) -> Any:
         return [_plain(v) for v in value]
     if isinstance(value, float) and not math.isfinite(value):
         return str(value)
+    if isinstance(value, (set, frozenset)):
+        return sorted(map(_plain, value), key=str)
+    if isinstance(value, np.generic):
+        return _plain(value.item())
+    if isinstance(value, bytes):
+        return value.decode("utf-8", "backslashreplace")
     known = value is None or isinstance(value, (bool, int, float, str))
     return value if known else str(value)
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import argparse
+import gc
 import importlib
 import platform
 import sys
 import tempfile
 import traceback
 from collections.abc import Sequence
+from types import ModuleType
 from typing import Any, NoReturn
 
 import kgraph
@@ -70,6 +72,7 @@ def _run(words: Sequence[str]) -> int:
         chosen, _ = build_parser().parse_known_args(words)
         parser = build_parser(chosen.command)
         args = parser.parse_args(words)
+        _check_log(args.log_json)
     except Exception as error:
         return report(_complaint_of(error, words), "--json" in words)
     if args.run is None:
@@ -86,6 +89,16 @@ def _run(words: Sequence[str]) -> int:
             if verbosity() > 0:
                 traceback.print_exc()
             return report(_complaint_of(error, words), getattr(args, "json", False))
+
+
+def _check_log(path: str | None) -> None:
+    """Complains of a log that cannot be written before the work, rather than after it."""
+    try:
+        if path is not None:
+            open(path, "a", encoding="utf-8").close()
+    except OSError as error:
+        message = f"--log-json {path} cannot be written: {error.strerror}"
+        raise CommandError("E0101", message) from error
 
 
 def _complaint_of(error: Exception, words: Sequence[str]) -> CommandError:
@@ -136,11 +149,22 @@ def build_parser(name: str | None = None) -> argparse.ArgumentParser:
     subparsers = parser.add_subparsers(title="commands", metavar="COMMAND", dest="command")
     for command, (module, line) in COMMANDS.items():
         if command == name:
-            importlib.import_module(f"kgraph.tools.{module}").add_parser(subparsers)
+            _imported(module).add_parser(subparsers)
         else:
             subparsers.add_parser(command, help=line, add_help=False)
     parser.commands = subparsers.choices
     return parser
+
+
+def _imported(module: str) -> ModuleType:
+    """A file of this folder; what imports make stays, so nobody looks for garbage meanwhile."""
+    collects = gc.isenabled()
+    gc.disable()
+    try:
+        return importlib.import_module(f"kgraph.tools.{module}")
+    finally:
+        if collects:
+            gc.enable()
 
 
 class _Parser(argparse.ArgumentParser):
@@ -154,7 +178,8 @@ class _Parser(argparse.ArgumentParser):
         if left:
             own = self.commands.get(found.command, self)
             flags = [*own._option_string_actions, *self._option_string_actions]
-            self.error(f"unrecognized arguments: {' '.join(left)}{_meant(left[0], flags)}")
+            meant = _meant(left[0], flags) if left[0].startswith("-") else ""
+            own.error(f"unrecognized arguments: {' '.join(left)}{meant}")
         return found
 
     def _print_message(self, message: str, file: Any = None) -> None:

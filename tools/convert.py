@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import io
 import json
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -66,6 +67,9 @@ def run(args: argparse.Namespace) -> int:
         raise CommandError("E0101", explain(f"{args.output}: no format", expected=expected))
     if args.output == "-" and kind == "h5":
         raise CommandError("E0101", f"{kind} is not written to standard output")
+    if args.output == "-" and kind == "npz" and sys.stdout.isatty():
+        message = explain("an npz is nothing for a terminal", hint="-o x.npz, or a pipe")
+        raise CommandError("E0101", message)
     if args.json and args.output == "-":
         raise CommandError("E0101", "--json and -o - both want standard output")
     beside = [str(Path(args.output).with_suffix(".npz"))] if kind == "kgraph-json" else []

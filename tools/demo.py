@@ -17,6 +17,7 @@ from kgraph.errors import RenderError
 from kgraph.layers import Dense, Input, concatenate
 from kgraph.models import Model
 from kgraph.tools.answers import add_json, add_no_clobber, answer, refuse_existing
+from kgraph.tools.arguments import count
 from kgraph.tools.complaints import CommandError
 from kgraph.tools.terminal import note
 from kgraph.tools.viz.view import build_view
@@ -28,7 +29,7 @@ def add_parser(subparsers: Any) -> None:
     """Adds the `demo` command to the command line."""
     parser = subparsers.add_parser("demo")
     parser.add_argument("-o", "--output", default="kgraph-demo.svg", help="picture to write")
-    parser.add_argument("--epochs", type=int, default=30)
+    parser.add_argument("--epochs", type=count, default=30, help="%(default)s")
     add_no_clobber(parser)
     add_json(parser)
     parser.set_defaults(run=run)
@@ -65,6 +66,9 @@ def run(args: argparse.Namespace) -> int:
         line, _ = save_picture(build_view(model.graph, "digits", costs=False), args.output)
     except RenderError as error:
         raise CommandError(error.error, str(error)) from error
+    except OSError as error:
+        message = f"{args.output} cannot be written: {error.strerror or error}"
+        raise CommandError("E0101", message) from error
     note(line)
     if not args.json:
         model.summary()

@@ -7,6 +7,7 @@ import importlib.util
 import platform
 import shutil
 import sys
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -16,7 +17,15 @@ import kgraph
 from kgraph.runtime.c_compiler import find_compiler
 from kgraph.tools.answers import add_json, answer
 from kgraph.tools.colors import has_color, paint
-from kgraph.tools.machine import Blas, Processor, busy_cores, load_average, processor, speeds
+from kgraph.tools.machine import (
+    Blas,
+    Processor,
+    busy_cores,
+    load_average,
+    processor,
+    speed_with,
+    speeds,
+)
 
 # Extra of pyproject.toml -> the modules that it brings, and what they are for.
 EXTRAS = {
@@ -26,8 +35,12 @@ EXTRAS = {
     "tensorboard": (("tensorboardX",), "the TensorBoard callback"),
     "image": (("scipy", "PIL"), "kgraph.preprocessing.image"),
 }
-# Core types of OpenBLAS with kernels for AVX-512.
+# Core types of OpenBLAS with kernels for AVX-512, and for AVX2.
 _WIDE = ("SKYLAKEX", "COOPERLAKE", "SAPPHIRERAPIDS", "ZEN4", "ZEN5", "GRANITERAPIDS")
+_NARROW = ("HASWELL", "ZEN", "EXCAVATOR")
+# Vector instructions -> the core types that use them, the usual one first.
+_CORES = {"AVX-512": _WIDE, "AVX2": _NARROW}
+_GAIN = 1.1  # what another core type must bring to be worth a word
 _BUSY = 0.5  # cores that others may keep busy before we say so
 _STYLES = {"warning": "warning", "note": "dim"}
 
@@ -54,7 +67,7 @@ def add_parser(subparsers: Any) -> None:
     parser = subparsers.add_parser(
         "doctor",
         description="Reports the processor, the BLAS under NumPy, the speed of a product of "
-        "matrices, who else is busy, and what is not installed. Takes under a second.",
+        "matrices, who else is busy, and what is not installed. Takes about a second.",
     )
     add_json(parser)
     parser.set_defaults(run=run)
@@ -65,16 +78,61 @@ def run(args: argparse.Namespace) -> int:
     others = busy_cores()
     cpu, blas = processor(), Blas()
     counts = [1, blas.threads or 1] if blas.threads != 1 else [1]
-    measured = speeds(blas, counts)
+    deadly = cannot_run(cpu, blas.core)
+    measured = {} if deadly else speeds(blas, counts)
     facts = _facts(cpu, blas, measured, others)
-    found = [*slow(cpu, blas.core, blas.threads, measured, others), *missing()]
+    kernels = deadly or other_kernels(cpu, blas.core, measured.get(1, 0.0))
+    rest = [*slow(cpu, blas.threads, measured, others), *missing()]
+    found = [*([kernels] if kernels else []), *rest]
     document = {"facts": facts, "findings": [asdict(f) for f in found]}
     return answer(args, document, _text(facts, found))
 
 
-def slow(
+def cannot_run(cpu: Processor, core: str) -> Finding | None:
+    """That OpenBLAS was told to use instructions which the processor lacks; None if not.
+
+    Args:
+        cpu: the processor.
+        core: what OpenBLAS took it for.
+    """
+    if core.upper() not in _WIDE or cpu.vectors not in ("AVX2", "AVX", "SSE4.2"):
+        return None
+    message = (
+        f"OpenBLAS has kernels for {core}, the processor no AVX-512: a product of matrices "
+        "ends the process"
+    )
+    return Finding("warning", "core-type", message, "unset OPENBLAS_CORETYPE")
+
+
+def other_kernels(
     cpu: Processor,
     core: str,
+    speed: float,
+    measure: Callable[[str], float | None] = speed_with,
+) -> Finding | None:
+    """That kernels for another core type are faster here, if they are.
+
+    Args:
+        cpu: the processor.
+        core: what OpenBLAS took it for, "" if it does not say.
+        speed: GFLOP/s of one thread as things are.
+        measure: GFLOP/s with another core type, None if it does not run.
+    """
+    fitting = _CORES.get(cpu.vectors, ())
+    if not core or not fitting or core.upper() in (*fitting, *_WIDE):
+        return None
+    better = measure(fitting[0])
+    if better is None or better < _GAIN * speed:
+        return None
+    message = (
+        f"OpenBLAS runs its kernels for {core}: {speed:.1f} GFLOP/s; those for {fitting[0]} "
+        f"come to {better:.1f} here"
+    )
+    return Finding("warning", "core-type", message, f"export OPENBLAS_CORETYPE={fitting[0]}")
+
+
+def slow(
+    cpu: Processor,
     threads: int | None,
     measured: dict[int, float],
     others: float | None,
@@ -83,18 +141,13 @@ def slow(
 
     Args:
         cpu: the processor.
-        core: what OpenBLAS took it for.
         threads: of the BLAS.
         measured: GFLOP/s by number of threads.
         others: cores that other processes keep busy.
     """
     count, one = threads or 0, measured.get(1, 0.0)
     busy = others is not None and others > _BUSY
-    # A core type that the processor cannot run dies with an illegal instruction.
-    narrow = bool(core) and cpu.vectors == "AVX-512" and core.upper() not in _WIDE
     rows = [
-        (narrow, "core-type", f"the processor has AVX-512, OpenBLAS runs its kernels for {core}",
-         "export OPENBLAS_CORETYPE=SKYLAKEX"),
         (count > cpu.cores, "threads", f"the BLAS has {count} threads for {cpu.cores} cores",
          f"export OPENBLAS_NUM_THREADS={cpu.cores}"),
         (count > 1 and measured.get(count, 0.0) < 1.1 * one, "waiting",

@@ -6,6 +6,8 @@ import ctypes
 import os
 import platform
 import re
+import subprocess
+import sys
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -141,6 +143,29 @@ def matmul_speed() -> float:
         np.matmul(a, a, out=out)
         best = min(best, time.perf_counter() - start)
     return 2 * _SIZE**3 / best / 1e9
+
+
+def speed_with(core: str) -> float | None:
+    """GFLOP/s of one thread with the kernels of another core type of OpenBLAS.
+
+    Args:
+        core: the type, such as "HASWELL".
+
+    Returns:
+        What a process of its own measured; None if it died, as it does of instructions that the
+        processor lacks.
+    """
+    paths = os.pathsep.join(sys.path)
+    env = {**os.environ, "OPENBLAS_CORETYPE": core, "OPENBLAS_NUM_THREADS": "1",
+           "PYTHONPATH": paths}  # fmt: skip
+    code = "from kgraph.tools.machine import matmul_speed; print(matmul_speed())"
+    try:
+        done = subprocess.run(
+            [sys.executable, "-c", code], env=env, capture_output=True, timeout=20, check=True
+        )
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return float(done.stdout)
 
 
 def speeds(blas: Blas, counts: Sequence[int]) -> dict[int, float]:

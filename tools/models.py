@@ -183,6 +183,8 @@ def _read(path: str) -> Any:
         hints = {"version": "`kgraph convert` of a version that reads it writes it anew"}
         if path.endswith(".py"):
             hints = {"syntax": f"py:{path}:NAME is a model that this file makes"}
+        if path == "-":
+            hints["values"] = "`kgraph convert FILE -o -` writes a document that holds its arrays"
         told = "" if "\n  hint: " in str(error) else hints.get(error.fault, "")
         hint = told and f"\n  hint: {told}"
         raise CommandError(_CODES[error.fault], f"{path}: {error}{hint}") from error

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from kgraph import config
-from kgraph.errors import KGraphError, StageError
+from kgraph.errors import KGraphError, StageError, explain
 from kgraph.ir.graph import Graph, Stage
 from kgraph.ir.serialize import save
 from kgraph.passes.blame import describe
@@ -200,6 +200,10 @@ def _explain(args: argparse.Namespace, report: CompileReport, pipeline: Pipeline
     rules = {r.name: (r, p.name) for p in passes if isinstance(p, Rewrite) for r in p.rules}
     known = all_rules(report, pipeline)
     if name not in known:
+        inside = [rule for step in passes if step.name == name for rule in step.rule_names]
+        if inside:
+            message = explain(f"{name!r} is a pass", expected=", ".join(inside[:24]))
+            raise _UsageError(message)
         raise _UsageError(unknown("no rule", name, known))
     owners = [p.name for p in passes if name in (p.name, *p.rule_names)]
     owner = ", ".join(dict.fromkeys(owners))

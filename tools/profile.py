@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 import time
 from typing import Any
 
@@ -21,6 +20,7 @@ from kgraph.tools.answers import (
     answer,
     columns,
     refuse_existing,
+    to_json,
     write_file,
 )
 from kgraph.tools.arguments import count, whole
@@ -96,7 +96,7 @@ def run(args: argparse.Namespace) -> int:
             continue
         trace = path.endswith("trace.json")
         data = chrome_trace(measured, plan.data, compilation) if trace else document
-        write_file(path, (json.dumps(data, indent=1) + "\n").encode())
+        write_file(path, (to_json(data) + "\n").encode())
     quiet = "-" in args.output
     return 0 if quiet else answer(args, document, _text(document, args))
 

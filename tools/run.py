@@ -32,7 +32,8 @@ def add_parser(subparsers: Any) -> None:
     parser.add_argument("--tf", action="store_true", help="tensorflow.keras means kgraph, too")
     parser.add_argument("-m", dest="module", action="store_true", help="SCRIPT names a module")
     parser.add_argument("script", metavar="SCRIPT", help="a file, or a module after -m")
-    parser.add_argument("arguments", nargs=argparse.REMAINDER, help="what the script gets")
+    rest = parser.add_argument("arguments", nargs=argparse.REMAINDER, help="what the script gets")
+    rest.required = False  # so that nobody is asked for them
     parser.set_defaults(run=run)
 
 

@@ -85,5 +85,8 @@ def log(event: str, **fields: Any) -> None:
     if path is None:
         return
     line = json.dumps({"time": round(time.time(), 3), "event": event, **fields})
-    with open(path, "a", encoding="utf-8") as file:
-        file.write(line + "\n")
+    try:
+        with open(path, "a", encoding="utf-8") as file:
+            file.write(line + "\n")
+    except OSError as error:  # the command may end well all the same
+        print(f"kgraph: warning: {path} cannot be written: {error.strerror}", file=sys.stderr)

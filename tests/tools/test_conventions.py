@@ -16,6 +16,7 @@ from kgraph.ir.serialize import save
 from kgraph.layers import Dense, Input
 from kgraph.models import Model, Sequential
 from kgraph.tools import complaints
+from kgraph.tools.answers import as_json
 from kgraph.tools.cli import main
 from kgraph.tools.complaints import CATALOGUE, CommandError
 from kgraph.tools.models import find_model
@@ -78,7 +79,13 @@ def test_an_internal_error_leaves_its_traceback(monkeypatch, capsys, tmp_path):
         (["vis"], ["invalid choice: 'vis'", "hint: did you mean 'viz'?"]),
         (["passes", "m.json", "--stat5"], ["unrecognized", "hint: did you mean '--stats'?"]),
         (["passes", "m.json", "--numerics", "saef"], ["invalid choice", "did you mean 'safe'?"]),
-        (["passes", "m.json", "--zzz"], ["unrecognized arguments: --zzz", "kgraph --help"]),
+        (["passes", "m.json", "--zzz"], ["unrecognized arguments: --zzz", "kgraph passes --help"]),
+        (["passes", "m.json", "n.json"], ["arguments: n.json\n  hint: kgraph passes --help"]),
+        (["run"], ["arguments are required: SCRIPT\n"]),
+        (["demo", "--epochs", "0"], ["--epochs: '0' is not a whole number above 0"]),
+        (["demo", "-o", "none/x.svg"], ["none/x.svg cannot be written: No such file"]),
+        (["--log-json", "none/log", "passes", "m.json"], ["--log-json none/log cannot be"]),
+        (["passes", "m.json", "--explain", "simplify"], ["'simplify' is a pass", "mul-one"]),
         (["passes"], ["required: MODEL", "hint: kgraph passes --help"]),
         (["-v", "-q", "passes", "m.json"], ["not allowed with"]),
     ],
@@ -173,6 +180,24 @@ def test_hdf5_that_is_damaged_or_holds_no_model(capsys):
 def test_what_a_file_holds_stands_on_no_line(capsys):
     assert main(["eval", "m.json", "--trace-values", "*"]) == 0
     assert all(not n.origin.where for n in find_model("m.json").graph.nodes)
+
+
+def test_json_has_words_for_what_arrays_hold():
+    document = {"a": np.int64(3), "b": np.float32(0.5), "c": np.bool_(True), "d": float("nan"),
+                "e": np.float64("-inf"), "f": b"\xff", "g": {"y", "x"}, "h": (1, None),
+                "i": Path("p")}  # fmt: skip
+    found = json.loads(as_json(document, 1), parse_constant=lambda name: pytest.fail(name))
+    assert found == {"ok": False, "code": 1, "a": 3, "b": 0.5, "c": True, "d": "nan", "e": "-inf",
+                     "f": "\\xff", "g": ["x", "y"], "h": [1, None], "i": "p"}  # fmt: skip
+
+
+def test_a_log_on_a_full_disk_is_no_error(capsys):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("kgraph.tools.cli._check_log", lambda path: None)
+        assert main(["--log-json", "none/log", "summary", "m.json"]) == 0
+    streams = capsys.readouterr()
+    assert streams.err == "kgraph: warning: none/log cannot be written: No such file or directory\n"
+    assert "out (Dense)" in streams.out
 
 
 def test_notes_colours_and_logs(capsys, monkeypatch):

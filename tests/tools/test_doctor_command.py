@@ -30,26 +30,69 @@ def test_the_answer(capsys):
 
 
 @pytest.mark.parametrize(
-    ("flags", "core", "threads", "measured", "others", "codes"),
+    ("threads", "measured", "others", "codes"),
     [
-        (AVX512 | PLAIN, "Haswell", 2, {1: 50, 2: 95}, 0.0, ["core-type"]),
-        (AVX512 | PLAIN, "Zen", 2, {1: 50, 2: 95}, 0.0, ["core-type"]),
-        (AVX512 | PLAIN, "SkylakeX", 2, {1: 50, 2: 95}, 0.0, []),
-        (PLAIN, "Haswell", 2, {1: 50, 2: 95}, 0.0, []),
-        (frozenset(["avx512f"]) | PLAIN, "Haswell", 2, {1: 50, 2: 95}, 0.0, []),
-        (AVX512, "", None, {0: 50}, None, []),
-        (PLAIN, "Haswell", 8, {1: 50, 8: 95}, 0.0, ["threads"]),
-        (PLAIN, "Haswell", 2, {1: 50, 2: 20}, 1.7, ["waiting", "busy"]),
-        (PLAIN, "Haswell", 1, {1: 50}, 0.0, ["one-thread"]),
-        (PLAIN, "Haswell", 1, {1: 50}, 1.0, ["busy"]),
+        (2, {1: 50, 2: 95}, 0.0, []),
+        (None, {0: 50}, None, []),
+        (8, {1: 50, 8: 95}, 0.0, ["threads"]),
+        (2, {1: 50, 2: 20}, 1.7, ["waiting", "busy"]),
+        (1, {1: 50}, 0.0, ["one-thread"]),
+        (1, {1: 50}, 1.0, ["busy"]),
     ],
 )
-def test_what_is_slow(flags, core, threads, measured, others, codes):
-    found = doctor.slow(Processor("x", flags, 2), core, threads, measured, others)
+def test_what_is_slow(threads, measured, others, codes):
+    found = doctor.slow(Processor("x", PLAIN, 2), threads, measured, others)
     assert [f.code for f in found] == codes
     assert all(f.fix for f in found)
-    # On a processor without AVX-512 these kernels die.
-    assert flags >= AVX512 or not any("CORETYPE" in f.fix for f in found)
+
+
+@pytest.mark.parametrize(
+    ("flags", "core", "tried", "gain"),
+    [
+        (AVX512 | PLAIN, "Haswell", "SKYLAKEX", 1.8),
+        (AVX512 | PLAIN, "Zen", "SKYLAKEX", 1.0),
+        (AVX512 | PLAIN, "Zen", "SKYLAKEX", None),
+        (AVX512 | PLAIN, "SkylakeX", "", 1.8),
+        (PLAIN, "Sandybridge", "HASWELL", 9.0),
+        (PLAIN, "Haswell", "", 1.8),
+        (frozenset(["avx512f"]) | PLAIN, "Zen", "", 1.8),
+        (PLAIN, "", "", 1.8),
+        (frozenset(["asimd"]), "neoversen1", "", 1.8),
+    ],
+)
+def test_kernels_for_another_core_type_are_measured(flags, core, tried, gain):
+    asked = []
+
+    def measure(name: str) -> float | None:
+        asked.append(name)
+        return gain and 50.0 * gain
+
+    found = doctor.other_kernels(Processor("x", flags, 2), core, 50.0, measure)
+    assert asked == [tried] * bool(tried)
+    assert (found is not None) == bool(tried and gain and gain > 1.1)
+    if found is not None:
+        assert found.fix == f"export OPENBLAS_CORETYPE={tried}"
+        assert f"{core}: 50.0 GFLOP/s; those for {tried} come to {50 * gain:.1f}" in found.message
+
+
+def test_kernels_that_the_processor_cannot_run(monkeypatch, capsys):
+    found = doctor.cannot_run(Processor("x", PLAIN, 2), "SkylakeX")
+    assert found is not None
+    assert found.fix == "unset OPENBLAS_CORETYPE"
+    assert doctor.cannot_run(Processor("x", AVX512, 2), "SkylakeX") is None
+    assert doctor.cannot_run(Processor("x", frozenset(), 2), "SkylakeX") is None
+    monkeypatch.setattr(doctor, "cannot_run", lambda *_: found)
+    monkeypatch.setattr(doctor, "speeds", lambda *_: 1 / 0)  # it would end the process
+    assert main(["doctor", "--json"]) == 0
+    answer = json.loads(capsys.readouterr().out)
+    assert answer["facts"]["gflops"] == {}
+    assert "core-type" in [f["code"] for f in answer["findings"]]
+
+
+def test_a_measurement_in_a_process_of_its_own(monkeypatch):
+    assert machine.speed_with("") > 0  # as OpenBLAS sees it
+    monkeypatch.setattr("sys.executable", "/no/such/python")
+    assert machine.speed_with("") is None
 
 
 def test_what_is_not_installed(monkeypatch, capsys):

@@ -153,3 +153,6 @@ def test_nothing_to_read(capsys, monkeypatch):
     Sequential([Dense(2, input_dim=3)]).save("m.h5")
     monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(Path("m.h5").read_bytes())))
     assert "hint: give the name of the file" in told(capsys, "-")
+    text = Path("layers.json").read_bytes()  # its arrays are beside it
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(text)))
+    assert "hint: `kgraph convert FILE -o -` writes a document" in told(capsys, "-")
