@@ -8,7 +8,7 @@ import re
 import sys
 from typing import Any
 
-from kgraph.tools.terminal import log, status
+from kgraph.tools.terminal import harmless, log, status
 
 OK, NO, USAGE, MISSING, BAD_INPUT, FAILED_RUN, LIMIT, INTERNAL, INTERRUPTED = *range(8), 130
 
@@ -72,7 +72,7 @@ def report(complaint: CommandError, as_json: bool = False) -> int:
     """
     text = _PLACE.sub(r"  at \1", str(complaint))
     status("")
-    print(f"kgraph: error[{complaint.error}]: {text}", file=sys.stderr)
+    print(harmless(f"kgraph: error[{complaint.error}]: {text}"), file=sys.stderr)
     log("error", code=complaint.exit, **complaint.as_dict())
     if as_json:
         with contextlib.suppress(OSError):  # the code says it to whoever cannot read it

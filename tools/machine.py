@@ -19,6 +19,15 @@ import numpy as np
 # What kernels of OpenBLAS's core types for AVX-512 use.
 AVX512 = frozenset(["avx512f", "avx512cd", "avx512bw", "avx512dq", "avx512vl"])
 _SIZE, _SECONDS = 384, 0.12  # of the products that are timed, and for how long
+# OpenBLAS reads its variables when NumPy loads it.
+_CHILD = """
+import os, sys
+os.putenv("OPENBLAS_CORETYPE", {core!r})
+os.putenv("OPENBLAS_NUM_THREADS", "1")
+sys.path[:] = {path!r}
+from kgraph.tools.machine import matmul_speed
+print(matmul_speed())
+"""
 _BUILDS = (("scipy_openblas", "64_"), ("openblas", "64_"), ("scipy_openblas", ""), ("openblas", ""))
 
 
@@ -155,13 +164,10 @@ def speed_with(core: str) -> float | None:
         What a process of its own measured; None if it died, as it does of instructions that the
         processor lacks.
     """
-    paths = os.pathsep.join(sys.path)
-    env = {**os.environ, "OPENBLAS_CORETYPE": core, "OPENBLAS_NUM_THREADS": "1",
-           "PYTHONPATH": paths}  # fmt: skip
-    code = "from kgraph.tools.machine import matmul_speed; print(matmul_speed())"
+    code = _CHILD.format(core=core, path=sys.path)
     try:
         done = subprocess.run(
-            [sys.executable, "-c", code], env=env, capture_output=True, timeout=20, check=True
+            [sys.executable, "-c", code], capture_output=True, timeout=20, check=True
         )
     except (OSError, subprocess.SubprocessError):
         return None

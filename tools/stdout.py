@@ -8,10 +8,11 @@ import sys
 from collections.abc import Iterator
 
 from kgraph.tools.complaints import CommandError
+from kgraph.tools.terminal import harmless
 
 
 def say(text: str) -> None:
-    """Prints a line of the result; letters that the stream cannot show are escaped.
+    """Prints a line of the result; what the stream cannot show, or would obey, is escaped.
 
     Raises:
         CommandError: standard output cannot be written.
@@ -22,7 +23,7 @@ def say(text: str) -> None:
     """
     encoding = sys.stdout.encoding or "utf-8"
     with to_stdout():
-        print(text.encode(encoding, "backslashreplace").decode(encoding))
+        print(harmless(text).encode(encoding, "backslashreplace").decode(encoding))
 
 
 @contextlib.contextmanager

@@ -26,7 +26,7 @@ from kgraph.tools.models import add_model, as_model, find_model
 from kgraph.tools.progress import watching
 from kgraph.tools.summary_rows import Row, Work, layer_rows, op_rows, with_work
 
-_NARROWEST = 4  # characters of a column
+_NARROWEST, _WIDEST = 4, 100  # characters of a column
 
 
 def add_parser(subparsers: Any) -> None:
@@ -189,6 +189,8 @@ def _cells(rows: Sequence[Row], chain: bool, trainable: bool, costs: bool) -> li
 def _fitted(table: Sequence[Sequence[str]], width: int | None) -> list[str]:
     """Lines of the table; cells that do not fit go on below, and no width is too small."""
     widths = [max(len(row[i]) for row in table) for i in range(len(table[0]))]
+    if width is None:
+        widths = [min(size, _WIDEST) for size in widths]
     gaps = 2 * (len(widths) - 1)
     while width is not None and sum(widths) + gaps > width and max(widths) > _NARROWEST:
         widths[widths.index(max(widths))] -= 1

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import contextvars
 import json
+import re
 import shutil
 import sys
 import time
@@ -13,6 +14,10 @@ from dataclasses import dataclass
 from typing import Any
 
 _ERASE = "\r\x1b[2K"
+# What a terminal would obey, colours aside, or what turns the direction of letters.
+_COMMANDS = re.compile(
+    r"\x1b(?!\[\d\d?m)|[\x00-\x08\x0b-\x1a\x1c-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]"
+)
 
 
 @dataclass(frozen=True)
@@ -54,12 +59,22 @@ def asked_color() -> str:
     return _CURRENT.get().color
 
 
+def harmless(text: str) -> str:
+    """Text that a terminal shows and does not obey: names in files may be anything.
+
+    Example:
+        >>> harmless("\\x1b[2Ja\\rb")
+        '\\\\x1b[2Ja\\\\rb'
+    """
+    return _COMMANDS.sub(lambda found: ascii(found[0])[1:-1], text)
+
+
 def note(text: str) -> None:
     """Tells the user something on stderr, unless `-q` is given."""
     log("note", text=text)
     if verbosity() >= 0:
         status("")
-        print(text, file=sys.stderr)
+        print(harmless(text), file=sys.stderr)
 
 
 def warn(text: str) -> None:
@@ -75,6 +90,7 @@ def has_status() -> bool:
 def status(text: str) -> None:
     """Shows a line on the terminal that the next one replaces; "" takes it away."""
     if has_status():
+        text = harmless(text)
         print(f"{_ERASE}{text[: shutil.get_terminal_size().columns - 1]}", end="", file=sys.stderr)
         sys.stderr.flush()
 

@@ -108,3 +108,25 @@ def test_a_module_that_ends_the_program(capsys):
     found = json.loads(capsys.readouterr().out)
     assert found["error"] == "E0421"
     assert "the program ended before there was a model, with 3" in found["message"]
+
+
+def test_names_do_not_command_the_terminal(capsys):
+    text = Path("m.json").read_text().replace("\\u00e9t\\u00e9", "a\\u001b[2J\\rb\\u202e")
+    Path("evil.json").write_text(text)
+    for words in (["summary"], ["passes", "--trace"], ["eval"], ["viz", "--select", "z"]):
+        main([words[0], "evil.json", *words[1:]])
+        streams = capsys.readouterr()
+        shown = streams.out + streams.err
+        assert "a\\x1b[2J\\rb\\u202e" in shown
+        assert not set("\x1b\r\u202e") & set(shown)
+    assert main(["summary", "none\x1b[2J"]) == 4
+    assert capsys.readouterr().err.startswith("kgraph: error[E0401]: none\\x1b[2J: ")
+    assert main(["--color", "always", "check", "m.json"]) == 0
+    assert "\x1b[32m" in capsys.readouterr().out
+
+
+def test_names_without_end_go_on_below(capsys):
+    model = Sequential([Dense(2, input_dim=3, name="x" * 500)])
+    Path("long.json").write_text(model.to_json())
+    assert main(["summary", "long.json"]) == 0
+    assert max(map(len, capsys.readouterr().out.splitlines())) < 140
