@@ -18,7 +18,7 @@ from kgraph.ir.node import Node
 from kgraph.ir.op import Sample, register
 from kgraph.ir.types import TensorType
 from kgraph.ops.extremes import ends
-from kgraph.ops.pool_routines import back_along, largest_along
+from kgraph.ops.pool_routines import largest_along, way_back
 from kgraph.ops.pooling import Call, Layout, Pool, called, calling_all, fold, moved
 from kgraph.ops.shapes import draw
 from kgraph.ops.windows import Windows, with_channels_last
@@ -258,9 +258,7 @@ class MaxPoolGrad(AtMaximum):
                 calls.append(partial(np.add, part, target, part))
             calls.append(moved(part, target))
         before: list[Call] = [] if layout.covers else [partial(out.fill, 0)]
-        if len(layout.moving) == 1:
-            calls = [back_along(layout.moving[0], layout, g, y, x, out, called(calls))]
-        return before + calls
+        return [*before, way_back(layout, g, y, x, out, called(calls))]
 
     def vjp(self, g: Any, y: Any, *inputs: Node, **attrs: Any) -> tuple[Node | None, ...]:
         return max_pool_select(g, inputs[1], inputs[2], **attrs), None, None

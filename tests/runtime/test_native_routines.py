@@ -129,7 +129,11 @@ POOLS = {
     "apart on one axis": ((2, 9, 8, 4), {"pool_size": (2, 3), "strides": (2, 1)}),
     "gaps on one axis": ((2, 11, 8, 4), {"pool_size": (2, 3), "strides": (3, 1)}),
     "one cell on one axis": ((2, 11, 8, 4), {"pool_size": (1, 3), "strides": (2, 1)}),
+    "one place each on one axis": ((2, 5, 8, 4), {"pool_size": (1, 3), "strides": 1}),
     "apart": ((2, 9, 3), {"pool_size": 2}),
+    "apart on both axes": ((3, 9, 8, 5), {"pool_size": 2}),
+    "apart and padded": ((3, 10, 7, 5), {"pool_size": (3, 2), "padding": "same"}),
+    "gaps on both axes": ((2, 9, 11, 3), {"pool_size": (2, 3), "strides": (3, 4)}),
     "many channels": ((1, 3, 4, 1100), {"pool_size": 2, "strides": 1}),
 }
 
@@ -155,7 +159,8 @@ def test_ties_on_the_way_back(numbers, eager, monkeypatch):
 
 def test_pools_that_stay_with_numpy(eager):
     for shape, attrs, dtype in (
-        ((1, 4, 4, 3), {"pool_size": 2}, "float32"),  # windows apart on two axes
+        ((1, 4, 4, 4, 3), {"pool_size": 2}, "float32"),  # windows apart on three axes
+        ((1, 10, 10, 3), {"pool_size": 5}, "float32"),
         ((1, 40, 3), {"pool_size": 17, "strides": 1}, "float32"),
         ((1, 9, 3), {"pool_size": 3, "strides": 1}, "float16"),
     ):
