@@ -57,6 +57,22 @@ def test_a_drag_moves_the_picture_and_leaves_it_drawn(show):
     assert page.locator(".selected").get_attribute("data-id") == box.get_attribute("data-id")
 
 
+def test_a_button_let_go_elsewhere_ends_the_drag(show):
+    page = show("two_headed", "#layers")
+    box = page.locator(".boxes > g").nth(3)
+    x, y = middle(box)
+    page.mouse.move(x, y)
+    page.mouse.down()
+    page.mouse.move(x + 2, y)
+    # The pointer is not taken yet, so this is what a release outside of the window looks like.
+    page.evaluate("addEventListener('pointerup', (e) => e.stopImmediatePropagation(), true)")
+    page.mouse.up()
+    page.mouse.move(x + 60, y + 60)
+    page.mouse.move(x + 90, y + 90)
+    assert rests(page) > 0
+    assert middle(box) == pytest.approx((x + 2, y), abs=1)
+
+
 def test_the_wheel_redraws_on_its_way_and_at_its_end(show):
     page = show("two_headed", "#layers")
     box, scale = page.locator(".boxes > g").nth(3), rests(page)

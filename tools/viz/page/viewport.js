@@ -154,7 +154,8 @@ export class Viewport {
     }
     const last = this.fingers.get(event.pointerId);
     if (!last) return;
-    if (event.type !== "pointermove") {
+    // A button that was let go outside of the window is not heard of.
+    if (event.type !== "pointermove" || !event.buttons) {
       this.fingers.delete(event.pointerId);
       if (!this.fingers.size) this.settle();
       return;
