@@ -75,8 +75,9 @@ def check_layer(
     again = check.configuration()
     check.types()
     check.masks()
-    modes = check.modes()
-    for training in modes:
+    both = (False, True)
+    modes = both if check.trains_otherwise() else (False,)
+    for training in both if check.takes_training else modes:
         check.values(training, rows)
     check.weights(again)
     if gradients:
@@ -92,6 +93,7 @@ class _Check:
     def __init__(self, layer: Layer, types: list[TensorType], seed: int) -> None:
         self.layer, self.types_in, self.seed = layer, types, seed
         self.inputs = [str(t) for t in types]
+        self.takes_training = "training" in call_parameters(type(layer).call)
         self.nodes = [Input(batch_shape=_keras(t), dtype=t.dtype) for t in types]
         self.config = json.dumps(layer.get_config(), default=repr)
         self.result = layer(*arguments_of(layer, self.nodes))
@@ -148,24 +150,22 @@ class _Check:
             if mask.dtype != "bool" or mask.shape != node.shape[: mask.ndim]:
                 raise self.fail("its mask does not fit its output", mask=mask.type, output=node)
 
-    def modes(self) -> tuple[bool, ...]:
-        """Inference, and training where that is another call or another computation."""
+    def trains_otherwise(self) -> bool:
+        """Whether anything else is computed in training: equal nodes are one object."""
         graphs = []
         for training in (False, True):
             context = CallContext(training)
             roots, _ = inline(self.outputs, context)
             graphs.append([*roots, *context.losses, *(n for pair in context.updates for n in pair)])
-        takes = "training" in call_parameters(type(self.layer).call)
-        return (False, True) if takes or graphs[0] != graphs[1] else (False,)
+        return graphs[0] != graphs[1]
 
     def values(self, training: bool, rows: Sequence[int]) -> None:
         """On arrays, as a graph and compiled: the same outputs and the same new states."""
         graph = layer_graph(self.layer, self.types_in, training)
         counter = Variable(0, "runs", "int64", trainable=False)
         runs: dict[str, Callable[..., Any]] = {"compiled": compile(graph, rng_step=counter)}
-        takes = "training" in call_parameters(type(self.layer).call)
-        if takes or not training:
-            named = {"training": training} if takes else {}
+        if self.takes_training or not training:
+            named = {"training": training} if self.takes_training else {}
             runs["called on arrays"] = lambda *arrays: self.layer(
                 *arguments_of(self.layer, arrays), **named
             )
