@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import io
 import os
+import zipfile
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
@@ -58,11 +59,25 @@ def read_file(path: Any, read: Callable[[Any], Any]) -> Any:
     """
     if isinstance(path, h5py.Group):
         return read(path)
-    if not hasattr(path, "read") and not os.path.exists(path):
-        raise FileNotFoundError(f"No such file: {os.fspath(path)!r}")
+    if not hasattr(path, "read"):
+        if not os.path.exists(path):
+            raise FileNotFoundError(f"No such file: {os.fspath(path)!r}")
+        if os.path.isfile(path) and not h5py.is_hdf5(path):
+            raise OSError(_about_other(os.fspath(path)))
     probe(path)
     with h5py.File(path, "r") as file:
         return read(file)
+
+
+def _about_other(path: str) -> str:
+    """Why a file that is not HDF5 is not read."""
+    archive = zipfile.is_zipfile(path)
+    return explain(
+        f"Unable to open file (file signature not found): {path}",
+        expected="an HDF5 file",
+        got="an archive, such as Keras 3 writes to `.keras`" if archive else None,
+        hint="in Keras 3, save it as `.h5`, which every Keras reads" if archive else None,
+    )
 
 
 def write_names(group: Any, key: str, names: Sequence[str]) -> None:

@@ -2,13 +2,14 @@
 
 import io
 import os
+import zipfile
 
 import h5py
 import numpy as np
 import pytest
 
 from kgraph.layers import BatchNormalization, Dense, Dropout, Input, Layer
-from kgraph.models import Model, Sequential
+from kgraph.models import Model, Sequential, load_model
 from kgraph.saving import load_weights, save_weights
 from kgraph.utils import hdf5
 
@@ -251,6 +252,10 @@ def test_files_that_are_missing_or_something_else(tmp_path):
     (tmp_path / "text.h5").write_text("hello")
     with pytest.raises(OSError, match="file signature not found"):
         mlp().load_weights(tmp_path / "text.h5")
+    with zipfile.ZipFile(tmp_path / "m.keras", "w") as archive:
+        archive.writestr("config.json", "{}")
+    with pytest.raises(OSError, match=r"an archive(.|\n)*in Keras 3, save it as `\.h5`"):
+        load_model(tmp_path / "m.keras")
     with h5py.File(tmp_path / "new.h5", "w") as file:
         file.create_group("layers/dense/vars")
     with pytest.raises(ValueError, match="does not hold weights in Keras 2's layout"):
