@@ -90,7 +90,7 @@ def test_values_and_calls_from_python():
     model, energy = siamese(), {"name": "energy", "unit": "mJ", "nodes": {"reader": 2.5}}
     assert ">36 parameters<" in to_svg(model, color_by="params")
     assert "energy = 2.5 mJ" in to_svg(model, overlay=energy)
-    assert "energy (mJ): 2.5 to 2.5" in to_mermaid(model, overlay=energy).replace("#58;", ":")
+    assert "energy (mJ): 2.5" in to_mermaid(model, overlay=energy).replace("#58;", ":")
     assert " ms<" in to_svg(model, color_by="ms", runs=1)
     assert to_svg(model, calls=True).count(">reader<") == 2 * to_svg(model).count(">reader<")
     assert model_to_dot(model, calls=True, color_by="op").source.count("<B>reader</B>") == 2
