@@ -12,7 +12,7 @@ from rule_faults import add, change, x
 
 from kgraph import ops
 from kgraph.ops import convolution_kernels, patches, phases, windows
-from kgraph.passes import P, axes, batch_norm, rule, unknowns
+from kgraph.passes import P, axes, batch_norm, pooling, rule, unknowns
 from kgraph.passes import transposes as layouts
 
 CONVOLUTION = ("ops/test_convolution.py",)
@@ -87,6 +87,11 @@ def pool_first_where_others_read() -> None:
 def pool_first_whatever_the_dtype() -> None:
     """The signs of zeros of float16 change."""
     change("pool-relu", where=lambda x, steps: max(steps) > 1)
+
+
+@mutant("bias-of-every-place-waits", "passes/test_pool_first.py")
+def bias_of_every_place_waits() -> None:
+    pooling._is_bias = lambda node, beside: node.ndim <= beside.ndim
 
 
 @mutant("mean-of-relu-as-relu-of-the-mean", "passes/test_pool_first.py")

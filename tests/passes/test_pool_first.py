@@ -10,9 +10,10 @@ from kgraph import ops
 from kgraph.ir import Graph, input_node
 from kgraph.passes import optimize
 from kgraph.passes.pipeline import forward_pipeline
-from kgraph.passes.pooling import PoolFirst
+from kgraph.passes.pooling import POOLS, PoolFirst
 from kgraph.runtime.autodiff import grad
 from kgraph.runtime.interp import interpret
+from kgraph.testing.rule_check import check_rule
 from kgraph.testing.specials import special_values
 
 X = input_node((BATCH, 5, 6, 3), name="x")
@@ -145,3 +146,8 @@ def test_its_gradient_is_summed_over_what_pooling_leaves():
         np.testing.assert_allclose(a, b, rtol=1e-5)
     sums = [n.inputs[0].shape for n in graphs[1].nodes if n.op is ops.sum]
     assert (BATCH, 5, 6, 3) not in sums
+
+
+@pytest.mark.parametrize("rule", POOLS, ids=lambda rule: rule.name)
+def test_what_its_kind_promises(rule):
+    assert check_rule(rule)
