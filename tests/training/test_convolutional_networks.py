@@ -69,11 +69,12 @@ def test_images_without_a_channel_are_refused():
 
 
 def test_memory_of_a_training_step(photos):
-    """Little more than what must live at once, a third of keeping everything, bounded scratch."""
+    """Little more than what must live at once, and not much more than a third of everything."""
     executable = for_cifar().executable(*photos)
     report = executable.memory({"batch": 32})
     assert report.planned <= 1.02 * report.lower_bound
-    assert report.planned <= 0.34 * report.keep_everything
+    # Biases behind the pools make values of a quarter: everything is less, and the peak is not.
+    assert report.planned <= 0.37 * report.keep_everything
     assert report.planned <= 17_942_976
     # For one image it is the largest weight's gradient and the buffers that update it.
     assert executable.memory({"batch": 1}).planned <= 4 * 2304 * 512 + (1 << 19)
