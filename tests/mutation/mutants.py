@@ -5,7 +5,7 @@
     python tests/mutation/mutants.py --list
 
 Each mutant is applied in a process of its own by replacing attributes of imported modules; no file
-is touched. Then the tests named beside it run, and one of them must fail within 60 seconds. A
+is touched. Then the tests named beside it run, and one of them must fail within 180 seconds. A
 mutant that survives is a missing test, and the exit code is 1.
 """
 

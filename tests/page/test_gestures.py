@@ -18,6 +18,11 @@ STATE = """() => {
     layer: getComputedStyle(glass).willChange, moved: getComputedStyle(glass).transform,
   };
 }"""
+# A busy machine must not end a gesture before the test has looked at it.
+PATIENT = """() => {
+  const wait = window.setTimeout;
+  window.setTimeout = (call, milliseconds) => wait(call, milliseconds * 20);
+}"""
 AT_REST = {"moving": False, "layer": "auto", "moved": "none"}
 
 
@@ -93,6 +98,7 @@ def test_a_click_finds_its_box_before_the_wheel_has_come_to_rest(show):
     page = show("two_headed", "#layers")
     box = page.locator(".boxes > g").nth(3)
     x, y = middle(box)
+    page.evaluate(PATIENT)
     page.mouse.move(x, y)
     page.mouse.wheel(0, -20)
     page.wait_for_selector(".moving")
@@ -104,6 +110,7 @@ def test_a_click_finds_its_box_before_the_wheel_has_come_to_rest(show):
 def test_all_is_in_the_window_after_it_was_moved_away(show):
     page = show("large", "#layers&open=c1,c2,c3")
     pane = page.locator(".viewport").bounding_box()
+    page.evaluate(PATIENT)
     page.mouse.move(pane["x"] + 200, pane["y"] + 200)
     page.mouse.wheel(0, -300)
     page.wait_for_selector(".moving")

@@ -198,11 +198,11 @@ def test_only_the_own_engine_wraps(capsys):
 def test_a_picture_that_takes_too_long(slow, what, options, capsys, monkeypatch):
     assert main(["viz", "m.json", *options]) == 0  # what is imported late is there from now on
     Path(options[1]).unlink()
-    monkeypatch.setattr(slow, lambda *_, **__: time.sleep(9))
-    monkeypatch.setitem(kgraph.tools.viz.write._OWN, "mermaid", lambda *_: time.sleep(9))
-    assert main(["viz", "m.json", "--timeout", "1", *options]) == 6
+    monkeypatch.setattr(slow, lambda *_, **__: time.sleep(30))
+    monkeypatch.setitem(kgraph.tools.viz.write._OWN, "mermaid", lambda *_: time.sleep(30))
+    assert main(["viz", "m.json", "--timeout", "3", *options]) == 6
     error = capsys.readouterr().err
-    assert f"error[E0601]: the time is up: {what} was not done within 1 seconds" in error
+    assert f"error[E0601]: the time is up: {what} was not done within 3 seconds" in error
     assert "hint: a larger --timeout; --depth or --select" in error
     assert not Path(options[1]).exists()
 
