@@ -14,7 +14,7 @@ import numpy as np
 
 from kgraph.ir.files import atomic_write
 from kgraph.ir.printer import show_bytes
-from kgraph.tools.complaints import CommandError
+from kgraph.tools.complaints import CommandError, unwritable
 from kgraph.tools.stdout import say, to_stdout
 from kgraph.tools.terminal import note
 
@@ -116,8 +116,7 @@ def write_file(path: str, data: bytes) -> None:
         with atomic_write(path) as file:
             file.write(data)
     except OSError as error:
-        message = f"{path} cannot be written: {error.strerror or error}"
-        raise CommandError("E0101", message) from error
+        raise unwritable(path, error) from error
     note(f"wrote {path} ({show_bytes(len(data))})")
 
 

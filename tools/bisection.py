@@ -27,7 +27,7 @@ from kgraph.runtime.executable import Executable, compile
 from kgraph.testing.comparing import compare_bits
 from kgraph.testing.values import STRICT_DRAWS, draw_values
 from kgraph.testing.widening import as_functions
-from kgraph.tools.complaints import CommandError
+from kgraph.tools.complaints import CommandError, unreadable
 
 Check = Callable[[Executable], Any]
 
@@ -67,7 +67,7 @@ def load_check(path: str) -> Check:
         with open(path, "rb"), contextlib.redirect_stdout(sys.stderr):  # its words are no result
             found = runpy.run_path(path).get("check")
     except OSError as error:
-        raise CommandError("E0401", f"{path}: {error.strerror or error}") from error
+        raise unreadable(path, error) from error
     except (Exception, SystemExit) as error:
         message = f"{path} fails: {type(error).__name__}: {error}"
         raise CommandError("E0421", message) from error

@@ -15,7 +15,7 @@ from typing import Any, NoReturn
 
 import kgraph
 from kgraph.errors import KGraphError, MemoryBudgetError, did_you_mean, explain
-from kgraph.tools.complaints import INTERRUPTED, OK, USAGE, CommandError, report
+from kgraph.tools.complaints import INTERRUPTED, OK, USAGE, CommandError, report, unwritable
 from kgraph.tools.stdout import drop_stdout, say
 from kgraph.tools.terminal import Terminal, log, talking, verbosity
 
@@ -97,8 +97,7 @@ def _check_log(path: str | None) -> None:
         if path is not None:
             open(path, "a", encoding="utf-8").close()
     except OSError as error:
-        message = f"--log-json {path} cannot be written: {error.strerror}"
-        raise CommandError("E0101", message) from error
+        raise unwritable(f"--log-json {path}", error) from error
 
 
 def _complaint_of(error: Exception, words: Sequence[str]) -> CommandError:

@@ -62,6 +62,34 @@ class CommandError(Exception):
         return {"error": self.error, "message": summary, **parts}
 
 
+def unreadable(what: str, error: OSError) -> CommandError:
+    """The error that a file cannot be read, and why.
+
+    Args:
+        what: the file, and the option that names it if one does.
+        error: what the system says.
+
+    Example:
+        >>> unreadable("m.json", OSError(2, "No such file or directory"))
+        CommandError('m.json: No such file or directory')
+    """
+    return CommandError("E0401", f"{what}: {error.strerror or error}")
+
+
+def unwritable(what: str, error: OSError) -> CommandError:
+    """The error that a file or stream cannot be written, and why.
+
+    Args:
+        what: the file, and the option that names it if one does.
+        error: what the system says.
+
+    Example:
+        >>> unwritable("m.svg", OSError(28, "No space left on device"))
+        CommandError('m.svg cannot be written: No space left on device')
+    """
+    return CommandError("E0101", f"{what} cannot be written: {error.strerror or error}")
+
+
 def report(complaint: CommandError, as_json: bool = False) -> int:
     """Prints an error on stderr, and on stdout if results are JSON; returns the exit code.
 

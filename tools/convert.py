@@ -18,7 +18,7 @@ from kgraph.ir.serialize import dumps, save
 from kgraph.models import Model
 from kgraph.tools.answers import add_json, add_no_clobber, answer, refuse_existing, write_file
 from kgraph.tools.arguments import whole
-from kgraph.tools.complaints import CommandError
+from kgraph.tools.complaints import CommandError, unwritable
 from kgraph.tools.models import add_model, as_model, find_model, graph_of, named_states
 from kgraph.tools.progress import doing, watching
 from kgraph.tools.stages import LEVELS, at_stage
@@ -86,8 +86,7 @@ def run(args: argparse.Namespace) -> int:
     except BrokenPipeError:
         raise
     except OSError as error:
-        message = f"{args.output} cannot be written: {error.strerror or error}"
-        raise CommandError("E0101", message) from error
+        raise unwritable(args.output, error) from error
     return answer(args, {"output": args.output, "format": kind}, "")
 
 

@@ -18,7 +18,7 @@ from kgraph.layers import Dense, Input, concatenate
 from kgraph.models import Model
 from kgraph.tools.answers import add_json, add_no_clobber, answer, refuse_existing
 from kgraph.tools.arguments import count
-from kgraph.tools.complaints import CommandError
+from kgraph.tools.complaints import CommandError, unwritable
 from kgraph.tools.terminal import note
 from kgraph.tools.viz.view import build_view
 from kgraph.tools.viz.write import save_picture
@@ -67,8 +67,7 @@ def run(args: argparse.Namespace) -> int:
     except RenderError as error:
         raise CommandError(error.error, str(error)) from error
     except OSError as error:
-        message = f"{args.output} cannot be written: {error.strerror or error}"
-        raise CommandError("E0101", message) from error
+        raise unwritable(args.output, error) from error
     note(line)
     if not args.json:
         model.summary()

@@ -11,7 +11,7 @@ from typing import Any
 
 from kgraph.errors import KGraphError, RenderError, explain
 from kgraph.tools.answers import add_json, answer, refuse_existing, write_file
-from kgraph.tools.complaints import CommandError
+from kgraph.tools.complaints import CommandError, unwritable
 from kgraph.tools.draw_options import add_options
 from kgraph.tools.models import add_model, find_model
 from kgraph.tools.picturing import page_of, shows_all, style_of, values_of, view_of
@@ -167,8 +167,7 @@ def _write_pictures(
                 shown, path, style, args.engine, limit, not args.no_clobber, format
             )
         except OSError as error:
-            told = error.strerror or error
-            raise CommandError("E0101", f"{path} cannot be written: {told}") from error
+            raise unwritable(path, error) from error
         if warning:
             warn(warning)
         note(line)

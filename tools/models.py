@@ -28,7 +28,7 @@ from kgraph.layers import Input
 from kgraph.layers.node import keras_shape
 from kgraph.models import Model, model_from_config
 from kgraph.models.connect import replay
-from kgraph.tools.complaints import CommandError
+from kgraph.tools.complaints import CommandError, unreadable
 from kgraph.tools.progress import doing
 
 HELP = (
@@ -176,7 +176,7 @@ def _read(path: str) -> Any:
     try:
         data = sys.stdin.buffer.read() if path == "-" else Path(path).read_bytes()
     except OSError as error:
-        raise CommandError("E0401", f"{path or repr(path)}: {error.strerror}") from error
+        raise unreadable(path or repr(path), error) from error
     try:
         return _read_content(path, data)
     except ParseError as error:

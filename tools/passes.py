@@ -24,7 +24,7 @@ from kgraph.runtime.executable import compile
 from kgraph.tools.answers import add_json, add_no_clobber, answer, refuse_existing
 from kgraph.tools.arguments import whole
 from kgraph.tools.bisection import bisect, load_check
-from kgraph.tools.complaints import BAD_INPUT, NO, USAGE, CommandError, complain
+from kgraph.tools.complaints import BAD_INPUT, NO, USAGE, CommandError, complain, unwritable
 from kgraph.tools.explaining import did_data, did_text, rule_text, statistics_of
 from kgraph.tools.models import add_model, find_model
 from kgraph.tools.pass_changes import pass_changes
@@ -106,9 +106,7 @@ def run(args: argparse.Namespace) -> int:
     except (KGraphError, ValueError) as error:
         return complain(f"{args.model}: {error}", BAD_INPUT)
     except OSError as error:
-        path = args.dump or args.output
-        message = f"{path} cannot be written: {error.strerror or error}"
-        raise CommandError("E0101", message) from error
+        raise unwritable(args.dump or args.output, error) from error
 
 
 def _contradiction(args: argparse.Namespace) -> str:

@@ -15,7 +15,7 @@ from kgraph.ir.strict_json import read_json
 from kgraph.passes.cost import SIZE_HINT
 from kgraph.passes.report import CompileReport
 from kgraph.runtime.executable import Executable, compile
-from kgraph.tools.complaints import CommandError
+from kgraph.tools.complaints import CommandError, unreadable
 from kgraph.tools.draw_options import ALL, PIXELS
 from kgraph.tools.feeding import arrays_for, dims_of
 from kgraph.tools.interactive import page_with_views
@@ -65,7 +65,7 @@ def _document(path: str) -> Mapping[str, Any]:
     try:
         found = read_json(Path(path).read_bytes())
     except OSError as error:
-        raise CommandError("E0401", f"{path}: {error.strerror}") from error
+        raise unreadable(path, error) from error
     except ParseError as error:
         raise CommandError("E0401", f"{path}: {error}") from error
     if not isinstance(found, dict):

@@ -7,7 +7,7 @@ import os
 import sys
 from collections.abc import Iterator
 
-from kgraph.tools.complaints import CommandError
+from kgraph.tools.complaints import unwritable
 from kgraph.tools.terminal import harmless
 
 
@@ -41,8 +41,7 @@ def to_stdout() -> Iterator[None]:
         raise
     except OSError as error:
         drop_stdout()
-        message = f"standard output cannot be written: {error.strerror or error}"
-        raise CommandError("E0101", message) from error
+        raise unwritable("standard output", error) from error
 
 
 def drop_stdout() -> None:

@@ -236,10 +236,7 @@ class Trainer(CustomSteps, OnBatch, Generators):
         """The step for data like these before the passes; nothing is compiled.
 
         Args:
-            x: inputs, as for `fit`.
-            y: targets, as for `fit`.
-            sample_weight: as for `fit`.
-            training: the step of `fit`, else that of `evaluate`.
+            x, y, sample_weight, training: as for `executable`.
 
         Returns:
             The graph that `executable` compiles.

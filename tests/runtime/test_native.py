@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from native_bits import bits
 
 from kgraph import config, layers, models, ops, optimizers
 from kgraph.ir import Graph, TensorType, build, find_op, input_node
@@ -33,24 +34,12 @@ WORK = settings(
 )
 
 
-@pytest.fixture(scope="module")
-def home(tmp_path_factory):
-    return str(tmp_path_factory.mktemp("home"))
-
-
 @pytest.fixture
 def eager(monkeypatch, home):
     """Compiles programs of any size, into a folder of these tests."""
     monkeypatch.setattr(native, "LEAST_WORK", 0)
     monkeypatch.setattr(unfuse, "PAYS", 0)
     monkeypatch.setattr(config, "home", home)
-
-
-def bits(array):
-    """The bits of an array, those of NaN made one, for hardware may choose among two payloads."""
-    if array.dtype.kind != "f":
-        return array.tobytes()
-    return np.where(np.isnan(array), array.dtype.type(np.nan), array).tobytes()
 
 
 def test_a_kernel_follows_its_arrays(eager):

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from native_bits import bits
 
 from kgraph import config, ops
 from kgraph.ir import Graph, input_node
@@ -12,11 +13,6 @@ from kgraph.runtime.executable import compile
 
 SPECIAL = (0.0, -0.0, 1.0, -1.0, 3e38, -3e38, 1e-45, 1e-39, np.inf, -np.inf, np.nan)
 MOSTLY = 0.1  # how many of the drawn numbers are special
-
-
-@pytest.fixture(scope="module")
-def home(tmp_path_factory):
-    return str(tmp_path_factory.mktemp("home"))
 
 
 @pytest.fixture
@@ -31,11 +27,6 @@ def drawn(rng, shape, dtype, special):
     if special:
         values = np.where(rng.random(shape) < MOSTLY, rng.choice(SPECIAL, shape), values)
     return values.astype(dtype)
-
-
-def bits(array):
-    """The bits of an array, those of NaN made one, for hardware may choose among two payloads."""
-    return np.where(np.isnan(array), array.dtype.type(np.nan), array).tobytes()
 
 
 def three(x_shape, k_shape, attrs, dtype="float32"):

@@ -17,7 +17,7 @@ from kgraph.tools.bench.levels import add_levels, bench_model, levels_table, nam
 from kgraph.tools.bench.peers.workloads import FRAMEWORKS, WORKLOADS
 from kgraph.tools.bench.turns import Rows, measure
 from kgraph.tools.colors import console
-from kgraph.tools.complaints import NO, OK, USAGE, CommandError, complain
+from kgraph.tools.complaints import NO, OK, USAGE, CommandError, complain, unreadable
 from kgraph.tools.machine import load_average, processor
 from kgraph.tools.progress import doing
 from kgraph.tools.stdout import say, to_stdout
@@ -126,7 +126,7 @@ def _baseline(path: str | None) -> Rows:
     try:
         return load_baseline(path) if path else []
     except OSError as error:
-        raise CommandError("E0401", f"--baseline {path}: {error.strerror}") from error
+        raise unreadable(f"--baseline {path}", error) from error
     except ValueError as error:
         raise CommandError("E0402", f"--baseline {path}: {error}") from error
 
